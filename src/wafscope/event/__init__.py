@@ -1,0 +1,1 @@
+"""The event: one HTTP transaction as the engine logged it, whatever the format of the log."""

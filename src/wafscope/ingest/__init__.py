@@ -1,0 +1,1 @@
+"""From pieces of a source to a store: read, identify, count, write."""

@@ -1,0 +1,114 @@
+"""Asks the store, and remembers: panels share questions, and a page that is called up again is instant.
+
+An answer is kept as long as the store has not been written to.  A question that another thread is asking
+already is not asked twice; this one waits for that answer.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from threading import Lock
+from typing import TypeVar
+
+from wafscope.query.question import (
+    TIME_LIMIT,
+    Answer,
+    Bins,
+    Count,
+    Counts,
+    Held,
+    Histogram,
+    Page,
+    Rows,
+    RuleInfo,
+    StoredEvent,
+    Top,
+    TopValues,
+)
+from wafscope.store.base import EventStore
+
+T = TypeVar("T")
+Key = tuple[object, ...]
+
+_MOST_KEPT = 512
+_LARGE = 2_000
+"""Answers with more values than this are not kept: they are rare, and few of them would fill the memory."""
+
+
+class Answers:
+    """The questions of `EventStore`, remembered."""
+
+    def __init__(self, store: EventStore, *, time_limit: float = TIME_LIMIT) -> None:
+        self._store = store
+        self._limit = time_limit
+        self._lock = Lock()
+        self._kept: OrderedDict[Key, Future[object]] = OrderedDict()
+
+    @property
+    def generation(self) -> int:
+        return self._store.generation
+
+    def count(self, question: Count) -> Answer[Counts]:
+        return self._ask((question,), lambda: self._store.count(question, time_limit=self._limit))
+
+    def histogram(self, question: Histogram) -> Answer[Bins]:
+        return self._ask((question,), lambda: self._store.histogram(question, time_limit=self._limit))
+
+    def top(self, question: Top) -> Answer[TopValues]:
+        return self._ask((question,), lambda: self._store.top(question, time_limit=self._limit))
+
+    def facets(self, questions: Sequence[Top]) -> Answer[tuple[TopValues, ...]]:
+        key = ("facets", *questions)
+        return self._ask(key, lambda: self._store.facets(questions, time_limit=self._limit))
+
+    def page(self, question: Page) -> Answer[Rows]:
+        return self._ask((question,), lambda: self._store.page(question, time_limit=self._limit))
+
+    def rules(self, rule_ids: Sequence[int]) -> Answer[tuple[RuleInfo, ...]]:
+        key = ("rules", *rule_ids)
+        return self._ask(key, lambda: self._store.rules(rule_ids, time_limit=self._limit))
+
+    def held(self) -> Answer[Held]:
+        return self._ask(("held",), lambda: self._store.held(time_limit=self._limit))
+
+    def event(self, event_id: bytes) -> Answer[StoredEvent | None]:
+        """One event; not remembered, since its raw record may be large."""
+        return self._store.event(event_id, time_limit=self._limit)
+
+    def _ask(self, question: Key, ask: Callable[[], Answer[T]]) -> Answer[T]:
+        key = (self._store.generation, *question)
+        with self._lock:
+            known = self._kept.get(key)
+            if known is None:
+                mine: Future[object] = Future()
+                self._kept[key] = mine
+                while len(self._kept) > _MOST_KEPT:
+                    self._kept.popitem(last=False)
+            else:
+                self._kept.move_to_end(key)
+        if known is not None:
+            return known.result()  # type: ignore[return-value]  # the key holds the question, so the answer is its own
+        try:
+            answer = ask()
+        except BaseException as error:
+            self._forget(key)
+            mine.set_exception(error)
+            raise
+        mine.set_result(answer)
+        if answer.cut or _size(answer.value) > _LARGE:
+            self._forget(key)
+        return answer
+
+    def _forget(self, key: Key) -> None:
+        with self._lock:
+            self._kept.pop(key, None)
+
+
+def _size(value: object) -> int:
+    if isinstance(value, TopValues):
+        return len(value.values)
+    if isinstance(value, tuple):
+        return sum(len(part.values) if isinstance(part, TopValues) else 1 for part in value)
+    return 0

@@ -1,0 +1,129 @@
+"""Request and response as lines of text, with numbered marks on the bytes that matched."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from wafscope.event.model import Event
+from wafscope.event.text import from_bytes, to_bytes
+from wafscope.panel.region import Request
+
+_MOST_LINES = 400
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Bytes `start` to `end` of the text belong to these matches."""
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Part of a line: a text, or the edge of a mark; marks nest properly."""
+
+    kind: Literal["text", "name", "method", "open", "close"]
+    text: str = ""
+    numbers: tuple[int, ...] = ()
+    """On `close`: the numbers to show; empty where the mark goes on after another one ends."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the block."""
+
+    pieces: tuple[Piece, ...]
+    marked: bool = False
+
+
+class Block(msgspec.Struct, frozen=True):
+    """The lines; `more` lines are left out at the end."""
+
+    lines: tuple[Line, ...]
+    more: int = 0
+
+
+def request_block(request: Request, marks: tuple[Mark, ...]) -> Block:
+    """Cut the text of a request into lines and put the marks in."""
+    lines: list[Line] = []
+    start = 0
+    text = request.text
+    body = request.body_start if request.body_start is not None else len(text)
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        if len(lines) == _MOST_LINES:
+            return Block(tuple(lines), text.count(b"\n", start) + (not text.endswith(b"\n")))
+        lines.append(_line(text, start, end, marks, head=_head(text, start, end, body)))
+        start = end + 1
+    return Block(tuple(lines))
+
+
+def response_block(event: Event) -> Block:
+    """Give the response as lines; nothing was matched in it that could be marked with certainty."""
+    status = "" if event.status is None else f" {event.status}"
+    protocol = f"HTTP/{event.protocol}" if event.protocol[:1].isdigit() else event.protocol or "HTTP"
+    lines = [Line((Piece("method", f"{protocol}{status}"),))]
+    lines += [Line((Piece("name", f"{name}:"), Piece("text", f" {value}"))) for name, value in event.response_headers]
+    body = from_bytes(to_bytes(event.response_body)).split("\n") if event.response_body else []
+    if body:
+        lines.append(Line(()))
+    shown = body[: max(0, _MOST_LINES - len(lines))]
+    lines += [Line((Piece("text", line),)) for line in shown]
+    return Block(tuple(lines), len(body) - len(shown))
+
+
+def merged(marks: list[Mark]) -> tuple[Mark, ...]:
+    """Make one mark of those with equal edges."""
+    numbers: dict[tuple[int, int], list[int]] = {}
+    for mark in marks:
+        numbers.setdefault((mark.start, mark.end), []).extend(mark.numbers)
+    return tuple(Mark(start, end, tuple(found)) for (start, end), found in sorted(numbers.items()))
+
+
+def _head(text: bytes, start: int, end: int, body: int) -> tuple[int, Literal["name", "method"]] | None:
+    """Where the method or the name of a header ends on this line."""
+    if start >= body:
+        return None
+    if start == 0:
+        return start + max(0, text[start:end].find(b" ")), "method"
+    colon = text.find(b":", start, end)
+    return (colon + 1, "name") if colon > 0 else None
+
+
+def _line(
+    text: bytes, start: int, end: int, marks: tuple[Mark, ...], *, head: tuple[int, Literal["name", "method"]] | None
+) -> Line:
+    """Cut a line at the edges of its marks; a mark that another one's end cuts is opened again."""
+    inside = [m for m in marks if m.start < end and m.end > start]
+    edges = {start, end, *(head[:1] if head else ())}
+    edges |= {min(max(edge, start), end) for mark in inside for edge in (mark.start, mark.end)}
+    pieces: list[Piece] = []
+    stack: list[Mark] = []
+    ordered = sorted(edges)
+    for left, right in zip(ordered, ordered[1:], strict=False):
+        _close(pieces, stack, left)
+        for mark in sorted(inside, key=lambda m: -m.end):
+            if mark not in stack and mark.start <= left < mark.end:
+                pieces.append(Piece("open", numbers=mark.numbers))
+                stack.append(mark)
+        kind: Literal["text", "name", "method"] = head[1] if head and right <= head[0] else "text"
+        pieces.append(Piece(kind, from_bytes(text[left:right])))
+    _close(pieces, stack, end)
+    pieces += [Piece("close", numbers=mark.numbers if mark.end <= end else ()) for mark in reversed(stack)]
+    return Line(tuple(pieces), bool(inside))
+
+
+def _close(pieces: list[Piece], stack: list[Mark], at: int) -> None:
+    """End the marks that end here; those opened later than one of them are opened again."""
+    ended = [mark for mark in stack if mark.end <= at]
+    if not ended:
+        return
+    lowest = stack.index(ended[0])
+    again = [mark for mark in stack[lowest:] if mark.end > at]
+    pieces += [Piece("close", numbers=mark.numbers if mark.end <= at else ()) for mark in reversed(stack[lowest:])]
+    del stack[lowest:]
+    for mark in again:
+        pieces.append(Piece("open", numbers=mark.numbers))
+        stack.append(mark)

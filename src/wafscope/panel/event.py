@@ -1,0 +1,130 @@
+"""One event in full: request and response, each match explained, the score, its neighbours."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wafscope.event.model import AttackClass, Match
+from wafscope.event.rule import is_outbound
+from wafscope.i18n.text import Text
+from wafscope.panel import block, explain, place, region
+from wafscope.panel.answers import Answers
+from wafscope.panel.block import Block, Mark
+from wafscope.panel.events import Events, listed
+from wafscope.panel.place import Place
+from wafscope.panel.reference import Link, read
+from wafscope.panel.score import Waterfall, waterfall
+from wafscope.panel.view import View, one_of
+from wafscope.query.question import Count, Counts, Cursor, Page, Scope, StoredEvent
+from wafscope.query.timespan import Window
+
+_EVER = Window(-(1 << 60), 1 << 60)
+_NEIGHBOURS = 3
+_LEVEL = "paranoia-level/"
+
+
+class MatchView(msgspec.Struct, frozen=True):
+    """A match made ready to be read; `number` is that of its mark in the request."""
+
+    number: int
+    match: Match
+    sentence: Text
+    place: Place | None
+    operator: str
+    transformations: tuple[str, ...]
+    level: str
+    """Paranoia level by the tags of the rule; empty where there is none."""
+    outbound: bool
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Answer of the page, without what must be asked of other events."""
+
+    stored: StoredEvent
+    request: Block
+    response: Block
+    matches: tuple[MatchView, ...]
+    sums: tuple[MatchView, ...]
+    """The bookkeeping rules, which only sum and report."""
+    score: Waterfall
+    targets: int
+    """Distinct targets of the matches."""
+    classes: tuple[AttackClass, ...]
+    """Attack classes of the matches, the one of the event first."""
+
+
+class Neighbours(msgspec.Struct, frozen=True):
+    """Events of the same client around this one, newest first, and how many there are at all."""
+
+    newer: Events
+    older: Events
+    all: Counts
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """The next newer and the next older event of the list one came from."""
+
+    newer: bytes | None
+    older: bytes | None
+
+
+def find(answers: Answers, event_id: bytes) -> EventPage | None:
+    """Find an event and make it ready; None where the store does not have it."""
+    stored = answers.event(event_id).value
+    return None if stored is None else ready(stored)
+
+
+def ready(stored: StoredEvent) -> EventPage:
+    """Make an event ready to be read."""
+    event = stored.event
+    request = region.lay_out(event)
+    numbered = list(enumerate(event.matches, start=1))
+    views = [_view(number, match, stored, request) for number, match in numbered]
+    marks = [Mark(v.place.start, v.place.end, (v.number,)) for v in views if v.place and not v.match.bookkeeping]
+    scoring = tuple(view for view in views if not view.match.bookkeeping)
+    classes = dict.fromkeys(view.match.attack_class for view in scoring)
+    if event.attack_class is not None:
+        classes = {event.attack_class: None, **classes}
+    return EventPage(
+        stored=stored,
+        request=block.request_block(request, block.merged(marks)),
+        response=block.response_block(event),
+        matches=scoring,
+        sums=tuple(view for view in views if view.match.bookkeeping),
+        score=waterfall(event),
+        targets=len({view.match.target for view in scoring if view.match.target}),
+        classes=tuple(classes),
+    )
+
+
+def neighbours(answers: Answers, stored: StoredEvent) -> Neighbours:
+    """Ask for the events of the same client right before and after."""
+    scope = Scope(_EVER, one_of("client.address", (stored.event.client_address,)))
+    here = Cursor(stored.event.time, stored.id)
+    return Neighbours(
+        newer=listed(answers, answers.page(Page(scope, _NEIGHBOURS, newer_than=here))),
+        older=listed(answers, answers.page(Page(scope, _NEIGHBOURS, older_than=here))),
+        all=answers.count(Count(scope)).value,
+    )
+
+
+def beside(answers: Answers, stored: StoredEvent, view: View) -> Beside:
+    """Ask for the next events of the list in either direction."""
+    here = Cursor(stored.event.time, stored.id)
+    newer = answers.page(Page(view.scope, 1, newer_than=here)).value.rows
+    older = answers.page(Page(view.scope, 1, older_than=here)).value.rows
+    return Beside(newer[-1].id if newer else None, older[0].id if older else None)
+
+
+def _view(number: int, match: Match, stored: StoredEvent, request: region.Request) -> MatchView:
+    links: tuple[Link, ...] = read(match.reference)
+    return MatchView(
+        number=number,
+        match=match,
+        sentence=explain.sentence(match, stored.event),
+        place=place.find(match, request),
+        operator=explain.operator_name(match) if match.operator else "",
+        transformations=links[-1].transformations if links else (),
+        level=next((tag.removeprefix(_LEVEL) for tag in match.tags if tag.startswith(_LEVEL)), ""),
+        outbound=is_outbound(match.rule_id),
+    )

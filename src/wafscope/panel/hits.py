@@ -1,0 +1,88 @@
+"""Panel 1: hits in the window against the window before, and what the engine did with them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wafscope.event.model import EngineMode, Outcome
+from wafscope.panel.answers import Answers
+from wafscope.panel.change import Change, Coverage, coverage
+from wafscope.panel.first import Burst, burst
+from wafscope.panel.view import Quality, View, one_of
+from wafscope.query.filter import Not
+from wafscope.query.question import Answer, Count, Top, TopValues
+from wafscope.query.timespan import Window
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Events of one outcome, or of two that are shown as one."""
+
+    outcomes: tuple[Outcome, ...]
+    events: int
+
+
+class Hits(msgspec.Struct, frozen=True):
+    """Answer of the panel."""
+
+    change: Change
+    before: Window
+    coverage: Coverage
+    matches: int
+    rules: int
+    parts: tuple[Part, ...]
+    modes: tuple[tuple[EngineMode, int], ...]
+    """Engine modes in scope, most frequent first."""
+    burst: Burst | None
+    without_burst: Change | None
+    quality: Quality
+
+
+def ask(answers: Answers, view: View) -> Hits:
+    """Ask for the panel."""
+    counts = answers.count(Count(view.scope))
+    outcomes = answers.top(Top("waf.outcome", view.scope, limit=0))
+    modes = answers.top(Top("waf.engine.mode", view.scope, limit=0))
+    rules = answers.top(Top("rule.id", view.scope, limit=0, bookkeeping=False))
+    held = coverage(answers, view, view.window.before())
+    before = None if held.held == "none" else answers.count(Count(view.scope_before)).value.events
+    found = burst(answers, view)
+    return Hits(
+        change=Change(counts.value.events, before),
+        before=view.window.before(),
+        coverage=held,
+        matches=counts.value.scoring_matches,
+        rules=rules.value.distinct,
+        parts=_parts(outcomes),
+        modes=tuple((mode_of(v.value), v.events) for v in modes.value.values),
+        burst=found,
+        without_burst=_without(answers, view, counts.value.events, found, before is not None),
+        quality=Quality(
+            exact=rules.exact and counts.exact,
+            cut=any(a.cut for a in (counts, outcomes, modes, rules)),
+            seconds=counts.seconds,
+        ),
+    )
+
+
+def mode_of(value: object) -> EngineMode:
+    """Give an engine mode out of the store; what it does not know is unknown."""
+    return value if value in ("on", "detection_only", "off") else "unknown"  # type: ignore[return-value]  # compared above
+
+
+def _parts(outcomes: Answer[TopValues]) -> tuple[Part, ...]:
+    counts = {value.value: value.events for value in outcomes.value.values}
+    parts = [
+        Part(("blocked",), counts.get("blocked", 0)),
+        Part(("would_block",), counts.get("would_block", 0)),
+        Part(("below", "no_match"), counts.get("below", 0) + counts.get("no_match", 0)),
+    ]
+    unknown = counts.get("unknown", 0) + counts.get(None, 0)
+    return (*parts, Part(("unknown",), unknown)) if unknown else tuple(parts)
+
+
+def _without(answers: Answers, view: View, events: int, found: Burst | None, held: bool) -> Change | None:
+    if found is None:
+        return None
+    scope = msgspec.structs.replace(view, window=view.window.before()).narrowed(Not(one_of("client.address", (found.client,))))
+    before = answers.count(Count(scope)).value.events if held else None
+    return Change(events - found.events, before)

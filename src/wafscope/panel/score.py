@@ -1,0 +1,71 @@
+"""The score as a waterfall: one step a rule, what the engine says, and what the log does not explain."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wafscope.event.model import AttackClass, Event
+from wafscope.event.rule import is_outbound
+
+
+class Step(msgspec.Struct, frozen=True):
+    """The points of one rule; `start` is the sum of those before it."""
+
+    rule_id: int | None
+    attack_class: AttackClass
+    number: int
+    """Of the first match of the rule in this event, counted from 1."""
+    times: int
+    start: int
+    points: int
+
+
+class Waterfall(msgspec.Struct, frozen=True):
+    """Answer of the panel; `said` is None where the log has no sum of its own."""
+
+    steps: tuple[Step, ...]
+    points: int
+    said: int | None
+    source: str
+    threshold: int | None
+    outbound: int | None
+    unexplained: int
+    surplus: int
+    """Points that the matches have beyond what the engine says: its severities weigh otherwise."""
+    top: int
+    """Right end of the scale."""
+    ticks: tuple[int, ...]
+
+
+def waterfall(event: Event) -> Waterfall:
+    """Build the steps in the order of the rules."""
+    found: dict[int | None, list[tuple[int, int, AttackClass]]] = {}
+    for number, match in enumerate(event.matches, start=1):
+        if not match.bookkeeping and match.points and not is_outbound(match.rule_id):
+            found.setdefault(match.rule_id, []).append((number, match.points, match.attack_class))
+    steps, total = [], 0
+    for rule_id, matches in found.items():
+        points = sum(point for _, point, _ in matches)
+        steps.append(Step(rule_id, matches[0][2], matches[0][0], len(matches), total, points))
+        total += points
+    said = None if event.score_source in {"computed", ""} else event.score
+    top, ticks = _scale(max(total, said or 0, event.threshold or 0, 1))
+    return Waterfall(
+        steps=tuple(steps),
+        points=total,
+        said=said,
+        source=event.score_source,
+        threshold=event.threshold,
+        outbound=event.score_outbound,
+        unexplained=max(0, (said or 0) - total),
+        surplus=max(0, total - said) if said is not None else 0,
+        top=top,
+        ticks=ticks,
+    )
+
+
+def _scale(most: int) -> tuple[int, tuple[int, ...]]:
+    for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000):
+        if most < step * 5:
+            return step * (most // step + 1), tuple(range(0, most + 1, step))
+    return most + 1, (0, most)

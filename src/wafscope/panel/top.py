@@ -1,0 +1,61 @@
+"""A panel in full: every value of a field, a page at a time."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wafscope.event.fields import Field
+from wafscope.panel import rules, values
+from wafscope.panel.answers import Answers
+from wafscope.panel.change import Change
+from wafscope.panel.values import ValueRow, counts_before
+from wafscope.panel.view import Quality, View
+from wafscope.query.question import Top, TopValue
+
+PAGE = 200
+
+
+class TopPage(msgspec.Struct, frozen=True):
+    """Answer of the page: `first` is the rank of the first row, counted from 1."""
+
+    field: Field
+    rows: tuple[ValueRow, ...]
+    notes: dict[str | int | None, str]
+    first: int
+    distinct: int
+    events: int
+    has_more: bool
+    quality: Quality
+
+
+def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> TopPage:
+    """Ask for one page; with `new` only values that no event before the window has."""
+    answer = answers.top(Top(field.name, view.scope, limit=(page + 1) * PAGE, new=new, bookkeeping=False))
+    found = answer.value
+    shown = found.values[page * PAGE : (page + 1) * PAGE]
+    before = counts_before(answers, view, field.name, shown)
+    most = found.values[0].events if found.values else 1
+    notes = {}
+    if field.name == rules.FIELD:
+        notes = {rule_id: info.message for rule_id, info in rules.describe(answers, shown).items()}
+    return TopPage(
+        field=field,
+        rows=tuple(_row(value, before, most, found.events) for value in shown),
+        notes=dict(notes),
+        first=page * PAGE + 1,
+        distinct=found.distinct,
+        events=found.events,
+        has_more=found.distinct > (page + 1) * PAGE,
+        quality=Quality(answer.exact, answer.cut, answer.seconds),
+    )
+
+
+def _row(value: TopValue, before: dict[str | int | None, int] | None, most: int, events: int) -> ValueRow:
+    return values.ValueRow(
+        value=value.value,
+        change=Change(value.events, None if before is None else before.get(value.value, 0)),
+        share=value.events / most,
+        of_all=value.events / max(1, events),
+        first=value.first,
+        last=value.last,
+    )

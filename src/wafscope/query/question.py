@@ -1,0 +1,203 @@
+"""Questions and answers: the whole of what a page, the CLI or a report asks of a store."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from wafscope.event.model import AttackClass, Event, Outcome
+from wafscope.query.filter import EVERYTHING, Filter
+from wafscope.query.timespan import ALL_TIME, Window
+
+T = TypeVar("T")
+TopOrder = Literal["events", "matches", "last"]
+
+TIME_LIMIT = 5.0
+"""Seconds a question may take unless it says otherwise."""
+
+
+class Answer(msgspec.Struct, Generic[T], frozen=True):
+    """What a store says to a question."""
+
+    value: T
+    exact: bool = True
+    """False where a count is a sketch; the page says "approximate"."""
+    cut: bool = False
+    """True where the time limit stopped the question; `value` is then empty or partial, and the page says so."""
+    seconds: float = 0.0
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Which events a question is about."""
+
+    window: Window = ALL_TIME
+    filter: Filter = EVERYTHING
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """A place in the list of events: keyset paging by (time, id)."""
+
+    time: int
+    id: bytes
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page of events in order of time; always answered newest first.
+
+    With `older_than` the `limit` events before that place; with `newer_than` those after it.
+    """
+
+    scope: Scope
+    limit: int = 50
+    older_than: Cursor | None = None
+    newer_than: Cursor | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One event in a list."""
+
+    id: bytes
+    time: int
+    outcome: Outcome
+    score: int | None
+    points: int
+    unexplained: int | None
+    method: str
+    host: str | None
+    uri: str
+    status: int | None
+    client_address: str | None
+    attack_class: AttackClass | None
+    rule_ids: tuple[int | None, ...]
+    """Distinct rules in order of first match, bookkeeping rules last."""
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Answer to `Page`: rows newest first, and whether there are more on either side."""
+
+    rows: tuple[Row, ...] = ()
+    has_older: bool = False
+    has_newer: bool = False
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many events, matches (of scoring rules) and distinct rules."""
+
+    scope: Scope
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Answer to `Count`."""
+
+    events: int = 0
+    matches: int = 0
+    """Matches of all rules."""
+    scoring_matches: int = 0
+    """Matches of scoring rules: without bookkeeping."""
+    first: int | None = None
+    last: int | None = None
+    """Times of the first and the last event."""
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Events over time in bins of `step` microseconds that start at `scope.window.start`.
+
+    With `by`, split by the values of that field, the `limit` most frequent ones apart and the rest as "…".
+    """
+
+    scope: Scope
+    step: int
+    by: str = ""
+    limit: int = 8
+
+
+class Bins(msgspec.Struct, frozen=True):
+    """Answer to `Histogram`: (start of bin, value of `by` or None, events), ordered by start; empty bins left out."""
+
+    bins: tuple[tuple[int, str | None, int], ...] = ()
+
+
+class Top(msgspec.Struct, frozen=True):
+    """The values of a field with their counts, most frequent first.
+
+    `limit` 0 means all.  `zone` is the IANA zone for the field `day`.  `new` keeps only values that no event
+    before the window has (the filter is not applied to those earlier events).  `bookkeeping` False leaves
+    bookkeeping rules out of fields of matches.
+    """
+
+    field: str
+    scope: Scope
+    limit: int = 10
+    zone: str = "UTC"
+    order: TopOrder = "events"
+    new: bool = False
+    bookkeeping: bool = True
+
+
+class TopValue(msgspec.Struct, frozen=True):
+    """One value of a field: None where it is missing."""
+
+    value: str | int | None
+    events: int
+    matches: int
+    first: int
+    last: int
+
+
+class TopValues(msgspec.Struct, frozen=True):
+    """Answer to `Top`: values in order, how many distinct ones there are, and the events in scope."""
+
+    values: tuple[TopValue, ...] = ()
+    distinct: int = 0
+    events: int = 0
+
+
+class RuleInfo(msgspec.Struct, frozen=True):
+    """What is known of a rule from its most recent match."""
+
+    rule_id: int | None
+    message: str
+    file: str
+    line: int | None
+    severity: int | None
+    tags: tuple[str, ...]
+    version: str
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """One event with what the store knows of its way here."""
+
+    id: bytes
+    event: Event
+    sensor: str
+    source: str
+    offset: int
+    """Byte offset of the record in the (uncompressed) source."""
+    length: int
+
+
+class SourceCounts(msgspec.Struct, frozen=True):
+    """What became of the bytes of one source."""
+
+    source: str
+    sensor: str
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    foreign: int = 0
+    bytes: int = 0
+    matches: int = 0
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the store holds: the counters of all sources and the window."""
+
+    first: int | None = None
+    last: int | None = None
+    events: int = 0
+    sources: tuple[SourceCounts, ...] = ()
+    gaps: tuple[tuple[str, int], ...] = ()
+    """What records cannot tell: (gap, events)."""
+    zone_sources: tuple[tuple[str, int], ...] = ()

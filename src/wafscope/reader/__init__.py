@@ -1,0 +1,1 @@
+"""Turns bytes of one format into events; no file, no store, no clock."""

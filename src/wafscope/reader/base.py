@@ -1,0 +1,51 @@
+"""What every reader gives, and what it needs to know about the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, tzinfo
+
+import msgspec
+
+from wafscope.event.model import Event
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a reader must be told because the log does not say it."""
+
+    zone: tzinfo | None = None
+    """Zone configured for the source; used where the record does not prove its own."""
+    collector_zone: tzinfo = UTC
+    """Zone of this machine: the last resort, and an assumption that the event states."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A record as a reader found it: the event and where its bytes stand in the source."""
+
+    event: Event
+    offset: int
+    length: int
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """Bytes that could not be read, whole, with the reason; they go to quarantine."""
+
+    data: bytes
+    offset: int
+    reason: str
+    """`cut`, `spliced`, `not_json`, `too_deep`, `no_time`, `wrong_encoding`, or `engine_without_json`."""
+    source: str = ""
+
+
+class Foreign(msgspec.Struct, frozen=True):
+    """Bytes that belong to another log, or to none: skipped and counted.  Blank bytes count nothing."""
+
+    offset: int
+    length: int
+    lines: int = 1
+
+
+Piece = Found | Unreadable | Foreign
+"""Pieces of one input cover it from its first byte to its last, without gap or overlap."""
+
+Pieces = Iterator[Piece]

@@ -1,0 +1,116 @@
+"""The seam of the stores.
+
+Every store gives the same answer to every question (one contract suite; `memory` is the reference).
+Writing goes in two steps, so that the expensive one can run in worker processes: an `Encoder`, which
+pickles, turns records into the store's own payload; `write` commits a payload together with what was
+counted on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+
+from wafscope.query.question import (
+    TIME_LIMIT,
+    Answer,
+    Bins,
+    Count,
+    Counts,
+    Held,
+    Histogram,
+    Page,
+    Rows,
+    RuleInfo,
+    StoredEvent,
+    Top,
+    TopValues,
+)
+from wafscope.reader.base import Found as Found
+from wafscope.reader.base import Unreadable as Unreadable
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What became of a stretch of input, apart from the events in the payload."""
+
+    source: str
+    """The source as named by the user: a file, a directory, `-`."""
+    sensor: str
+    events: int
+    matches: int
+    bytes: int
+    foreign: int = 0
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a write did: events stored, events known already, pieces put in quarantine."""
+
+    stored: int
+    duplicate: int
+    quarantined: int
+    matches: int
+
+
+class Records(msgspec.Struct, frozen=True):
+    """Records of one file, in order."""
+
+    name: str
+    """The file the records stand in, as the event's `source`."""
+    records: Sequence[Found]
+
+
+class Encoder(Protocol):
+    """Turns records into a payload; pickles, so that it can be sent to worker processes."""
+
+    def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
+        """Return a payload for `write`.
+
+        `zone` is the name of the zone configured for the source, "" for none: a store keeps it so that the
+        record can be read again just so.
+        """
+        ...
+
+
+class EventStore(Protocol):
+    """Where events rest.  Questions may come from several threads; `write` from one at a time."""
+
+    @property
+    def generation(self) -> int:
+        """Grows with every write: an answer of the same generation is still true."""
+        ...
+
+    def encoder(self) -> Encoder: ...
+
+    def write(self, payload: bytes, tally: Tally) -> Written:
+        """Commit a payload and its tally in one act; raises StoreError when it can not."""
+        ...
+
+    def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]: ...
+
+    def count(self, question: Count, *, time_limit: float = TIME_LIMIT) -> Answer[Counts]: ...
+
+    def histogram(self, question: Histogram, *, time_limit: float = TIME_LIMIT) -> Answer[Bins]: ...
+
+    def top(self, question: Top, *, time_limit: float = TIME_LIMIT) -> Answer[TopValues]: ...
+
+    def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
+        """Several `Top` at once under one time limit; what the limit leaves out is empty and the answer cut."""
+        ...
+
+    def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
+        """What is known of these rules, in the order given; unknown ones are left out."""
+        ...
+
+    def event(self, event_id: bytes, *, time_limit: float = TIME_LIMIT) -> Answer[StoredEvent | None]: ...
+
+    def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...

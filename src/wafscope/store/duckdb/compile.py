@@ -1,0 +1,144 @@
+"""From filters and questions to SQL.
+
+Only here is SQL built.  Names come from the field table; values are parameters, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+import msgspec
+
+from wafscope.event.fields import FIELDS, Field, find
+from wafscope.event.rule import BOOKKEEPING_FILES, BOOKKEEPING_IDS
+from wafscope.query.filter import All, AnyOf, Filter, Not, Term
+from wafscope.query.question import Scope
+from wafscope.query.timespan import ALL_TIME, Window
+
+
+class Sql(msgspec.Struct, frozen=True):
+    """A piece of SQL with the values of its parameters, in order."""
+
+    text: str
+    values: tuple[object, ...] = ()
+
+    def __add__(self, other: Sql) -> Sql:
+        return Sql(self.text + other.text, self.values + other.values)
+
+
+TRUE = Sql("true")
+FALSE = Sql("false")
+
+
+def joined(parts: Iterable[Sql], word: str) -> Sql:
+    """Join conditions by AND or OR."""
+    kept = list(parts)
+    return Sql("(" + f" {word} ".join(p.text for p in kept) + ")", tuple(v for p in kept for v in p.values))
+
+
+def during(window: Window) -> list[Sql]:
+    """Conditions on the column `time`."""
+    if window == ALL_TIME:
+        return []
+    return [
+        Sql('"time" >= make_timestamptz(?::BIGINT)', (window.start,)),
+        Sql('"time" < make_timestamptz(?::BIGINT)', (window.end,)),
+    ]
+
+
+def where(scope: Scope) -> Sql:
+    """The condition on a row of `event` that puts it in scope."""
+    parts = during(scope.window)
+    if scope.filter != All():
+        parts.append(condition(scope.filter, scope.window))
+    return joined(parts, "AND") if parts else TRUE
+
+
+def condition(node: Filter, window: Window) -> Sql:
+    """Compile a filter to a condition on a row of `event`; `window` narrows look-ups of matches."""
+    if isinstance(node, Not):
+        return Sql("(") + condition(node.inner, window) + Sql(") IS NOT TRUE")
+    if isinstance(node, All):
+        return joined((condition(p, window) for p in node.parts), "AND") if node.parts else TRUE
+    if isinstance(node, AnyOf):
+        return joined((condition(p, window) for p in node.parts), "OR") if node.parts else FALSE
+    if node.operation == "contains":
+        return _contains(node, window)
+    field = find(node.field)
+    if field.scope == "event":
+        return _on_event(field, node)
+    if field.column == "rule_id":
+        return _on_rule(node)
+    return _some_match(_test(field, node, f'"{field.column}"'), window)
+
+
+def _some_match(test: Sql, window: Window) -> Sql:
+    return Sql("seq IN (SELECT event FROM match WHERE ") + joined([*during(window), test], "AND") + Sql(")")
+
+
+def _on_event(field: Field, term: Term) -> Sql:
+    if term.operation == "within":
+        return joined((_network(str(v)) for v in term.values), "OR")
+    return _test(field, term, f'"{field.column}"')
+
+
+def _on_rule(term: Term) -> Sql:
+    if term.operation == "is":
+        return Sql("list_has_any(rule_ids, ?::INTEGER[])", ([v for v in term.values if isinstance(v, int)],))
+    field = find("rule.id")
+    return Sql("EXISTS (SELECT 1 FROM (SELECT unnest(rule_ids) AS r) WHERE ") + _test(field, term, "r") + Sql(")")
+
+
+def _test(field: Field, term: Term, column: str) -> Sql:
+    """The test of a term on a column; for a list of texts, on any of its items."""
+    if field.type == "texts":
+        if term.operation == "known":
+            return Sql(f"len({column}) > 0")
+        return Sql(f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS item) WHERE ") + _single("text", term, "item") + Sql(")")
+    return _single(field.type, term, column)
+
+
+def _single(kind: str, term: Term, column: str) -> Sql:
+    if term.operation == "known":
+        return Sql(f"{column} IS NOT NULL")
+    if term.operation == "like":
+        return joined((Sql(f"{column} LIKE ? ESCAPE '\\'", (_pattern(str(v)),)) for v in term.values), "OR")
+    if term.operation == "range":
+        low, high = term.values
+        value = "make_timestamptz(?::BIGINT)" if kind == "time" else "?"
+        bounds = [Sql(f"{column} >= {value}", (low,))] if low is not None else []
+        if high is not None:
+            bounds.append(Sql(f"{column} <= {value}", (high,)))
+        return joined(bounds, "AND") if bounds else Sql(f"{column} IS NOT NULL")
+    if kind == "time":
+        return joined((Sql(f"{column} = make_timestamptz(?::BIGINT)", (v,)) for v in term.values), "OR") if term.values else FALSE
+    return Sql(f"{column} IN ({', '.join('?' * len(term.values))})", term.values) if term.values else FALSE
+
+
+def _pattern(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%")
+
+
+def _network(value: str) -> Sql:
+    network = ip_network(value, strict=False)
+    return Sql(
+        "(octet_length(client_packed) = ? AND client_packed BETWEEN ? AND ?)",
+        (network.max_prefixlen // 8, network[0].packed, network[-1].packed),
+    )
+
+
+def _contains(term: Term, window: Window) -> Sql:
+    word = str(term.values[0])
+    tests = {
+        scope: [Sql(f'contains(lower("{f.column}"), lower(?))', (word,)) for f in FIELDS if f.searchable and f.scope == scope]
+        for scope in ("event", "match")
+    }
+    return joined([*tests["event"], _some_match(joined(tests["match"], "OR"), window)], "OR")
+
+
+def bookkeeping(column: str) -> str:
+    """The condition that a rule id is one of a bookkeeping rule; both sides are constants of this program."""
+    files, ids = (", ".join(map(str, sorted(numbers))) for numbers in (BOOKKEEPING_FILES, BOOKKEEPING_IDS))
+    return f"({column} // 1000 IN ({files}) OR {column} IN ({ids}))"

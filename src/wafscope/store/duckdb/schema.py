@@ -1,0 +1,104 @@
+"""Tables of the DuckDB file, derived from the field table, and their version.
+
+    event      a row an event, with `rule_ids INTEGER[]`: counting and filtering by rule needs no join
+    match      a row a match, joined by `event.seq`
+    raw        the records as logged, in zstd blocks of some 256; an event points into its block
+    rule       what the latest match says about each rule
+    tally      counters of each source, committed together with the events they count
+    quarantine what could not be read, whole
+    meta       schema version and the key of the event ids
+
+Why it is laid out like this is measured in docs/adr/0001-embedded-store.md.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from wafscope.event.fields import FIELDS, Field
+
+VERSION = 1
+
+_TYPES = {"text": "VARCHAR", "integer": "INTEGER", "time": "TIMESTAMPTZ", "texts": "VARCHAR[]", "address": "VARCHAR"}
+_ARROW = {
+    "text": pa.string(),
+    "integer": pa.int32(),
+    "time": pa.timestamp("us", tz="UTC"),
+    "texts": pa.list_(pa.string()),
+    "address": pa.string(),
+}
+
+EVENT_FIELDS: tuple[Field, ...] = tuple(f for f in FIELDS if f.scope == "event")
+MATCH_FIELDS: tuple[Field, ...] = tuple(f for f in FIELDS if f.scope == "match")
+
+EVENT_EXTRA: tuple[tuple[str, str, pa.DataType], ...] = (
+    ("seq", "BIGINT", pa.int64()),
+    ("id_high", "UBIGINT", pa.uint64()),
+    ("id_low", "UBIGINT", pa.uint64()),
+    ("client_packed", "BLOB", pa.binary()),
+    ("rule_ids", "INTEGER[]", pa.list_(pa.int32())),
+    ("repeated_ids", "INTEGER[]", pa.list_(pa.int32())),
+    ("scoring_count", "INTEGER", pa.int32()),
+    ("block", "BIGINT", pa.int64()),
+    ("block_offset", "INTEGER", pa.int32()),
+    ("raw_length", "INTEGER", pa.int32()),
+    ("source_offset", "BIGINT", pa.int64()),
+    ("source_length", "INTEGER", pa.int32()),
+    ("zone", "VARCHAR", pa.string()),
+)
+"""Columns that are no fields: (name, type in DuckDB, type in Arrow).
+
+`rule_ids` are the distinct rules, scoring ones first; `repeated_ids` one entry for each further match of a
+rule already named.  `client_packed` is the client's address in network order, for questions about networks.
+"""
+
+MATCH_EXTRA: tuple[tuple[str, str, pa.DataType], ...] = (
+    ("event", "BIGINT", pa.int64()),
+    ("time", "TIMESTAMPTZ", pa.timestamp("us", tz="UTC")),
+    ("bookkeeping", "BOOLEAN", pa.bool_()),
+)
+
+EVENT_COLUMNS = [*(f.column for f in EVENT_FIELDS), *(name for name, _, _ in EVENT_EXTRA)]
+MATCH_COLUMNS = [*(f.column for f in MATCH_FIELDS), *(name for name, _, _ in MATCH_EXTRA)]
+
+EVENT_SCHEMA = pa.schema(
+    [(f.column, _ARROW[f.type]) for f in EVENT_FIELDS] + [(name, kind) for name, _, kind in EVENT_EXTRA]
+)
+MATCH_SCHEMA = pa.schema(
+    [(f.column, _ARROW[f.type]) for f in MATCH_FIELDS] + [(name, kind) for name, _, kind in MATCH_EXTRA]
+)
+RAW_SCHEMA = pa.schema([("block", pa.int64()), ("data", pa.binary())])
+
+RULE_SCHEMA = pa.schema(
+    [
+        ("rule_id", pa.int32()),
+        ("message", pa.string()),
+        ("file", pa.string()),
+        ("line", pa.int32()),
+        ("severity", pa.int32()),
+        ("tags", pa.list_(pa.string())),
+        ("version", pa.string()),
+        ("time", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+def _columns(fields: tuple[Field, ...], extra: tuple[tuple[str, str, pa.DataType], ...]) -> str:
+    columns = [f'"{f.column}" {_TYPES[f.type]}' for f in fields] + [f'"{name}" {kind}' for name, kind, _ in extra]
+    return ", ".join(columns)
+
+
+def statements() -> list[str]:
+    """The statements that make an empty store."""
+    return [
+        "CREATE TABLE meta (name VARCHAR, value BLOB)",
+        f"CREATE TABLE event ({_columns(EVENT_FIELDS, EVENT_EXTRA)})",
+        f"CREATE TABLE match ({_columns(MATCH_FIELDS, MATCH_EXTRA)})",
+        "CREATE TABLE raw (block BIGINT, data BLOB)",
+        "CREATE TABLE rule (rule_id INTEGER, message VARCHAR, file VARCHAR, line INTEGER, severity INTEGER,"
+        " tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)",
+        "CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,"
+        " quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT)",
+        'CREATE TABLE quarantine (source VARCHAR, sensor VARCHAR, "offset" BIGINT, reason VARCHAR,'
+        " seen TIMESTAMPTZ DEFAULT now(), data BLOB)",
+    ]

@@ -1,0 +1,191 @@
+"""The embedded store: events, matches and raw records in one DuckDB file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+import zstandard
+
+from wafscope.query.question import (
+    TIME_LIMIT,
+    Answer,
+    Bins,
+    Count,
+    Counts,
+    Cursor,
+    Held,
+    Histogram,
+    Page,
+    Row,
+    Rows,
+    RuleInfo,
+    SourceCounts,
+    StoredEvent,
+    Top,
+    TopValue,
+    TopValues,
+)
+from wafscope.reader.again import read_again
+from wafscope.store.base import Encoder, Tally, Written
+from wafscope.store.duckdb import ask
+from wafscope.store.duckdb.compile import Sql
+from wafscope.store.duckdb.connection import Connection, Cut
+from wafscope.store.duckdb.encode import DuckEncoder, Tables
+from wafscope.store.duckdb.write import write_tables
+
+T = TypeVar("T")
+
+
+class DuckStore:
+    """A store in one DuckDB file (or in memory, with `path` None, for tests)."""
+
+    def __init__(self, path: Path | None, *, read_only: bool = False, memory_limit: str = "384MB") -> None:
+        """Open or make the store; raises StoreError."""
+        self._connection = Connection(path, read_only=read_only, memory_limit=memory_limit)
+        self._generation = 0
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    def encoder(self) -> Encoder:
+        return DuckEncoder(self._connection.key)
+
+    def write(self, payload: bytes, tally: Tally) -> Written:
+        tables = msgspec.msgpack.decode(payload, type=Tables)
+        with self._connection.writing() as cursor:
+            written = write_tables(cursor, tables, tally)
+        self._generation += 1
+        return written
+
+    def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
+        def work(ask_store: _Ask) -> Rows:
+            sql, backwards = ask.page(question)
+            found = [_row(r) for r in ask_store(sql)]
+            more = len(found) > question.limit
+            rows = found[: question.limit]
+            if backwards:
+                rows.reverse()
+            here = question.newer_than if backwards else question.older_than
+            behind = False
+            if rows:
+                edge = rows[-1] if backwards else rows[0]
+                behind = bool(ask_store(ask.any_beyond(question, Cursor(edge.time, edge.id), "<" if backwards else ">")))
+            elif here is not None:
+                behind = bool(ask_store(ask.any_beyond(question, here, "<" if backwards else ">")))
+            return Rows(tuple(rows), has_older=behind if backwards else more, has_newer=more if backwards else behind)
+
+        return self._answer(work, Rows(), time_limit)
+
+    def count(self, question: Count, *, time_limit: float = TIME_LIMIT) -> Answer[Counts]:
+        return self._answer(lambda a: Counts(*a(ask.count(question))[0]), Counts(), time_limit)
+
+    def histogram(self, question: Histogram, *, time_limit: float = TIME_LIMIT) -> Answer[Bins]:
+        start, step = question.scope.window.start, question.step
+
+        def work(ask_store: _Ask) -> Bins:
+            return Bins(tuple((start + number * step, value, events) for number, value, events in ask_store(ask.histogram(question))))
+
+        return self._answer(work, Bins(), time_limit)
+
+    def top(self, question: Top, *, time_limit: float = TIME_LIMIT) -> Answer[TopValues]:
+        return self._answer(lambda a: _top(a, question), TopValues(), time_limit)
+
+    def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
+        started = time.monotonic()
+        answers = []
+        for question in questions:
+            answers.append(self.top(question, time_limit=time_limit - (time.monotonic() - started)))
+        return Answer(tuple(a.value for a in answers), cut=any(a.cut for a in answers), seconds=time.monotonic() - started)
+
+    def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
+        sql = Sql("SELECT rule_id, message, file, line, severity, tags, version FROM rule WHERE rule_id IN (SELECT unnest(?::INTEGER[]))", (list(rule_ids),))
+
+        def work(ask_store: _Ask) -> tuple[RuleInfo, ...]:
+            known = {
+                r[0]: RuleInfo(r[0], r[1] or "", r[2] or "", r[3], r[4], tuple(r[5] or ()), r[6] or "") for r in ask_store(sql)
+            }
+            return tuple(known[i] for i in rule_ids if i in known)
+
+        return self._answer(work, (), time_limit)
+
+    def event(self, event_id: bytes, *, time_limit: float = TIME_LIMIT) -> Answer[StoredEvent | None]:
+        return self._answer(lambda a: _event(a, event_id), None, time_limit)
+
+    def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
+        return self._answer(_held, Held(), time_limit)
+
+    def _answer(self, work: Callable[[_Ask], T], empty: T, time_limit: float) -> Answer[T]:
+        """Run the questions of `work` under one time limit; a cut answer is empty and says so."""
+        started = time.monotonic()
+
+        def ask_store(sql: Sql) -> list[tuple[Any, ...]]:
+            return self._connection.fetch(sql.text, sql.values, time_limit - (time.monotonic() - started))
+
+        try:
+            return Answer(work(ask_store), seconds=time.monotonic() - started)
+        except Cut:
+            return Answer(empty, cut=True, seconds=time.monotonic() - started)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+_Ask = Callable[[Sql], list[tuple[Any, ...]]]
+
+
+def _identity(high: int, low: int) -> bytes:
+    return high.to_bytes(8) + low.to_bytes(8)
+
+
+def _row(r: tuple[Any, ...]) -> Row:
+    return Row(_identity(r[0], r[1]), *r[2:7], r[7] or "", r[8], r[9] or "", r[10], r[11], r[12], tuple(r[13] or ()))
+
+
+def _top(ask_store: _Ask, question: Top) -> TopValues:
+    rows = ask_store(ask.top(question))
+    events = ask_store(ask.count(Count(question.scope)))[0][0]
+    return TopValues(tuple(TopValue(*r[:5]) for r in rows), distinct=rows[0][5] if rows else 0, events=events)
+
+
+def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
+    """Read the record again from its raw bytes: whatever is not a column comes from there."""
+    key = int.from_bytes(event_id[:8]), int.from_bytes(event_id[8:])
+    found = ask_store(
+        Sql(
+            "SELECT block, block_offset, raw_length, format, zone, zone_source, sensor, source, source_offset, source_length"
+            " FROM event WHERE id_high = ?::UBIGINT AND id_low = ?::UBIGINT",
+            key,
+        )
+    )
+    if not found:
+        return None
+    block, offset, length, kind, zone, zone_source, sensor, source, source_offset, source_length = found[0]
+    packed = ask_store(Sql("SELECT data FROM raw WHERE block = ?", (block,)))[0][0]
+    raw = zstandard.ZstdDecompressor().decompress(packed)[offset : offset + length]
+    event = read_again(kind, raw, zone or "", assumed=zone_source == "assumed")
+    return StoredEvent(event_id, event, sensor or "", source or "", source_offset, source_length)
+
+
+def _held(ask_store: _Ask) -> Held:
+    first, last, events = ask_store(Sql("SELECT min(epoch_us(time)), max(epoch_us(time)), count(*) FROM event"))[0]
+    sources = ask_store(
+        Sql(
+            "SELECT source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches"
+            " FROM tally ORDER BY source, sensor"
+        )
+    )
+    gaps = ask_store(Sql("SELECT v, count(*) AS n FROM (SELECT unnest(gaps) AS v FROM event) GROUP BY v ORDER BY n DESC, v"))
+    zones = ask_store(Sql("SELECT zone_source, count(*) AS n FROM event GROUP BY zone_source ORDER BY n DESC, zone_source"))
+    return Held(first, last, events, tuple(SourceCounts(*s) for s in sources), tuple(gaps), tuple(zones))

@@ -1,0 +1,125 @@
+"""What all handlers of the console share: the answers, the templates and the threads that fill panels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.enums import MediaType
+
+from wafscope.errors import FilterError, WafscopeError
+from wafscope.i18n.catalogue import LANGUAGES, choose
+from wafscope.i18n.moment import Clock, from_microseconds
+from wafscope.panel import held
+from wafscope.panel.answers import Answers
+from wafscope.panel.view import View
+from wafscope.query.parser import Chip, terms
+from wafscope.store.base import EventStore
+from wafscope.web import span, state
+from wafscope.web.assets import Assets
+from wafscope.web.link import Links
+from wafscope.web.page import Frame
+from wafscope.web.render import Templates
+from wafscope.web.settings import WebSettings
+
+_log = logging.getLogger(__name__)
+
+_THREADS = 4
+COOKIE = "lang"
+
+Job = Callable[[], Any]
+
+
+class Late(msgspec.Struct, frozen=True):
+    """Stands for a panel that is not ready yet: the page asks for it again."""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Stands for a panel whose question could not be answered; without `error` it is a fault of the console."""
+
+    error: WafscopeError | None
+
+
+class Console:
+    """The shared parts; made once, closed at the end."""
+
+    def __init__(self, store: EventStore, settings: WebSettings) -> None:
+        self.settings = settings
+        self.answers = Answers(store, time_limit=settings.time_limit)
+        self.assets = Assets(settings.static)
+        self._templates = Templates(self.assets.address)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="panel")
+
+    def close(self) -> None:
+        """Wait for no panel any more; those under way end by their time limit."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # --- a request ---
+
+    def language(self, request: Request[Any, Any, Any]) -> str:
+        """The language chosen by cookie, else by the browser."""
+        chosen = request.cookies.get(COOKIE, "")
+        return chosen if chosen in LANGUAGES else choose(request.headers.get("accept-language", ""))
+
+    def frame(self, request: Request[Any, Any, Any], path: str, current: str = "") -> Frame:
+        """Read the state of a request and find out what it is about."""
+        asked = state.read(request.query_params, self.settings.zone)
+        zone = asked.state.zone or self.settings.zone
+        line = held.ask(self.answers, zone)
+        now = self.now()
+        chosen = span.choose(asked.state, self.answers.held().value, zone, now)
+        year = self.settings.year or from_microseconds(now).year
+        return Frame(
+            asked=asked,
+            view=View(chosen.window, asked.filter, zone, asked.state.by, asked.state.full),
+            span=chosen,
+            held=line,
+            links=Links(asked.state, path),
+            clock=Clock(zone, self.language(request), year),
+            chips=_chips(asked.state.text),
+            current=current,
+        )
+
+    def now(self) -> int:
+        return span.now() if self.settings.now is None else self.settings.now
+
+    # --- an answer ---
+
+    def html(self, template: str, frame: Frame, status: int = 200, **context: Any) -> Response[str]:
+        """Render a page or a part of one."""
+        content = self._templates.render(template, frame.language, frame=frame, **context)
+        return Response(content, status_code=status, media_type=MediaType.HTML)
+
+    def bare(self, template: str, language: str, status: int, **context: Any) -> Response[str]:
+        """Render a page that knows nothing of filter and window."""
+        return Response(
+            self._templates.render(template, language, **context), status_code=status, media_type=MediaType.HTML
+        )
+
+    def gather(self, jobs: Mapping[str, Job], *, patience: float | None = None) -> dict[str, Any]:
+        """Do jobs side by side; those not ready in time stay under way, and `Late` stands for them."""
+        futures = {name: self._pool.submit(_guarded, name, job) for name, job in jobs.items()}
+        wait(futures.values(), timeout=self.settings.patience if patience is None else patience)
+        return {name: future.result() if future.done() else Late() for name, future in futures.items()}
+
+
+def _guarded(name: str, job: Job) -> Any:
+    """One panel that fails must not take the page with it."""
+    try:
+        return job()
+    except WafscopeError as error:
+        return Failed(error)
+    except Exception:
+        _log.exception("panel %s failed", name)
+        return Failed(None)
+
+
+def _chips(line: str) -> tuple[Chip, ...]:
+    try:
+        return terms(line)
+    except FilterError:
+        return ()

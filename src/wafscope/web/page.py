@@ -1,0 +1,36 @@
+"""The frame of every page: what its templates find under the name `frame`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wafscope.i18n.moment import Clock
+from wafscope.panel.held import HeldLine
+from wafscope.panel.view import View
+from wafscope.query.parser import Chip
+from wafscope.web.link import Links
+from wafscope.web.span import Span
+from wafscope.web.state import Asked
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Filter, window, language and addresses of one request."""
+
+    asked: Asked
+    view: View
+    span: Span
+    held: HeldLine
+    links: Links
+    clock: Clock
+    chips: tuple[Chip, ...]
+    current: str
+    """Page of the navigation that is marked: `overview`, `events` or none."""
+
+    @property
+    def language(self) -> str:
+        return self.clock.language
+
+    @property
+    def is_empty(self) -> bool:
+        """True for a store without any event."""
+        return self.held.first is None
