@@ -4,6 +4,10 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("wafscope", deadline=None)  # a slow machine is no failed test
+settings.load_profile("wafscope")
 
 NO_SKIP = os.environ.get("WAFSCOPE_NO_SKIP") == "1"
 

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import msgspec
 import pytest
-
 from tests.contract.made import BATCHES
 from tests.make import write
-from wafscope.query.question import Answer
+
+from wafscope.query.question import Answer, Bins, Count, Counts, Histogram, Scope, Top, TopValues
 from wafscope.store.base import EventStore
 from wafscope.store.memory import MemoryStore
 
@@ -41,6 +41,15 @@ class Twins(msgspec.Struct, frozen=True):
         assert (answer.exact, answer.cut) == (True, False)
         assert expected.value == answer.value
         return answer.value
+
+    def count(self, scope: Scope) -> Counts:
+        return self.agree(lambda store: store.count(Count(scope)))
+
+    def top(self, question: Top) -> TopValues:
+        return self.agree(lambda store: store.top(question))
+
+    def histogram(self, question: Histogram) -> Bins:
+        return self.agree(lambda store: store.histogram(question))
 
 
 @pytest.fixture(params=KINDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.make import START, event, hour, match
+
 from wafscope.event.fields import OUTCOMES
 from wafscope.event.model import Event
 from wafscope.query.timespan import DAY, HOUR, MINUTE
@@ -15,7 +16,9 @@ def _ordinary() -> list[Event]:
     made = []
     for number in range(36):
         rules = [942100, 942190, 920350, 941100, 930120][: number % 5]
-        matches = [match(rule, severity=2 + number % 3, line=number, target=f"ARGS:{'qpr'[number % 3]}") for rule in rules]
+        matches = [
+            match(rule, severity=2 + number % 3, line=number, target=f"ARGS:{'qpr'[number % 3]}") for rule in rules
+        ]
         made.append(
             event(
                 hour(number * 1.25),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-
 from tests.contract.conftest import Twins
 from tests.contract.made import ORDINARY
 from tests.make import START, event, hour, write
+
 from wafscope.query.parser import parse
 from wafscope.query.question import Cursor, Page, Row, Rows, Scope
 from wafscope.query.timespan import ALL_TIME, Window

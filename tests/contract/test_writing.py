@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.contract.conftest import Twins, open_kind
 from tests.contract.made import ORDINARY
 from tests.make import SOURCE, event, hour, v3_record, write
+
 from wafscope.event.identity import ID_SIZE, event_id
 from wafscope.query.filter import Term
 from wafscope.query.question import Count, Counts, Held, Page, Row, Scope, SourceCounts
@@ -73,9 +74,7 @@ def test_counters_add_up_by_source_and_sensor(store: EventStore) -> None:
 
     assert (
         SourceCounts("-", "", foreign=1),
-        SourceCounts(
-            SOURCE, "web1", received=5, stored=2, duplicate=1, quarantined=2, foreign=3, bytes=12, matches=2
-        ),
+        SourceCounts(SOURCE, "web1", received=5, stored=2, duplicate=1, quarantined=2, foreign=3, bytes=12, matches=2),
     ) == store.held().value.sources
 
 

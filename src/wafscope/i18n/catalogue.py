@@ -61,7 +61,7 @@ def _weight(quality: str | None) -> float:
         return 0.0
 
 
-def _shown(value: str | int | float | Text, language: str) -> str:
+def _shown(value: str | float | Text, language: str) -> str:
     if isinstance(value, Text):
         return render(value, language)
     return value if isinstance(value, str) else decimal(value, language)

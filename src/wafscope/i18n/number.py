@@ -13,11 +13,18 @@ _TIMES = 10
 """A growth from here on is said as a factor: "×12" is read more easily than "+1,100 %"."""
 
 
-
 @lru_cache(maxsize=4096)
 def decimal(value: float, language: str) -> str:
     """Write a number with the grouping of the language."""
     return format_decimal(value, locale=language).replace("-", MINUS)
+
+
+def short(value: int, language: str) -> str:
+    """Write a number for the edge of a chart: 12 k, 3 M."""
+    for size, sign in ((1_000_000, "M"), (1_000, "k")):
+        if value >= 10 * size:
+            return f"{decimal(round(value / size, 1), language)} {sign}"
+    return decimal(value, language)
 
 
 def percent(part: float, whole: float) -> str:
@@ -29,7 +36,7 @@ def percent(part: float, whole: float) -> str:
     share = round(100 * part / whole)
     if share == 0:
         return "<1 %"
-    return ">99 %" if share == 100 else f"{share} %"  # noqa: PLR2004 - per cent
+    return ">99 %" if share == 100 else f"{share} %"
 
 
 def change(now: int, before: int, language: str) -> str:

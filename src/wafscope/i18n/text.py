@@ -19,12 +19,12 @@ class Text(msgspec.Struct, frozen=True):
     values: Mapping[str, str | int | float | Text] = {}
 
 
-def text(message: str, /, **values: str | int | float | Text) -> Text:
+def text(message: str, /, **values: str | float | Text) -> Text:
     """Mark `message` as a text of the catalogue; nothing is translated yet."""
     return Text(message, "", values)
 
 
-def ntext(message: str, plural: str, /, n: int, **values: str | int | float | Text) -> Text:
+def ntext(message: str, plural: str, /, n: int, **values: str | float | Text) -> Text:
     """Mark a text that depends on the count `n`."""
     return Text(message, plural, {"n": n, **values})
 

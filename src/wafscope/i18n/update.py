@@ -26,9 +26,7 @@ Message = str | tuple[str, ...]
 
 def messages(package: Path = PACKAGE) -> Iterator[tuple[Message, str, tuple[str, ...]]]:
     """Every text of the sources: (message or message and plural, place, comments for the translator)."""
-    found = extract_from_dir(
-        package, METHODS, OPTIONS, KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True
-    )
+    found = extract_from_dir(package, METHODS, OPTIONS, KEYWORDS, comment_tags=("i18n:",), strip_comment_tags=True)
     for filename, _line, message, comments, _context in sorted(found, key=lambda item: (item[0], item[1])):
         yield message, f"{package.name}/{Path(filename).as_posix()}", tuple(comments)
 
@@ -51,7 +49,15 @@ def main(languages: list[str]) -> int:
         catalogue = updated(language)
         path = PACKAGE / "i18n" / f"{language}.po"
         with path.open("wb") as file:
-            write_po(file, catalogue, sort_output=True, omit_header=False, width=0, include_lineno=False, ignore_obsolete=True)
+            write_po(
+                file,
+                catalogue,
+                sort_output=True,
+                omit_header=False,
+                width=0,
+                include_lineno=False,
+                ignore_obsolete=True,
+            )
         entries = [message for message in catalogue if message.id]
         missing = [m for m in entries if not m.string or (isinstance(m.string, tuple | list) and not all(m.string))]
         sys.stderr.write(f"{path.name}: {len(entries)} texts, {len(missing)} without translation\n")

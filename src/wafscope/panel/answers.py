@@ -81,8 +81,8 @@ class Answers:
         key = (self._store.generation, *question)
         with self._lock:
             known = self._kept.get(key)
+            mine: Future[object] = Future()
             if known is None:
-                mine: Future[object] = Future()
                 self._kept[key] = mine
                 while len(self._kept) > _MOST_KEPT:
                     self._kept.popitem(last=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -102,7 +103,7 @@ def _line(
     pieces: list[Piece] = []
     stack: list[Mark] = []
     ordered = sorted(edges)
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         _close(pieces, stack, left)
         for mark in sorted(inside, key=lambda m: -m.end):
             if mark not in stack and mark.start <= left < mark.end:

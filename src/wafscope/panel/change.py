@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,6 @@ from wafscope.panel.answers import Answers
 from wafscope.panel.view import View
 from wafscope.query.question import Answer, Bins, Histogram, Scope
 from wafscope.query.timespan import DAY, HOUR, MINUTE, Window
-
 
 _MOST_DAYS = 400
 """One event with a clock gone wrong must not make the page draw fifty years."""
@@ -76,7 +76,7 @@ def midnight(day: date, zone: str) -> int:
 
 def _common_step(starts: list[int]) -> int:
     """Widest step that meets every midnight: a day but where the clocks change."""
-    lengths = {b - a for a, b in zip(starts, starts[1:], strict=False)}
+    lengths = {b - a for a, b in pairwise(starts)}
     for step in (DAY, HOUR, 30 * MINUTE, 15 * MINUTE):
         if all(length % step == 0 for length in lengths):
             return step

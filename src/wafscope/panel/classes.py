@@ -40,11 +40,12 @@ def ask(answers: Answers, view: View) -> Classes:
         name = known.get(rule_id) or _class_by_id(rule_id)
         earlier[name] = earlier.get(name, 0) + events
     rows = []
-    for name in ATTACK_CLASSES:
-        segments = tuple(row for row in found.rows if row.attack_class == name)
+    for place in ATTACK_CLASSES:
+        segments = tuple(row for row in found.rows if row.attack_class == place)
         if segments:
             hits = sum(row.change.now for row in segments)
-            rows.append(ClassRow(segments[0].attack_class, hits, None if before is None else earlier.get(name, 0), segments))
+            was = None if before is None else earlier.get(place, 0)
+            rows.append(ClassRow(segments[0].attack_class, hits, was, segments))
     rows.sort(key=lambda row: -row.hits)
     most = max((max(row.hits, row.before or 0) for row in rows), default=0)
     return Classes(tuple(rows), most, found.quality)

@@ -6,10 +6,11 @@ import msgspec
 
 from wafscope.event.model import AttackClass
 from wafscope.event.rule import is_bookkeeping
-from wafscope.panel import rules
+from wafscope.panel import rules, series
 from wafscope.panel.answers import Answers
+from wafscope.panel.series import Series
 from wafscope.panel.view import Quality, View
-from wafscope.query.question import Answer, Count, Counts, Cursor, Page, Row, RuleInfo, Rows, Scope
+from wafscope.query.question import Answer, Count, Counts, Cursor, Page, Row, Rows, RuleInfo, Scope
 
 PAGE = 50
 
@@ -41,6 +42,13 @@ class Totals(msgspec.Struct, frozen=True):
     quality: Quality
 
 
+class Timeline(msgspec.Struct, frozen=True):
+    """What stands above the list: how many events, and when."""
+
+    totals: Totals
+    series: Series
+
+
 def ask(answers: Answers, view: View, *, before: Cursor | None, after: Cursor | None, limit: int = PAGE) -> Events:
     """Ask for the page older than `before`, or newer than `after`, or the newest one."""
     answer = answers.page(Page(view.scope, limit, older_than=before, newer_than=after))
@@ -55,6 +63,11 @@ def totals(answers: Answers, view: View) -> Totals:
         exact=matching.exact and all_events.exact, cut=matching.cut or all_events.cut, seconds=matching.seconds
     )
     return Totals(matching.value.events, all_events.value.events, quality)
+
+
+def timeline(answers: Answers, view: View) -> Timeline:
+    """Ask for the figures above the list."""
+    return Timeline(totals(answers, view), series.ask(answers, view, before=False))
 
 
 def listed(answers: Answers, answer: Answer[Rows]) -> Events:

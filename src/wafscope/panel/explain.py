@@ -39,7 +39,9 @@ def sentence(match: Match, event: Event) -> Text:
     if match.operator:
         say = _SENTENCES.get(match.operator.lower())
         said = say(match, event) if say else None
-        return said or text("{subject} was tested with {operator}.", subject=subject(match), operator=operator_name(match))
+        return said or text(
+            "{subject} was tested with {operator}.", subject=subject(match), operator=operator_name(match)
+        )
     if match.justification:
         return text("The engine says: {words}", words=match.justification)
     if match.data:
@@ -103,11 +105,15 @@ def _xss(_match: Match, _event: Event) -> Text | None:
 
 def _rx(match: Match, _event: Event) -> Text | None:
     if match.rule_id in NEGATED_IN_CRS:
-        return text("{subject} isn’t of the form that the rule asks for: {value}.", subject=subject(match), value=_value(match))
+        return text(
+            "{subject} isn’t of the form that the rule asks for: {value}.", subject=subject(match), value=_value(match)
+        )
     found = matched_text(match)
     if found:
         return text(
-            "{subject} matches the pattern of the rule with {matched}.", subject=subject(match), matched=shortened(found)
+            "{subject} matches the pattern of the rule with {matched}.",
+            subject=subject(match),
+            matched=shortened(found),
         )
     links = read(match.reference)
     if links and links[-1].matched:
@@ -122,7 +128,9 @@ def _phrase(match: Match, _event: Event) -> Text | None:
             "{subject} contains a phrase of the list {list}: {matched}.",
             subject=subject(match), list=match.parameter.rpartition("/")[2], matched=shortened(found),
         )  # fmt: skip
-    return text("{subject} contains a phrase of the rule’s list: {matched}.", subject=subject(match), matched=shortened(found))
+    return text(
+        "{subject} contains a phrase of the rule’s list: {matched}.", subject=subject(match), matched=shortened(found)
+    )
 
 
 def _within(match: Match, _event: Event) -> Text | None:
@@ -174,7 +182,9 @@ def _text_test(match: Match, _event: Event) -> Text | None:
         return None
     holds, yes, no = _TEXT_TESTS[match.operator.lower()]
     pattern = yes if holds(value, words) else no
-    return Text(pattern.message, values={"subject": subject(match), "value": shortened(value), "phrase": shortened(words)})
+    return Text(
+        pattern.message, values={"subject": subject(match), "value": shortened(value), "phrase": shortened(words)}
+    )
 
 
 _TEXT_TESTS: dict[str, tuple[Callable[[str, str], bool], Text, Text]] = {
@@ -210,4 +220,4 @@ def _value(match: Match) -> str:
 
 
 def _integer(written: str) -> int | None:
-    return int(written) if written.isascii() and written.isdigit() and len(written) < 19 else None  # noqa: PLR2004
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 19 else None

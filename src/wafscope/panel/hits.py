@@ -55,7 +55,7 @@ def ask(answers: Answers, view: View) -> Hits:
         parts=_parts(outcomes),
         modes=tuple((mode_of(v.value), v.events) for v in modes.value.values),
         burst=found,
-        without_burst=_without(answers, view, counts.value.events, found, before is not None),
+        without_burst=_without(answers, view, counts.value.events, found, held=before is not None),
         quality=Quality(
             exact=rules.exact and counts.exact,
             cut=any(a.cut for a in (counts, outcomes, modes, rules)),
@@ -66,7 +66,7 @@ def ask(answers: Answers, view: View) -> Hits:
 
 def mode_of(value: object) -> EngineMode:
     """Give an engine mode out of the store; what it does not know is unknown."""
-    return value if value in ("on", "detection_only", "off") else "unknown"  # type: ignore[return-value]  # compared above
+    return value if value in ("on", "detection_only", "off") else "unknown"
 
 
 def _parts(outcomes: Answer[TopValues]) -> tuple[Part, ...]:
@@ -80,9 +80,11 @@ def _parts(outcomes: Answer[TopValues]) -> tuple[Part, ...]:
     return (*parts, Part(("unknown",), unknown)) if unknown else tuple(parts)
 
 
-def _without(answers: Answers, view: View, events: int, found: Burst | None, held: bool) -> Change | None:
+def _without(answers: Answers, view: View, events: int, found: Burst | None, *, held: bool) -> Change | None:
     if found is None:
         return None
-    scope = msgspec.structs.replace(view, window=view.window.before()).narrowed(Not(one_of("client.address", (found.client,))))
+    scope = msgspec.structs.replace(view, window=view.window.before()).narrowed(
+        Not(one_of("client.address", (found.client,)))
+    )
     before = answers.count(Count(scope)).value.events if held else None
     return Change(events - found.events, before)

@@ -73,9 +73,7 @@ def _plain_target(target: str) -> str:
     return rest if head in _SINGLE and rest else target
 
 
-def _region(
-    match: Match, request: Request, target: str, links: tuple[Link, ...]
-) -> tuple[Region, Link | None] | None:
+def _region(match: Match, request: Request, target: str, links: tuple[Link, ...]) -> tuple[Region, Link | None] | None:
     collection, _, key = target.partition(":")
     named = [r for r in request.regions if _is_named(r, collection, key)]
     for link in reversed(links):
@@ -175,9 +173,9 @@ def _place(region: Region, places: tuple[int, ...] | None, first: int, last: int
 
 
 def _positions(value: bytes, wanted: bytes) -> list[int]:
-    found = []
+    found: list[int] = []
     at = value.find(wanted)
-    while at >= 0 and len(found) < 100:  # noqa: PLR2004 - of one letter there may be thousands
+    while at >= 0 and len(found) < 100:
         found.append(at)
         at = value.find(wanted, at + 1)
     return found

@@ -130,7 +130,7 @@ def decoded(raw: bytes, at: int = 0) -> tuple[bytes, tuple[int, ...]]:
         places.append(at + i)
         byte = raw[i]
         digits = raw[i + 1 : i + 3]
-        if byte == ord("%") and len(digits) == 2 and _is_hex(digits):  # noqa: PLR2004 - two digits
+        if byte == ord("%") and len(digits) == 2 and _is_hex(digits):
             value.append(int(digits, 16))
             i += 3
         else:

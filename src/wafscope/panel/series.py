@@ -14,6 +14,9 @@ from wafscope.query.question import Bins, Count, Histogram
 from wafscope.query.timespan import Window
 
 _HOSTS = 5
+_ALL = 16
+"""More than there are classes or outcomes."""
+
 REST = "…"
 """Name of the stack of all hosts beyond the first five, as the stores give it."""
 
@@ -57,7 +60,7 @@ class Series(msgspec.Struct, frozen=True):
 def ask(answers: Answers, view: View, *, before: bool = True) -> Series:
     """Ask for the panel; without `before` the line of the window before is left out."""
     window, step = view.window, view.window.step()
-    answer = answers.histogram(Histogram(view.scope, step, view.by, limit=_HOSTS if view.by == "host" else 0))
+    answer = answers.histogram(Histogram(view.scope, step, view.by, limit=_HOSTS if view.by == "host" else _ALL))
     stacks = _stacks(answer.value, view.by)
     bins = _bins(answer.value, window, step, stacks, view.by)
     line = None
@@ -115,13 +118,15 @@ def _stacks(answer: Bins, by: By) -> tuple[str | None, ...]:
         return ATTACK_CLASSES
     if by == "waf.outcome":
         return OUTCOMES
-    return tuple(sorted(counts, key=lambda host: (host == REST, -counts[host], host or "")))
+    ranked = sorted(counts, key=lambda host: (host == REST, -counts[host], host or ""))
+    named = [host for host in ranked if host != REST][:_HOSTS]
+    return (*named, REST) if len(named) < len(counts) else tuple(named)
 
 
 def _bins(answer: Bins, window: Window, step: int, stacks: tuple[str | None, ...], by: str) -> tuple[Bin, ...]:
     number = -(-window.length // step)
     place = {value: i for i, value in enumerate(stacks)}
-    rest = {"waf.attack_class": "other", "waf.outcome": "unknown"}.get(by)
+    rest = {"waf.attack_class": "other", "waf.outcome": "unknown", "host": REST}.get(by)
     counts = [[0] * len(stacks) for _ in range(number)]
     for start, value, events in answer.bins:
         at = (start - window.start) // step

@@ -35,13 +35,13 @@ def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> 
     shown = found.values[page * PAGE : (page + 1) * PAGE]
     before = counts_before(answers, view, field.name, shown)
     most = found.values[0].events if found.values else 1
-    notes = {}
+    notes: dict[str | int | None, str] = {}
     if field.name == rules.FIELD:
-        notes = {rule_id: info.message for rule_id, info in rules.describe(answers, shown).items()}
+        notes.update({rule_id: info.message for rule_id, info in rules.describe(answers, shown).items()})
     return TopPage(
         field=field,
         rows=tuple(_row(value, before, most, found.events) for value in shown),
-        notes=dict(notes),
+        notes=notes,
         first=page * PAGE + 1,
         distinct=found.distinct,
         events=found.events,

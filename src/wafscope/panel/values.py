@@ -32,6 +32,11 @@ class Values(msgspec.Struct, frozen=True):
     events: int
     quality: Quality
 
+    @property
+    def has_more(self) -> bool:
+        """True where there are values beyond these; a missing value is none that is counted."""
+        return self.distinct > sum(row.value is not None for row in self.rows)
+
 
 def ask(answers: Answers, view: View, field: str, *, limit: int) -> Values:
     """Ask for the most frequent values and what they were in the window before."""

@@ -135,9 +135,7 @@ def _values(place: _Place, field: Field, values: Values) -> Completion:
     return Completion(text("{field}: values in this window", field=field.label), items[:MOST], place.typed)
 
 
-def _taken(
-    place: _Place, shown: str, *, written: str = "", note: Text | None = None, count: int | None = None
-) -> Item:
+def _taken(place: _Place, shown: str, *, written: str = "", note: Text | None = None, count: int | None = None) -> Item:
     """Put a value where the caret is, and a blank after it where the next term can begin."""
     blank = "" if place.rest[:1] and (place.rest[0].isspace() or place.rest[0] in "),") else " "
     taken = place.kept + (written or shown) + blank

@@ -113,8 +113,10 @@ def _term(line: str, token: Token) -> Token:
         values, end = _values(line, named.end())
         return msgspec.structs.replace(token, name=named[2], name_at=named.start(2), values=values, end=end)
     word, end = _value(line, token.body, listed=False)
-    keyword = _KEYWORD.get(line[token.start : end].lower())
+    keyword = _KEYWORD.get(line[token.body : end].lower())
     if keyword:
+        if token.body > token.start:
+            raise _lone_sign(line[token.start], token.start)
         return Token(keyword, token.start, token.start, end)
     return msgspec.structs.replace(token, values=(word,), end=end)
 

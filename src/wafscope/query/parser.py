@@ -1,12 +1,12 @@
 """The language of the search box and of `--filter`.
 
-    filter   = alternative *( "or" alternative )
-    alternative = 1*( ["and"] term )
-    term     = *( "-" / "~" ) ( group / field ":" values / word )      each sign at most once
-    group    = "(" filter ")"
-    field    = ["@"] name                                              a name or alias of event.fields, or "is"
-    values   = value *( "," value )                                    any of them
-    value    = *( bare / quoted )
+    filter      = alternative *( "or" alternative )
+    alternative = term *( ["and"] term )
+    term        = *( "-" / "~" ) ( group / field ":" values / word )   each sign at most once
+    group       = "(" filter ")"
+    field       = ["@"] name                                           a name or alias of event.fields, or "is"
+    values      = value *( "," value )                                 any of them
+    value       = *( bare / quoted )
 
 Terms side by side must all hold, and bind tighter than `or`.  `-` excludes; what begins with `~` is
 switched off: it stays in the text and says nothing.  `query.lexer` tells how values are quoted,
@@ -132,16 +132,20 @@ def encode(line: str) -> str:
 
 def decode(encoded: str) -> str:
     """Read a filter from a URL; raises FilterError when it is not what `encode` makes."""
+    if not _BASE64URL.fullmatch(encoded):
+        raise _damaged()  # other characters would be passed over in silence
     try:
-        # Other characters would be passed over in silence; "=" at the wrong end is an error.
-        padding = "=" * (-len(encoded) % 4) if _BASE64URL.fullmatch(encoded) else "damaged"
-        return urlsafe_b64decode(encoded + padding).decode()
+        return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
     except ValueError:  # binascii.Error and UnicodeDecodeError are such
-        raise FilterError(
-            text("The filter in this address is damaged."),
-            column=1,
-            hint=text("Copy the whole address again, or write the filter into the search box."),
-        ) from None
+        raise _damaged() from None
+
+
+def _damaged() -> FilterError:
+    return FilterError(
+        text("The filter in this address is damaged."),
+        column=1,
+        hint=text("Copy the whole address again, or write the filter into the search box."),
+    )
 
 
 # --- from text to nodes -------------------------------------------------------

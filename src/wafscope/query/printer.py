@@ -22,7 +22,6 @@ NONE = f"-{EVERY}"
 
 _PLAIN = re.compile(r'[^\s()",*]+')
 _PLAIN_WORD = re.compile(r"(?!(?:or|and)\Z)[\w./%&=?+][\w./%&=?+-]*", re.IGNORECASE)
-_NEEDS_BACKSLASH = re.compile(r'\\(?=["\\]|u\{|\Z)|"')
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 """Categories of characters that a line of text can not hold or that nobody can see."""
 
@@ -145,14 +144,21 @@ def _is_plain(value: str) -> bool:
 
 
 def _has_unseen(value: str) -> bool:
-    return any(unicodedata.category(character) in _UNSEEN for character in value)
+    return any(_is_unseen(character) for character in value)
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN
 
 
 def _quoted(value: str) -> str:
-    escaped = _NEEDS_BACKSLASH.sub(lambda found: "\\" + found[0], value)
-    if _has_unseen(escaped):
-        escaped = "".join(
-            f"\\u{{{ord(character):x}}}" if unicodedata.category(character) in _UNSEEN else character
-            for character in escaped
-        )
-    return f'"{escaped}"'
+    return f'"{"".join(_escaped(value, at) for at in range(len(value)))}"'
+
+
+def _escaped(value: str, at: int) -> str:
+    """Write one character between quotes; a backslash is doubled only where it would be read as a sign."""
+    character, following = value[at], value[at + 1 : at + 2]
+    if _is_unseen(character):
+        return f"\\u{{{ord(character):x}}}"
+    is_sign = not following or following in '\\"' or _is_unseen(following) or value.startswith("u{", at + 1)
+    return f"\\{character}" if character == '"' or (character == "\\" and is_sign) else character

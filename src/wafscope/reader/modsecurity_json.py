@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from wafscope.event.model import Event, Headers, Match
+from wafscope.event.model import Event, Headers, Match, ZoneSource
 from wafscope.reader.base import Context
 from wafscope.reader.modsecurity_match import match_of
-from wafscope.reader.timestamps import SECOND, parse_ctime, resolve
+from wafscope.reader.timestamps import SECOND, parse_ctime, proved_second, resolve
 from wafscope.reader.verdict import decide, read_score
 
 FORMAT = "v3.json"
@@ -37,7 +38,7 @@ class _Details(msgspec.Struct, frozen=True, gc=False):
     serverity: str = ""  # the first 3.0 versions (modsecurity issue 1114)
     ver: str = ""
     rev: str = ""
-    tags: list[str] = []
+    tags: tuple[str, ...] = ()
     maturity: str = ""
     accuracy: str = ""
 
@@ -67,7 +68,7 @@ class _Producer(msgspec.Struct, frozen=True, gc=False):
     modsecurity: str = ""
     connector: str = ""
     secrules_engine: str = ""
-    components: list[str] = []
+    components: tuple[str, ...] = ()
 
 
 class _Transaction(msgspec.Struct, frozen=True, gc=False):
@@ -91,10 +92,11 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Record).decode
+_decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 _MODES: dict[str, Any] = {"Enabled": "on", "DetectionOnly": "detection_only", "Disabled": "off"}
 _HOT = {"host": 0, "user-agent": 1, "referer": 2, "content-type": 3}
-_ALPHA = "REQUEST_HEADERS:"
+_ALPHA = "request_headers:"  # before names in the alpha versions (ModSecurity-nginx issue 27)
 _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
@@ -194,8 +196,8 @@ class _Coercion:
             self.flags.append(flag)
 
     def word(self, value: object) -> str:
-        if isinstance(value, str):
-            if not value.isascii() and "invalid_utf8" not in self.flags and any("\ud800" <= c <= "\udfff" for c in value):
+        if type(value) is str:
+            if "invalid_utf8" not in self.flags and _has_surrogate(value):
                 self.odd("lone_surrogate")
             return value
         if isinstance(value, bool) or value is None or isinstance(value, tuple | list):
@@ -250,13 +252,13 @@ class _Coercion:
             self.odd()
         return None
 
-    def words(self, owner: dict[str, Any], key: str) -> list[str]:
+    def words(self, owner: dict[str, Any], key: str) -> tuple[str, ...]:
         value = owner.get(key)
         if isinstance(value, list):
-            return [self.word(v) for v in value]
+            return tuple([self.word(v) for v in value])
         if key in owner:
             self.odd()
-        return []
+        return ()
 
     def producer(self, owner: dict[str, Any]) -> _Producer:
         return _Producer(
@@ -288,21 +290,25 @@ _DETAIL_TEXTS = frozenset(_Details.__struct_fields__) - {"tags"}
 def _pairs(data: bytes) -> Headers | None:
     """Return the members of a JSON object of texts in order, repeated names and all; None for no bytes.
 
-    Without a backslash no text holds a quote, so that `","` and `":"` can only be separators in the
-    compact form that yajl writes; anything else goes to the JSON decoder.
+    A dict keeps the last of repeated names.  Without a backslash no text holds a quote, so that four quotes
+    a member prove that nothing was lost; anything else goes to the decoder that keeps pairs.
     """
-    if len(data) <= len(b"{}"):
-        return () if data else None
-    if b"\\" not in data and data[:2] == b'{"' and data[-2:] == b'"}':
-        flat = data[2:-2].decode().replace('":"', '","').split('","')
-        if len(flat) % 2 == 0 and data.count(b'"') == len(flat) * 2:
-            return tuple(zip(flat[::2], flat[1::2], strict=True))
+    if not data:
+        return None
+    if b"\\" not in data:
+        members = _decode_headers(data)
+        if data.count(b'"') == 4 * len(members):
+            return tuple(members.items())
     pairs = json.loads(data, object_pairs_hook=tuple)
     if not isinstance(pairs, tuple) or not all(isinstance(value, str) for _, value in pairs):
         raise ValueError("headers are no object of texts")
-    if b"\\u" in data and any(not s.isascii() and any("\ud800" <= c <= "\udfff" for c in s) for pair in pairs for s in pair):
+    if b"\\u" in data and any(_has_surrogate(text) for pair in pairs for text in pair):
         raise ValueError("lone surrogate")
     return pairs
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _build(
@@ -317,11 +323,13 @@ def _build(
     request, response, producer = t.request, t.response, t.producer
     host, user_agent, referer, content_type = _hot(request_headers) if request_headers else (None, None, None, None)
     transaction_id = t.unique_id or t.id
-    local = parse_ctime(t.time_stamp)
-    moment = resolve(local, transaction_id, _date(response_headers), context.zone, context.collector_zone)
-    if moment is None:
-        raise NotARecord("no_time", foreign=False)
-    second, zone_source = moment
+    second = proved_second(t.time_stamp, transaction_id)
+    zone_source: ZoneSource = "unique_id"
+    if second is None:
+        moment = resolve(parse_ctime(t.time_stamp), transaction_id, _date(response_headers), context.zone, context.collector_zone)
+        if moment is None:
+            raise NotARecord("no_time", foreign=False)
+        second, zone_source = moment
     matches: tuple[Match, ...] | None = None
     if t.messages is not None:
         matches = tuple([match_of(m.message, m.details) for m in t.messages]) if t.messages else ()
@@ -334,7 +342,13 @@ def _build(
         raw=line,
         format=FORMAT,
         flags=flags,
-        gaps=_gaps(request_headers, request.body, matches, zone_source, interrupted_source),
+        gaps=_gaps(
+            request_headers is None,
+            request.body is None,
+            matches is None,
+            interrupted_source in {"inferred", ""},
+            zone_source == "assumed",
+        ),
         time=second * SECOND,
         time_original=t.time_stamp,
         zone_source=zone_source,
@@ -381,10 +395,24 @@ def _hot(headers: Headers) -> tuple[str | None, ...]:
     """Return Host, User-Agent, Referer and Content-Type: the first of each, in any case."""
     found: list[str | None] = [None, None, None, None]
     for name, value in headers:
-        place = _HOT.get(name.lower().removeprefix(_ALPHA.lower()))
+        place = _PLACES[name]
         if place is not None and found[place] is None:
             found[place] = value
     return tuple(found)
+
+
+class _Places(dict[str, int | None]):
+    """Where the value of a header goes; a spelling is looked at once."""
+
+    def __missing__(self, name: str) -> int | None:
+        place = _HOT.get(name.lower().removeprefix(_ALPHA))
+        if len(self) < _MOST_NAMES:
+            self[name] = place
+        return place
+
+
+_MOST_NAMES = 4096
+_PLACES = _Places()
 
 
 def _date(headers: Headers | None) -> str | None:
@@ -402,29 +430,22 @@ def split_uri(uri: str) -> tuple[str, str | None]:
     return path, query if mark else None
 
 
+@lru_cache(maxsize=256)
 def _engine(producer: str) -> tuple[str, str]:
     """Split `ModSecurity v3.0.9 (Linux)`."""
     name, _, rest = producer.partition(" v")
     return name, rest.partition(" ")[0]
 
 
-def _rulesets(components: list[str]) -> tuple[str, ...]:
+@lru_cache(maxsize=256)
+def _rulesets(components: tuple[str, ...]) -> tuple[str, ...]:
     # Every version up to 3.0.16 leaves a stray quote at the end of each component.
     return tuple([c.removesuffix('"') for c in components])
 
 
-def _gaps(
-    headers: Headers | None, body: str | None, matches: tuple[Match, ...] | None, zone_source: str, interrupted_source: str
-) -> tuple[str, ...]:
-    gaps = []
-    if headers is None:
-        gaps.append("no_headers")
-    if body is None:
-        gaps.append("no_body")
-    if matches is None:
-        gaps.append("no_messages")
-    if interrupted_source in {"inferred", ""}:
-        gaps.append("no_blocked_flag")
-    if zone_source == "assumed":
-        gaps.append("zone_assumed")
-    return tuple(gaps)
+@lru_cache(maxsize=64)
+def _gaps(*missing: bool) -> tuple[str, ...]:
+    return tuple(gap for gap, is_missing in zip(_GAPS, missing, strict=True) if is_missing)
+
+
+_GAPS = ("no_headers", "no_body", "no_messages", "no_blocked_flag", "zone_assumed")

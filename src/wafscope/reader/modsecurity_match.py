@@ -8,6 +8,7 @@ cut at 100, both inside their quotes (formats specification, section 6.4).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 from wafscope.event.model import Match
@@ -35,20 +36,18 @@ class Details(Protocol):
     serverity: str
     ver: str
     rev: str
-    tags: list[str]
+    tags: tuple[str, ...]
     maturity: str
     accuracy: str
 
 
 def match_of(message: str, details: Details) -> Match:
     """Return the match of one member of `messages`."""
-    rule_id = _integer(details.ruleId)
-    tags = tuple(details.tags)
+    rule_id, line, severity, maturity, accuracy, bookkeeping, points = _numbers(
+        details.ruleId, details.lineNumber, details.severity or details.serverity, details.maturity, details.accuracy
+    )
     operator, parameter, target, value = _sentence(details.match, details.data)
-    severity = _integer(details.severity or details.serverity)
-    if severity == 0:
-        severity = None  # the engine writes 0 for "emergency" and for "no severity" alike
-    bookkeeping = is_bookkeeping(rule_id)
+    tags = details.tags
     return Match(
         rule_id,
         message,
@@ -61,16 +60,30 @@ def match_of(message: str, details: Details) -> Match:
         details.reference,
         severity,
         details.file,
-        _integer(details.lineNumber),
+        line,
         tags,
         details.rev,
         details.ver,
-        _integer(details.maturity),
-        _integer(details.accuracy),
+        maturity,
+        accuracy,
         bookkeeping,
-        0 if bookkeeping or severity is None else POINTS.get(severity, 0),
+        points,
         attack_class(rule_id, tags),
     )
+
+
+@lru_cache(maxsize=4096)
+def _numbers(
+    rule: str, line: str, severity: str, maturity: str, accuracy: str
+) -> tuple[int | None, int | None, int | None, int | None, int | None, bool, int]:
+    """Return rule id, line, severity, maturity, accuracy, and what the id and the severity mean."""
+    rule_id = _integer(rule)
+    level = _integer(severity)
+    if level == 0:
+        level = None  # the engine writes 0 for "emergency" and for "no severity" alike
+    bookkeeping = is_bookkeeping(rule_id)
+    points = 0 if bookkeeping or level is None else POINTS.get(level, 0)
+    return rule_id, _integer(line), level, _integer(maturity), _integer(accuracy), bookkeeping, points
 
 
 _INJECTION = frozenset(_LIBINJECTION.values())

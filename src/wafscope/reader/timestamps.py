@@ -60,6 +60,18 @@ def id_second(transaction_id: str) -> int | None:
     return int(digits[:_ID_DIGITS])
 
 
+def proved_second(time_stamp: str, transaction_id: str) -> int | None:
+    """Return the UTC second of a record whose id proves the zone of its time; None for any other."""
+    second = id_second(transaction_id)
+    return second if second is not None and _agrees(time_stamp, second) else None
+
+
+@lru_cache(maxsize=4096)
+def _agrees(time_stamp: str, second: int) -> bool:
+    local = parse_ctime(time_stamp)
+    return local is not None and _zone_offset(local, second, 2) is not None
+
+
 @lru_cache(maxsize=4096)
 def http_date(text: str) -> int | None:
     """Return the second of an HTTP date; None when it is not one."""

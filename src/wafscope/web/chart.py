@@ -14,7 +14,7 @@ from wafscope.event.fields import OUTCOMES
 from wafscope.i18n.moment import Clock
 from wafscope.panel.change import midnight
 from wafscope.panel.series import REST, Series
-from wafscope.query.timespan import DAY, HOUR
+from wafscope.query.timespan import DAY, HOUR, MINUTE
 
 AXIS = 22
 _GAP = 0.14
@@ -22,6 +22,9 @@ _GAP = 0.14
 _LEAST = 1.2
 """Pixels: the lowest piece of a bar is still seen."""
 _NICE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 30, 40, 50, 60, 80)
+_CLOCK = (MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR)
+_LABELS = 9
+"""On an axis of less than two days."""
 _HOST_FILLS = ("h5", "h4", "h3", "h2", "h1")
 
 
@@ -81,19 +84,19 @@ class Chart(msgspec.Struct, frozen=True):
     """Stack and its fill, in order."""
 
 
-def draw(series: Series, clock: Clock, *, plot: int = 184) -> Chart:
+def draw(series: Series, clock: Clock, *, plot: int = 184, lines: int = 4) -> Chart:
     """Lay a series out."""
     kept = [b.total for b in series.bins if series.limit is None or b.total <= series.limit]
     before = [n for n in series.before or () if series.limit is None or n <= series.limit]
-    step = nice_step(max([*kept, *before, 1]))
-    top = 4 * step
+    step = nice_step(max([*kept, *before, 1]), lines)
+    top = lines * step
     fills = fills_of(series)
     bins = len(series.bins)
     return Chart(
         plot=plot,
         height=plot + AXIS,
         bars=tuple(_bar(series, i, plot, top, fills) for i, b in enumerate(series.bins) if b.total),
-        levels=tuple(Level(round(plot - plot * n / 4, 1), n * step) for n in range(5)),
+        levels=tuple(Level(round(plot - plot * n / lines, 1), n * step) for n in range(lines + 1)),
         ticks=_ticks(series, clock),
         void=tuple((_percent(a, series), _percent(b, series)) for a, b in series.void),
         past=_past(series, plot, top),
@@ -103,12 +106,12 @@ def draw(series: Series, clock: Clock, *, plot: int = 184) -> Chart:
     )
 
 
-def nice_step(most: int) -> int:
-    """Round step of four grid lines that reach a number."""
+def nice_step(most: int, lines: int) -> int:
+    """Round step of so many grid lines that they reach a number."""
     power = 1
     while True:
         for step in _NICE:
-            if step * power * 4 >= most:
+            if step * power * lines >= most:
                 return step * power
         power *= 100
 
@@ -118,7 +121,13 @@ def fills_of(series: Series) -> tuple[str, ...]:
     if series.by == "waf.attack_class":
         return tuple(f"f-{name}" for name in series.stacks)
     if series.by == "waf.outcome":
-        fills = {"blocked": "f-act", "would_block": "hatch", "below": "f-line-2", "no_match": "f-line", "unknown": "f-other"}
+        fills = {
+            "blocked": "f-act",
+            "would_block": "hatch",
+            "below": "f-line-2",
+            "no_match": "f-line",
+            "unknown": "f-other",
+        }
         return tuple(fills[name or "unknown"] for name in series.stacks)
     hosts = [stack for stack in series.stacks if stack != REST]
     shades = {stack: _HOST_FILLS[min(i, len(_HOST_FILLS) - 1)] for i, stack in enumerate(hosts)}
@@ -171,16 +180,15 @@ def _past(series: Series, plot: int, top: int) -> str:
 
 def _ticks(series: Series, clock: Clock) -> tuple[Tick, ...]:
     length = series.window.length
-    if length <= 2 * HOUR:
-        return _clock_ticks(series, clock, HOUR // 6)
     if length <= 2 * DAY:
-        return _clock_ticks(series, clock, 3 * HOUR if length <= DAY else 6 * HOUR)
+        every = next(step for step in _CLOCK if length <= step * _LABELS)
+        return _clock_ticks(series, clock, every)
     return _day_ticks(series, clock)
 
 
 def _clock_ticks(series: Series, clock: Clock, every: int) -> tuple[Tick, ...]:
     """A label at each round time of day; midnight has the day."""
-    ticks = []
+    ticks: list[Tick] = []
     for start in _midnights(series, clock):
         following = midnight((clock.local(start) + timedelta(hours=36)).date(), clock.zone)
         for moment in range(start, following, every):
@@ -200,7 +208,7 @@ def _day_ticks(series: Series, clock: Clock) -> tuple[Tick, ...]:
         if series.window.start <= start < series.window.end:
             label = "" if i % every else (clock.weekday(start) if every == 1 else clock.day(start))
             ticks.append(Tick(_percent(start, series), label, is_day=True, minor=i // every % 2 == 1))
-        if len(days) <= 16:  # noqa: PLR2004 - with more days six hours are narrower than a tick
+        if len(days) <= 16:
             for hour in (6, 12, 18):
                 moment = start + hour * HOUR
                 if series.window.start < moment < series.window.end:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.enums import MediaType
 
@@ -25,6 +24,7 @@ from wafscope.web.link import Links
 from wafscope.web.page import Frame
 from wafscope.web.render import Templates
 from wafscope.web.settings import WebSettings
+from wafscope.web.slot import Failed, Late
 
 _log = logging.getLogger(__name__)
 
@@ -32,16 +32,6 @@ _THREADS = 4
 COOKIE = "lang"
 
 Job = Callable[[], Any]
-
-
-class Late(msgspec.Struct, frozen=True):
-    """Stands for a panel that is not ready yet: the page asks for it again."""
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """Stands for a panel whose question could not be answered; without `error` it is a fault of the console."""
-
-    error: WafscopeError | None
 
 
 class Console:
@@ -91,7 +81,9 @@ class Console:
 
     def html(self, template: str, frame: Frame, status: int = 200, **context: Any) -> Response[str]:
         """Render a page or a part of one."""
-        content = self._templates.render(template, frame.language, frame=frame, **context)
+        content = self._templates.render(
+            template, frame.language, frame=frame, links=frame.links, clock=frame.clock, **context
+        )
         return Response(content, status_code=status, media_type=MediaType.HTML)
 
     def bare(self, template: str, language: str, status: int, **context: Any) -> Response[str]:
@@ -113,7 +105,7 @@ def _guarded(name: str, job: Job) -> Any:
         return job()
     except WafscopeError as error:
         return Failed(error)
-    except Exception:
+    except Exception:  # noqa: BLE001 - logged, and said in the place of the panel
         _log.exception("panel %s failed", name)
         return Failed(None)
 

@@ -52,8 +52,11 @@ class Links(msgspec.Struct, frozen=True):
         return self.state.url("/series")
 
     def panel(self, name: str) -> str:
-        """Address of a part of this page that loads later."""
-        return self.state.url(f"/panel/{name}", page=self.state.page)
+        """Address of a part of this page that loads later; the links in it are to be those of this page."""
+        address = self.state.url(f"/panel/{name}", before=self.state.before, after=self.state.after)
+        if self.path == OVERVIEW:
+            return address
+        return f"{address}{'&' if '?' in address else '?'}on={quote(self.path, safe='')}"
 
     def complete(self) -> str:
         return self.state.url("/complete", text="")
@@ -73,6 +76,11 @@ class Links(msgspec.Struct, frozen=True):
     def lists(self, field: str, value: str | int | None) -> str:
         """The events of one value."""
         return self.within(field, value, path=EVENTS)
+
+    def client_ever(self, client: str | None) -> str:
+        """All events of a client, whatever the filter and the window of this page."""
+        bare = Links(msgspec.structs.replace(self.state, text="", full=False), EVENTS)
+        return bare.state.url(EVENTS, text=bare._with("client.address", client), **self.state.at("all"))
 
     def without(self, index: int) -> str:
         return self.here(text=without(self.state.text, index))
@@ -100,6 +108,9 @@ class Links(msgspec.Struct, frozen=True):
 
     def between(self, window: Window) -> str:
         return self.here(start=window.start, end=window.end, preset=None)
+
+    def events_between(self, start: int, end: int) -> str:
+        return self.state.url(EVENTS, start=start, end=end, preset=None)
 
     def wider(self, window: Preset | Window) -> str:
         return self.between(window) if isinstance(window, Window) else self.at(window)

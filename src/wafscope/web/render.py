@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from wafscope.event.text import from_bytes, to_bytes
 from wafscope.i18n import number
 from wafscope.i18n.catalogue import LANGUAGES, render, translate
+from wafscope.i18n.moment import Clock
 from wafscope.i18n.text import Text
 from wafscope.panel.change import Change
-from wafscope.web import visible, words
+from wafscope.panel.first import SERVER_ERROR, UNEXPLAINED
+from wafscope.panel.series import Series
+from wafscope.panel.view import one_of
+from wafscope.web import chart, visible, words
+from wafscope.web.slot import Failed, Late
 
 
 class Templates:
@@ -45,13 +52,27 @@ def _environment(language: str, assets: Callable[[str], str]) -> Environment:
         pct=number.percent,
         delta=words_of.delta,
         duration=lambda length: render(number.duration(length), language),
-        title=lambda value: visible.title(value, language),
+        title=lambda value, most=1_000: visible.title(value, language, most),
         value_word=words_of.value_word,
         middle=visible.middle,
         cut=visible.cut,
         words=words,
         asset=assets,
         lang=language,
+        bold=lambda value: Markup("<b>{}</b>").format(value),
+        code=lambda value: Markup("<code>{}</code>").format(visible.visible(value)),
+        is_late=lambda answer: isinstance(answer, Late),
+        is_failed=lambda answer: isinstance(answer, Failed),
+        draw=chart.draw,
+        decoded=decoded_uri,
+        text_of=from_bytes,
+        heat=heat,
+        short_number=lambda value: number.short(value, language),
+        chart_label=words_of.chart_label,
+        any_of=lambda field, values: one_of(field, tuple(value.value for value in values)),
+        any_outcome=lambda outcomes: one_of("waf.outcome", outcomes),
+        UNEXPLAINED=UNEXPLAINED,
+        SERVER_ERROR=SERVER_ERROR,
         languages=LANGUAGES,
     )
     environment.filters.update(visible=visible.visible, plain=visible.plain)
@@ -90,6 +111,19 @@ class _Words:
         """Say how a count changed; empty where it can not be said."""
         return number.change(change.now, change.before, self._language) if change.before else ""
 
+    def chart_label(self, series: Series, clock: Clock) -> str:
+        """Say in one sentence what a chart shows."""
+        span = clock.span(series.window.start, series.window.end)
+        step = render(number.duration(series.step), self._language)
+        if series.highest is None:
+            return str(self.message("Hits for each {step}, {span}: none", step=step, span=span))
+        return str(
+            self.message(
+                "Hits for each {step}, {span}. Highest: {n}, {when}",
+                step=step, span=span, n=series.highest.total, when=clock.minute(series.highest.start),
+            )
+        )  # fmt: skip
+
     def value_word(self, field: str, value: str | int | None) -> str:
         """The word for a value, or nothing where it is shown as it is."""
         found = words.value_word(field, value)
@@ -105,6 +139,16 @@ class _Words:
         if isinstance(value, int) and not isinstance(value, bool):
             return number.decimal(value, self._language)
         return value
+
+
+def heat(events: int, most: int) -> int:
+    """Give the shade of a day, 1 to 5, by its share of the fullest one; by roots, so that small days differ."""
+    return min(5, 1 + int(5 * (events / max(1, most)) ** 0.5 - 1e-9))
+
+
+def decoded_uri(uri: str) -> str:
+    """Give a request target with its percent signs decoded, for a heading."""
+    return from_bytes(unquote_to_bytes(to_bytes(uri)))
 
 
 def _code(value: object) -> Markup:

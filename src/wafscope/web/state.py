@@ -148,15 +148,17 @@ def _filter_text(parameters: Mapping[str, str]) -> tuple[str, FilterError | None
         return "", error, False
 
 
-def _window(
-    parameters: Mapping[str, str], zone: str, problems: list[Text]
-) -> tuple[int | None, int | None, bool]:
+def _window(parameters: Mapping[str, str], zone: str, problems: list[Text]) -> tuple[int | None, int | None, bool]:
     written = parameters.get("from", "").strip(), parameters.get("to", "").strip()
     if written == ("", ""):
         return None, None, False
     start, end = (_moment(part, zone) for part in written)
     if start is None or end is None:
-        problems.append(text("The time range can’t be read. Write a date and a time, such as {example}.", example="2026-11-16 00:00"))
+        problems.append(
+            text(
+                "The time range can’t be read. Write a date and a time, such as {example}.", example="2026-11-16 00:00"
+            )
+        )
         return None, None, False
     if start >= end:
         problems.append(text("The time range ends before it begins."))
@@ -191,4 +193,4 @@ def _cursor(written: str, problems: list[Text]) -> Cursor | None:
 
 
 def _page(written: str) -> int:
-    return int(written) if written.isascii() and written.isdigit() and len(written) <= 4 else 0  # noqa: PLR2004 - 9999 pages
+    return int(written) if written.isascii() and written.isdigit() and len(written) <= 4 else 0

@@ -61,7 +61,7 @@ def middle(value: str, most: int = 600) -> tuple[str, str]:
     if len(value) > most:
         value = f"{value[: most // 2]}…{value[-most // 2 :]}"
     size = min(14, len(value) // 3)
-    if size < 4:  # noqa: PLR2004 - so short a text fits
+    if size < 4:
         return value, ""
     return value[:-size], value[-size:]
 

@@ -55,13 +55,35 @@ GAPS: dict[str, Text] = {
 SOME_GAPS: dict[str, Text] = {
     "no_body": ntext("{n} event without request body", "{n} events without request body", 0),
     "no_headers": ntext("{n} event without headers", "{n} events without headers", 0),
-    "no_messages": ntext("{n} event without part H, so without matches", "{n} events without part H, so without matches", 0),
+    "no_messages": ntext("{n} event without matches (no part H)", "{n} events without matches (no part H)", 0),
     "no_blocked_flag": ntext(
         "{n} event doesn’t say whether it was blocked", "{n} events don’t say whether they were blocked", 0
     ),
     "zone_assumed": ntext(
         "{n} event without a time zone; UTC is assumed", "{n} events without a time zone; UTC is assumed", 0
     ),
+}
+
+WHY_GAPS: dict[str, Text] = {
+    "no_body": text("No body: part C isn’t in SecAuditLogParts."),
+    "no_headers": text("No headers: part B isn’t in SecAuditLogParts."),
+    "no_messages": text("No matches: part H isn’t in SecAuditLogParts."),
+}
+
+BLOCKED_BY: dict[str, Text] = {
+    "flag": text("the record says so"),
+    "action_line": text("the record says so"),
+    "error_log": text("the error log says so"),
+    "status_zero": text("by the status in the record"),
+    "inferred": text("inferred from rule and status; the record doesn’t say"),
+}
+
+FLAGS: dict[str, Text] = {
+    "invalid_utf8": text("bytes that aren’t UTF-8"),
+    "duplicate_keys": text("repeated names"),
+    "lone_surrogate": text("half a character"),
+    "wrong_type": text("a value of another type than expected"),
+    "repaired": text("invalid JSON, read nevertheless"),
 }
 
 ZONES: dict[str, Text] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from operator import attrgetter
 from socket import AF_INET, AF_INET6, inet_pton
 from struct import unpack
 from typing import Any
@@ -22,9 +21,7 @@ from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
 from wafscope.store.base import Records
 from wafscope.store.duckdb.schema import (
-    EVENT_FIELDS,
     EVENT_SCHEMA,
-    MATCH_FIELDS,
     MATCH_SCHEMA,
     RAW_SCHEMA,
     RULE_SCHEMA,
@@ -32,12 +29,9 @@ from wafscope.store.duckdb.schema import (
 
 BLOCK_RECORDS = 256
 BLOCK_BYTES = 1 << 20
-_LEVEL = 3
+_LEVEL = 1
 
-_DERIVED = {"unexplained", "match_count", "interrupted", "sensor", "source"}
-_PLAIN = [f for f in EVENT_FIELDS if f.column not in _DERIVED]
-_event_values = attrgetter(*(f.column for f in _PLAIN))
-_match_values = attrgetter(*(f.column for f in MATCH_FIELDS), "bookkeeping")
+_values = msgspec.structs.astuple
 _SURE_SOURCES = frozenset({"949110_message", "949110_value", "report"})
 """Sources of a score that does not come from the matches themselves."""
 
@@ -107,7 +101,8 @@ def _event_table(
     zone: str,
 ) -> bytes:
     count = len(events)
-    columns = dict(zip((f.column for f in _PLAIN), _transpose([_event_values(e) for e in events], len(_PLAIN)), strict=True))
+    names = Event.__struct_fields__
+    columns = dict(zip(names, _transpose([_values(e) for e in events], len(names)), strict=True))
     columns["interrupted"] = tuple([_WORDS[e.interrupted] for e in events])
     columns["match_count"] = tuple([len(e.matches) for e in events])
     columns["unexplained"] = tuple([_unexplained(e) for e in events])
@@ -126,8 +121,8 @@ def _event_table(
 
 
 def _match_table(matches: list[tuple[int, int, Match]]) -> bytes:
-    names = [*(f.column for f in MATCH_FIELDS), "bookkeeping"]
-    columns = dict(zip(names, _transpose([_match_values(m) for _, _, m in matches], len(names)), strict=True))
+    names = Match.__struct_fields__
+    columns = dict(zip(names, _transpose([_values(m) for _, _, m in matches], len(names)), strict=True))
     columns["event"] = tuple([i for i, _, _ in matches])
     columns["time"] = tuple([t for _, t, _ in matches])
     return _stream(MATCH_SCHEMA, columns)

@@ -1,0 +1,131 @@
+"""`wafscope import`, and the import that `view` begins with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wafscope.cli.say import complain, said
+from wafscope.i18n.text import Text, ntext, text
+from wafscope.ingest import pipeline
+from wafscope.ingest.pipeline import Setting, Summary
+from wafscope.settings import Settings, check_zone
+from wafscope.store.base import EventStore
+from wafscope.store.open import open_store
+
+
+@click.command("import", help=said(text("Read logs into a store and print what became of them.")))
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--store", "file", required=True, help=said(text("File of the store; made when it is not there.")))
+@click.option("--timezone", "zone", default="", help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")))
+@click.option("--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given.")))
+@click.option("--json", "as_json", is_flag=True, help=said(text("Print the summary as JSON.")))
+@click.pass_obj
+def import_command(settings: Settings, paths: tuple[str, ...], file: str, zone: str, sensor: str, as_json: bool) -> None:
+    """Import and print one summary on standard output."""
+    with open_store(address(file)) as store:
+        summary = read_in(store, paths, make_setting(settings, zone, sensor))
+    if as_json:
+        click.echo(msgspec.json.encode(summary).decode())
+    else:
+        click.echo(said(summarised(summary)))
+
+
+def address(file: str) -> str:
+    """The address of a store given as a file or as an address."""
+    known = file.startswith("duckdb:") or file == "memory:"
+    return file if known else f"duckdb:///{Path(file).absolute()}"
+
+
+def make_setting(settings: Settings, zone: str, sensor: str) -> Setting:
+    """What the import must be told; raises SettingsError for an unknown zone."""
+    if zone:
+        check_zone(zone, "--timezone")
+    return Setting(sensor or socket.gethostname(), zone, local_zone(), settings.ingest.workers)
+
+
+def local_zone() -> str:
+    """The IANA name of this machine's zone; UTC when it has none."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    for name in (named, linked):
+        try:
+            return check_zone(name, "")
+        except Exception:  # noqa: BLE001, S112 - whatever is odd about it, the next one may do
+            continue
+    return "UTC"
+
+
+def summarised(summary: Summary) -> Text:
+    """One sentence about an import."""
+    return text(
+        "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign} foreign lines; {matches} matches, {megabytes} MB in {seconds} s.",
+        stored=ntext("{n} event", "{n} events", n=summary.stored),
+        duplicate=summary.duplicate,
+        quarantined=summary.quarantined,
+        foreign=summary.foreign,
+        matches=summary.matches,
+        megabytes=round(summary.bytes / 1e6, 1),
+        seconds=round(summary.seconds, 1),
+    )
+
+
+def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting) -> Summary:
+    """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError."""
+    with _stoppable() as stop, _bar() as show:
+        return pipeline.import_paths(store, list(paths), setting, progress=show, stop=stop, warn=complain)
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C end the import and keep what was read; a second one ends the program."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        click.echo(said(text("Stopping: what was read is kept.")), err=True)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Show:
+    """Moves the bar."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None, rate="")
+        self._started = time.monotonic()
+
+    def __call__(self, progress: pipeline.Progress) -> None:
+        rate = progress.summary.received / max(time.monotonic() - self._started, 1e-6)
+        words = said(text("{rate} records/s", rate=round(rate)))
+        self._bar.update(self._task, total=progress.total, completed=progress.consumed, rate=words)
+
+
+@contextmanager
+def _bar() -> Iterator[_Show]:
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        yield _Show(bar)

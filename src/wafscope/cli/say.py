@@ -1,0 +1,48 @@
+"""What the command line says: in the language of the terminal, with nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+import click
+
+from wafscope.errors import FilterError, WafscopeError
+from wafscope.i18n.catalogue import choose, render
+from wafscope.i18n.text import Text, text
+from wafscope.web.visible import plain
+
+
+def language() -> str:
+    """The language of the environment: LC_ALL, LC_MESSAGES or LANG, as gettext has it."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return choose(value.partition(".")[0].replace("_", "-"))
+    return choose("")
+
+
+def said(value: Text) -> str:
+    """Render a text for the terminal."""
+    return render(value, language())
+
+
+def note(value: Text) -> None:
+    """Say something on standard error."""
+    click.echo(plain(said(value)), err=True)
+
+
+def complain(error: WafscopeError) -> None:
+    """Say what went wrong, where, and what to do about it."""
+    what = plain(said(error.what))
+    if isinstance(error, FilterError):
+        what = said(text("Column {column}: {what}", column=error.column, what=what))
+    where = f"{plain(error.where)}: " if error.where else ""
+    click.echo(f"{click.style(said(text('Error:')), fg='red', bold=True)} {where}{what}", err=True)
+    if error.hint is not None:
+        click.echo(f"{said(text('Hint:'))} {plain(said(error.hint))}", err=True)
+
+
+def fail(error: WafscopeError) -> NoReturn:
+    """Complain, and end with the exit status of the error."""
+    complain(error)
+    raise SystemExit(error.exit_status)

@@ -1,0 +1,68 @@
+"""`wafscope view`: from a log to the dashboard in one command; `wafscope demo`: the same with the sample."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import msgspec
+
+from wafscope import sample
+from wafscope.cli.importing import address, make_setting, read_in, summarised
+from wafscope.cli.say import note, said
+from wafscope.i18n.text import text
+from wafscope.service import listen, serve
+from wafscope.settings import Settings
+from wafscope.store.base import EventStore
+from wafscope.store.open import open_store
+
+
+@click.command("view", help=said(text("Read logs and look at them in the browser. PATH is a file, a directory of a concurrent log, an archive, or - for standard input.")))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--store", "file", default="", help=said(text("Keep the store in this file; without, it is gone at the end.")))
+@click.option("--no-open", is_flag=True, help=said(text("Do not open the browser.")))
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help=said(text("Port of the console; a free one unless given.")))
+@click.option("--timezone", "zone", default="", help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")))
+@click.option("--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given.")))
+@click.pass_obj
+def view_command(settings: Settings, paths: tuple[str, ...], file: str, no_open: bool, port: int, zone: str, sensor: str) -> None:  # noqa: PLR0913 - the options are a contract
+    """Import with a progress bar, then serve and open the browser."""
+    opened = listen(f"127.0.0.1:{port}")
+    with _store(file) as store:
+        note(summarised(read_in(store, paths, make_setting(settings, zone, sensor))))
+        serve(store, settings, opened, _announce(no_open=no_open))
+
+
+@click.command("demo", help=said(text("Look at the sample logs that come with Wafscope.")))
+@click.pass_obj
+def demo_command(settings: Settings) -> None:
+    """Serve the sample on the configured address; no question asked, no browser opened."""
+    opened = listen(settings.web.listen)
+    with _store("") as store:
+        setting = msgspec.structs.replace(make_setting(settings, "", sample.SENSOR), workers=0)
+        note(summarised(read_in(store, (str(sample.log()),), setting)))
+        serve(store, settings, opened, _announce(no_open=True))
+
+
+@contextmanager
+def _store(file: str) -> Iterator[EventStore]:
+    """Open the store in `file`, or one that is gone at the end."""
+    if file:
+        with open_store(address(file)) as store:
+            yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="wafscope-") as folder, open_store(address(str(Path(folder) / "view.duckdb"))) as store:
+        yield store
+
+
+def _announce(*, no_open: bool) -> Callable[[str], None]:
+    def ready(address: str) -> None:
+        click.echo(said(text("Wafscope is at {address} - Ctrl-C ends it.", address=address)))
+        if not no_open:
+            webbrowser.open(address)
+
+    return ready

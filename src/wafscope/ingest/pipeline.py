@@ -1,0 +1,180 @@
+"""From a source to the store: stretches of bytes go to workers, which read and encode; one writer commits.
+
+Results are written in the order in which the bytes were read.  What is in flight is bounded, so that
+memory is, too.  A small input is read in this process: starting workers would take longer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+
+import msgspec
+
+from wafscope.errors import InputError
+from wafscope.i18n.text import ntext, text
+from wafscope.ingest.worker import Encoded, Task, encode, start_worker
+from wafscope.source.base import PIECE, Stretch
+from wafscope.source.oneshot import check, read_once, total_size
+from wafscope.store.base import EventStore
+
+_SMALL = 4 << 20
+_MOST_FILES = 512
+_MOST_WORKERS = 8
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What an import did; the keys of `wafscope import --json`.
+
+    received = stored + duplicate + quarantined; foreign are lines of other logs; matches are those of the
+    stored events; bytes are the uncompressed input.
+    """
+
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    foreign: int = 0
+    matches: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Summary) -> Summary:
+        return Summary(*(getattr(self, f) + getattr(other, f) for f in self.__struct_fields__))
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far an import is: bytes of the input as stored, of how many (None where unknown)."""
+
+    consumed: int
+    total: int | None
+    summary: Summary
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What an import has to be told about its sources."""
+
+    sensor: str
+    zone: str = ""
+    """IANA zone configured for the sources, "" for none."""
+    collector_zone: str = "UTC"
+    workers: int | None = None
+    """Worker processes; None for one a core, 0 to read in this process."""
+
+
+def import_paths(
+    store: EventStore,
+    paths: list[str],
+    setting: Setting,
+    *,
+    progress: Callable[[Progress], None] = lambda _: None,
+    stop: threading.Event | None = None,
+    warn: Callable[[InputError], None] = lambda _: None,
+) -> Summary:
+    """Read sources into a store and return what became of them.
+
+    Raises InputError for a path that is not there, may not be read or is empty - before anything is read -
+    and when nothing readable was in any of them; a path with nothing readable beside others that have is a
+    warning.  When `stop` is set, what has been read is written and the rest left alone.
+    """
+    started = time.monotonic()
+    for path in paths:
+        check(path)
+    total = total_size(paths)
+    stop = stop or threading.Event()
+    summary = Summary()
+    sums = dict.fromkeys(paths, summary)
+    tasks = _tasks(paths, store, setting, stop)
+    before = _Finished(paths)
+    for encoded, task in _encoded(tasks, _workers(setting, total)):
+        written = store.write(encoded.payload, encoded.tally)
+        part = Summary(
+            received=encoded.tally.events + written.quarantined,
+            stored=written.stored,
+            duplicate=written.duplicate,
+            quarantined=written.quarantined,
+            foreign=encoded.tally.foreign,
+            matches=written.matches,
+            bytes=encoded.tally.bytes,
+        )
+        summary = summary.add(part)
+        sums[task.source] = sums[task.source].add(part)
+        progress(Progress(before.consumed(task), total, summary))
+    if not stop.is_set():
+        for path in [p for p, part in sums.items() if not part.received]:
+            error = _nothing_readable(path, sums[path])
+            if not summary.received:
+                raise error
+            warn(error)
+    return msgspec.structs.replace(summary, seconds=round(time.monotonic() - started, 3))
+
+
+class _Finished:
+    """Turns the bytes consumed of one source into the bytes consumed of all."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self._before = dict.fromkeys(paths, 0)
+        size = 0
+        for path in self._before:
+            self._before[path] = size
+            size += total_size([path]) or 0
+
+    def consumed(self, task: Task) -> int:
+        return self._before[task.source] + task.stretches[-1].consumed
+
+
+def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threading.Event) -> Iterator[Task]:
+    """Group stretches to tasks: a long file in pieces, many small files together."""
+    encoder = store.encoder()
+    for path in paths:
+        kept: list[Stretch] = []
+        size = 0
+        for stretch in read_once(path):
+            if stop.is_set():
+                return
+            kept.append(stretch)
+            size += len(stretch.data)
+            if size >= PIECE // 2 or len(kept) >= _MOST_FILES:
+                yield Task(path, setting.sensor, setting.zone, setting.collector_zone, tuple(kept), encoder)
+                kept, size = [], 0
+        if kept:
+            yield Task(path, setting.sensor, setting.zone, setting.collector_zone, tuple(kept), encoder)
+
+
+def _workers(setting: Setting, total: int | None) -> int:
+    if setting.workers is not None:
+        return setting.workers
+    if total is not None and total < _SMALL:
+        return 0
+    return min(os.cpu_count() or 1, _MOST_WORKERS)
+
+
+def _encoded(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Encoded, Task]]:
+    """Encode tasks in worker processes, and give the results in the order of the tasks."""
+    if not workers:
+        for task in tasks:
+            yield encode(task), task
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker) as pool:
+        waiting: deque[tuple[Future[Encoded], Task]] = deque()
+        for task in tasks:
+            waiting.append((pool.submit(encode, task), task))
+            if len(waiting) > workers:
+                future, done = waiting.popleft()
+                yield future.result(), done
+        while waiting:
+            future, done = waiting.popleft()
+            yield future.result(), done
+
+
+def _nothing_readable(path: str, summary: Summary) -> InputError:
+    return InputError(
+        ntext("No audit record in it: {n} line of something else.", "No audit record in it: {n} lines of something else.", n=summary.foreign),
+        where=path,
+        hint=text("Wafscope reads the JSON audit log of ModSecurity 3: SecAuditLogFormat JSON."),
+    )

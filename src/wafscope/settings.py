@@ -1,0 +1,117 @@
+"""Settings: defaults, then a TOML file, then the environment.
+
+    [store]
+    uri = "duckdb:////var/lib/wafscope/wafscope.duckdb"
+    [web]
+    listen = "127.0.0.1:8642"
+
+`WAFSCOPE_WEB_LISTEN=0.0.0.0:8642` sets the same as `listen` under `[web]`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import msgspec
+
+from wafscope.errors import SettingsError
+from wafscope.i18n.text import Text, text
+
+_PREFIX = "WAFSCOPE_"
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events rest."""
+
+    uri: str = "duckdb:///wafscope.duckdb"
+    """duckdb:///relative, duckdb:////absolute, or memory:."""
+    memory_limit: str = "384MB"
+    """Memory that DuckDB may take."""
+
+
+class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The console."""
+
+    listen: str = "127.0.0.1:8642"
+    """Address and port; the console has no login yet, so keep it on a loopback address."""
+    names: tuple[str, ...] = ()
+    """Host names under which it may be called, beside localhost; protects against DNS rebinding."""
+    timezone: str = "UTC"
+    """IANA zone in which times are shown."""
+    time_limit: float = 5.0
+    """Seconds that one question to the store may take."""
+
+
+class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Reading logs."""
+
+    workers: int | None = None
+    """Worker processes; one a core unless set, 0 to read in the main process."""
+
+
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Wafscope's own log, on standard error."""
+
+    level: str = "warning"
+    """debug, info, warning or error."""
+    format: str = "text"
+    """text or json."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    store: Store = Store()
+    web: Web = Web()
+    ingest: Ingest = Ingest()
+    log: Log = Log()
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a file and the environment; raises SettingsError."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(text("The settings can not be read: {reason}", reason=str(error)), where=str(path)) from error
+        _check_names(values, str(path))
+    for section in Settings.__struct_fields__:
+        for key in type(getattr(Settings(), section)).__struct_fields__:
+            value = environ.get(f"{_PREFIX}{section}_{key}".upper())
+            if value is not None:
+                values.setdefault(section, {})[key] = value.split(",") if key == "names" else value
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(text("A setting has a wrong value: {reason}", reason=str(error)), where=str(path or "")) from error
+    check_zone(settings.web.timezone, "web.timezone")
+    return settings
+
+
+def check_zone(zone: str, where: str) -> str:
+    """Return the name of a zone; raises SettingsError when there is no such IANA zone."""
+    if zone not in available_timezones():
+        near = get_close_matches(zone, available_timezones(), n=3, cutoff=0.5)
+        raise SettingsError(text("“{zone}” is no time zone.", zone=zone), where=where, hint=_meant(near) or text("Use a name such as Europe/Berlin."))
+    return zone
+
+
+def _check_names(values: dict[str, Any], where: str) -> None:
+    """Name what is unknown, with what it may have been meant to be."""
+    known = {section: type(getattr(Settings(), section)).__struct_fields__ for section in Settings.__struct_fields__}
+    for section, inner in values.items():
+        names = inner if isinstance(inner, dict) else {}
+        wrong = [section] if section not in known else [f"{section}.{n}" for n in names if n not in known[section]]
+        for name in wrong:
+            near = get_close_matches(name, [*known, *(f"{s}.{k}" for s, keys in known.items() for k in keys)], n=3)
+            raise SettingsError(text("There is no setting “{name}”.", name=name), where=where, hint=_meant(near))
+
+
+def _meant(near: list[str]) -> Text | None:
+    return text("Did you mean {names}?", names=", ".join(near)) if near else None

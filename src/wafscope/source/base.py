@@ -1,0 +1,26 @@
+"""What a source hands on: stretches of bytes, cut at line ends, with their place."""
+
+from __future__ import annotations
+
+import msgspec
+
+PIECE = 8 << 20
+"""Bytes of a stretch that is read in one go."""
+
+LARGEST_RECORD = 64 << 20
+"""A line longer than this is no record; it is counted as quarantined without being held."""
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Bytes of one file that begin at a line and end at the end of one (or of the file)."""
+
+    source: str
+    """The source as the user named it: a file, a directory, an archive, `-`."""
+    name: str
+    """The file inside it that the bytes stand in; equal to `source` for a single file."""
+    offset: int
+    data: bytes
+    consumed: int
+    """Bytes of the input as stored (compressed, perhaps) that have been read so far in this source."""
+    damage: str = ""
+    """Set on the last stretch of a file that could not be read to its end: the reason."""

@@ -1,0 +1,57 @@
+"""One event: its page, its preview beside the list, and its raw record to take away."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any
+
+from litestar import Request, Response
+from litestar.handlers import HTTPRouteHandler
+
+from wafscope.panel import event
+from wafscope.panel.event import EventPage
+from wafscope.web.console import Console, Job
+from wafscope.web.pages.address import page
+from wafscope.web.pages.problem import unknown_event
+
+_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def route(console: Console) -> list[HTTPRouteHandler]:
+    """Make the handlers."""
+
+    @page("/events/{event_id:str}")
+    def whole(request: Request[Any, Any, Any]) -> Response[Any]:
+        found = _find(console, request)
+        if found is None:
+            return unknown_event(console, request)
+        frame = console.frame(request, f"/events/{found.stored.id.hex()}", "events")
+        asks: dict[str, Job] = {"neighbours": partial(event.neighbours, console.answers, found.stored)}
+        if frame.asked.error is None:
+            asks["beside"] = partial(event.beside, console.answers, found.stored, frame.view)
+        answers = console.gather(asks, patience=2 * console.settings.time_limit)
+        return console.html("event.html", frame, page=found, answers=answers)
+
+    @page("/events/{event_id:str}/preview")
+    def preview(request: Request[Any, Any, Any]) -> Response[Any]:
+        found = _find(console, request)
+        if found is None:
+            return unknown_event(console, request)
+        return console.html("preview.html", console.frame(request, "/events"), page=found)
+
+    @page("/events/{event_id:str}/raw")
+    def raw(request: Request[Any, Any, Any]) -> Response[Any]:
+        found = _find(console, request)
+        if found is None:
+            return unknown_event(console, request)
+        # An attachment of plain bytes: no browser takes it for a page, whatever stands in it.
+        headers = {"Content-Disposition": f'attachment; filename="event-{found.stored.id.hex()}.log"'}
+        return Response(found.stored.event.raw, media_type="application/octet-stream", headers=headers)
+
+    return [whole, preview, raw]
+
+
+def _find(console: Console, request: Request[Any, Any, Any]) -> EventPage | None:
+    written = request.path_params["event_id"]
+    return event.find(console.answers, bytes.fromhex(written)) if _ID.fullmatch(written) else None
