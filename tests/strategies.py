@@ -99,9 +99,9 @@ def values_of(field: Field) -> st.SearchStrategy[str | int]:
         case "time":
             return times
         case "address":
-            return addresses.filter(bool).map(str)
+            return addresses.map(lambda each: each or "")
         case _:
-            return filter_words
+            return filter_words | st.just("") if field.empty_is_value else filter_words
 
 
 def terms() -> st.SearchStrategy[Term]:

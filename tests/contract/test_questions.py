@@ -31,6 +31,9 @@ FILTERS = (
     "-host:www.example.org",
     "host:*",
     "-host:*",
+    'host:""',
+    '-host:""',
+    'query:"","a*b"',
     "method:get",
     "method:GET",
     "method:*",
@@ -102,7 +105,7 @@ FILTERS = (
     "-ip:10.0.0.0/8",
     "ip:fe80::/10",
     'ip:"unix:"',
-    'ip:""*',
+    'ip:""',
     "-ip:*",
     # times
     "time:2026-11-18",

@@ -35,9 +35,13 @@ def test_points_are_unexplained_where_the_engine_told_the_score(
     assert unexplained == of(event(score=score, points=points, score_source=source), "unexplained")
 
 
-def test_an_empty_text_is_missing() -> None:
-    for name in ("method", "uri", "path", "host", "query", "ip"):
-        assert of(event(method="", uri="", path="", host="", query="", client_address=""), name) is None
+def test_an_empty_text_is_missing_where_the_model_has_no_other_way_to_say_so() -> None:
+    made = event(method="", uri="", path="", transaction_id="", host="", query="", client_address="")
+
+    assert [of(made, name) for name in ("method", "uri", "path", "tx")] == [None] * 4
+    assert [of(made, name) for name in ("host", "query", "ip")] == [""] * 3
+    assert [of(event(), name) for name in ("host", "query", "ip")] == [None] * 3
+    assert match_values(match(message=""), find("message")) == ()
 
 
 def test_zero_is_a_value() -> None:

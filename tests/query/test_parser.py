@@ -63,6 +63,8 @@ MEANINGS: dict[str, Filter] = {
     "host:\udcff": is_("host", "\\xff"),
     "host:a:b": is_("host", "a:b"),
     'host:a" "b': is_("host", "a b"),
+    'host:""': is_("host", ""),
+    'ip:"",192.0.2.1': is_("client.address", "", "192.0.2.1"),
     "host:*": Term("host", "known"),
     "-host:*": Not(Term("host", "known")),
     'host:"*"': is_("host", "*"),
@@ -178,7 +180,10 @@ ERRORS = {
     "host: x": (6, "A value is missing."),
     "host:x,": (8, "A value is missing."),
     "host:,x": (6, "A value is missing."),
-    'host:""': (6, "A value is missing."),
+    'method:""': (8, "A value is missing."),
+    'tag:""': (5, "A value is missing."),
+    'class:""': (7, "Attack class can not be “”."),
+    'status:""': (8, "A value is missing."),
     '""': (1, "There is nothing between these quotes."),
     'a "b': (3, "This quote is never closed."),
     'host:"a\\"': (6, "This quote is never closed."),
@@ -345,7 +350,8 @@ def test_a_term_is_appended_in_its_place() -> None:
     assert with_term("", "status", "403") == "status:403"
     assert with_term("", "host", None) == "-host:*"
     assert with_term("", "host", None, negated=True) == "host:*"
-    assert with_term("", "host", "") == "-host:*"
+    assert with_term("", "host", "") == 'host:""'
+    assert with_term("", "method", "") == "-method:*"
     assert with_term("", "ip", "2001:db8::1") == "ip:2001:db8::1"
     assert with_term("", "ip", "2001:DB8::1") == 'ip:"2001:DB8::1"'
     assert with_term("", "ip", "unix:") == 'ip:"unix:"'

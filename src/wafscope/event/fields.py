@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from wafscope.errors import FilterError
+from wafscope.event.model import Event
 from wafscope.i18n.text import Text, text
 
 FieldType = Literal["text", "integer", "time", "texts", "address"]
@@ -38,11 +39,18 @@ class Field(msgspec.Struct, frozen=True):
     """All values there are, where they are few."""
 
     @property
+    def empty_is_value(self) -> bool:
+        """Whether an empty text was sent as such (a Host header without a value) rather than not at all."""
+        return self.scope == "event" and self.column in _OPTIONAL
+
+    @property
     def opensearch(self) -> str:
         """Mapping type of a search engine."""
         kinds = {"integer": "long", "time": "date", "address": "ip"}
         return kinds.get(self.type, "wildcard" if self.searchable else "keyword")
 
+
+_OPTIONAL = frozenset(f.name for f in msgspec.structs.fields(Event) if f.default is None)
 
 OUTCOMES = ("blocked", "would_block", "below", "no_match", "unknown")
 ATTACK_CLASSES = ("policy", "scanner", "sqli", "xss", "exec", "file", "protocol", "other")

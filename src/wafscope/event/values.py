@@ -1,7 +1,8 @@
 """The value of a field in an event: what every store counts, compares and shows.
 
-A value that is missing is None, and so is an empty text: a log that holds `"method": ""` tells no
-more than one that holds nothing.  Texts are in the form of `event.text.storable`.
+A value that is missing is None, and so is an empty text where the model has no other way to say so: a log
+that holds `"method": ""` tells no more than one that holds nothing.  A Host header that was sent empty is a
+value.  Texts are in the form of `event.text.storable`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def value(event: Event, field: Field, *, sensor: str = "", source: str = "") -> 
             return _clean(sensor)
         case "source":
             return _clean(source)
-    return _clean(getattr(event, field.column))
+    raw = getattr(event, field.column)
+    return "" if raw == "" and field.empty_is_value else _clean(raw)
 
 
 def values(event: Event, field: Field, *, sensor: str = "", source: str = "") -> tuple[Value, ...]:

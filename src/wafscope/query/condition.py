@@ -89,7 +89,7 @@ def _joined(terms: list[Term]) -> Filter:
 
 
 def _read(field: Field, value: Written) -> Term:
-    if not value.text:
+    if not value.text and not (value.quoted and can_be_empty(field)):
         raise FilterError(
             text("A value is missing."),
             column=value.column,
@@ -242,6 +242,11 @@ def _address(field: Field, value: Written) -> Term:
                 examples="192.0.2.1, 10.0.0.0/8, 2001:db8::/32",
             ),
         ) from None
+
+
+def can_be_empty(field: Field) -> bool:
+    """Tell whether `field:""` finds something: an empty text that was sent as such."""
+    return field.type in ("text", "address") and field.empty_is_value
 
 
 def short(field: Field) -> str:

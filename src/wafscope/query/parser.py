@@ -27,7 +27,7 @@ from wafscope.errors import FilterError
 from wafscope.event.fields import Field, find, names
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
-from wafscope.query.condition import condition, state
+from wafscope.query.condition import can_be_empty, condition, state
 from wafscope.query.filter import EVERYTHING, All, AnyOf, Filter, Not, Operation, Term
 from wafscope.query.lexer import Token, tokens
 from wafscope.query.printer import condition_text, printed, quote
@@ -91,10 +91,10 @@ def terms(line: str) -> tuple[Chip, ...]:
 def with_term(line: str, field: str, value: str | int | None, *, negated: bool = False) -> str:
     """Append a condition that a field, named by name or alias, is `value`; without a field, a word.
 
-    None stands for a missing value, and so does an empty text.  A term that says the same or the
-    opposite is taken out first, also one that is switched off.
+    None stands for a missing value, and so does an empty text in a field that has no empty values.  A term
+    that says the same or the opposite is taken out first, also one that is switched off.
     """
-    if value in (None, ""):
+    if value is None or (value == "" and not can_be_empty(find(field))):
         added, negated = f"{field}:*", not negated
     elif not field:
         added = quote(str(value))

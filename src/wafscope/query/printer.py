@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from wafscope.event.fields import Field, find
 from wafscope.event.text import storable
 from wafscope.query import instant
-from wafscope.query.condition import OUTCOMES_BY_WORD, short
+from wafscope.query.condition import OUTCOMES_BY_WORD, can_be_empty, short
 from wafscope.query.filter import All, AnyOf, Filter, Not, Term, Value
 
 EVERY = "time:*"
@@ -99,7 +99,8 @@ def _values(field: Field, term: Term) -> list[str]:
         case "within":
             return [str(value) for value in term.values]
         case _:
-            return [value_text(field, value) for value in term.values if value not in (None, "")]
+            kept = [value for value in term.values if value is not None and (value != "" or can_be_empty(field))]
+            return [value_text(field, value) for value in kept]
 
 
 def _pattern(value: str) -> str:

@@ -79,14 +79,14 @@ class Console:
 
     # --- an answer ---
 
-    def html(self, template: str, frame: Frame, status: int = 200, **context: Any) -> Response[str]:
+    def html(self, template: str, frame: Frame, status: int = 200, /, **context: Any) -> Response[str]:
         """Render a page or a part of one."""
         content = self._templates.render(
             template, frame.language, frame=frame, links=frame.links, clock=frame.clock, **context
         )
         return Response(content, status_code=status, media_type=MediaType.HTML)
 
-    def bare(self, template: str, language: str, status: int, **context: Any) -> Response[str]:
+    def bare(self, template: str, language: str, status: int, /, **context: Any) -> Response[str]:
         """Render a page that knows nothing of filter and window."""
         return Response(
             self._templates.render(template, language, **context), status_code=status, media_type=MediaType.HTML

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -27,14 +28,15 @@ class Templates:
 
     def __init__(self, assets: Callable[[str], str]) -> None:
         """Take the function that gives the address of a static file."""
-        self._environments = {language: _environment(language, assets) for language in LANGUAGES}
+        self._assets = assets
 
-    def render(self, name: str, language: str, **context: Any) -> str:
+    def render(self, template: str, language: str, /, **context: Any) -> str:
         """Render a template in a language."""
-        return self._environments[language].get_template(name).render(**context)
+        return _environment(language).get_template(template).render(asset=self._assets, **context)
 
 
-def _environment(language: str, assets: Callable[[str], str]) -> Environment:
+@cache
+def _environment(language: str) -> Environment:
     environment = Environment(
         loader=PackageLoader("wafscope.web", "templates"),
         autoescape=True,
@@ -57,7 +59,6 @@ def _environment(language: str, assets: Callable[[str], str]) -> Environment:
         middle=visible.middle,
         cut=visible.cut,
         words=words,
-        asset=assets,
         lang=language,
         bold=lambda value: Markup("<b>{}</b>").format(value),
         code=lambda value: Markup("<code>{}</code>").format(visible.visible(value)),

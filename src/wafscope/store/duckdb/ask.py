@@ -58,14 +58,14 @@ def count(question: Count) -> Sql:
 def histogram(question: Histogram) -> Sql:
     """Bins by number from the start of the window; beyond `limit` values of `by`, the rest is one."""
     start = question.scope.window.start
-    by = f'CAST("{find(question.by).column}" AS VARCHAR)' if question.by else "NULL"
+    by = _event_value(find(question.by), "UTC")[0] if question.by else "NULL"
     bins = Sql(
         f"WITH s AS (SELECT (epoch_us(time) - ?) // ? AS bin, {by} AS v, count(*) AS n FROM event WHERE ",
         (start, question.step),
     )
     return bins + where(question.scope) + Sql(
-        " GROUP BY ALL), k AS (SELECT v FROM s WHERE v IS NOT NULL GROUP BY v ORDER BY sum(n) DESC, v LIMIT ?)"
-        " SELECT bin, CASE WHEN v IS NULL OR v IN (FROM k) THEN v ELSE ? END AS kept, sum(n)::BIGINT"
+        " GROUP BY bin, v), k AS (SELECT v FROM s WHERE v IS NOT NULL GROUP BY v ORDER BY sum(n) DESC, v LIMIT ?)"
+        " SELECT bin, CASE WHEN v IS NULL OR v IN (FROM k) THEN CAST(v AS VARCHAR) ELSE ? END AS kept, sum(n)::BIGINT"
         " FROM s GROUP BY ALL ORDER BY bin, kept",
         (question.limit, OTHERS),
     )
@@ -76,7 +76,7 @@ def top(question: Top) -> Sql:
     field = DAY if question.field == DAY.name else find(question.field)
     groups = _groups(field, question)
     if question.new and question.scope.window != ALL_TIME:
-        groups = Sql("(SELECT g.* FROM ") + groups + Sql(" AS g ANTI JOIN (") + _earlier(field, question) + Sql(") AS e USING (v))")
+        groups = Sql("(SELECT g.* FROM ") + groups + Sql(" AS g ANTI JOIN (") + _earlier(field, question) + Sql(") AS e ON g.v IS NOT DISTINCT FROM e.v)")
     sql = Sql("WITH g AS MATERIALIZED (SELECT * FROM ") + groups + Sql(
         f") SELECT v, n, m, first, last, (SELECT count(v) FROM g) FROM g ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
     )
@@ -104,10 +104,16 @@ def _event_value(field: Field, zone: str) -> tuple[str, tuple[object, ...]]:
     if field is DAY:
         return "strftime(time AT TIME ZONE ?, '%Y-%m-%d')", (zone,)
     if field.type == "texts":
-        return f'unnest(CASE WHEN len("{field.column}") > 0 THEN list_distinct("{field.column}") ELSE [NULL] END)', ()
+        return _items(f'"{field.column}"'), ()
     if field.type == "time":
         return "epoch_us(time)", ()
     return f'"{field.column}"', ()
+
+
+def _items(column: str) -> str:
+    """The distinct items of a list of texts, empty ones left out; a missing value when there is none."""
+    kept = f"list_filter(list_distinct({column}), lambda item: item <> '')"
+    return f"unnest(CASE WHEN len({kept}) > 0 THEN {kept} ELSE [NULL] END)"
 
 
 def _rule_groups(question: Top) -> Sql:
@@ -132,7 +138,7 @@ def _match_groups(field: Field, question: Top) -> Sql:
     if question.scope.filter != EVERYTHING:
         parts.append(Sql("event IN (SELECT seq FROM event WHERE ") + where(question.scope) + Sql(")"))
     if field.type == "texts":
-        column = f"unnest(CASE WHEN len({column}) > 0 THEN list_distinct({column}) ELSE [NULL] END)"
+        column = _items(column)
     return (
         Sql(
             "(SELECT v, count(DISTINCT event) AS n, count(*) AS m, min(epoch_us(time)) AS first, max(epoch_us(time)) AS last"
@@ -149,7 +155,8 @@ def _earlier(field: Field, question: Top) -> Sql:
     if field.column == "rule_id":
         return Sql("SELECT DISTINCT unnest(rule_ids) AS v FROM event") + before
     if field.scope == "match":
-        column = f'unnest("{field.column}")' if field.type == "texts" else f'"{field.column}"'
+        column = f'"{field.column}"'
+        column = _items(column) if field.type == "texts" else column
         return Sql(f"SELECT DISTINCT {column} AS v FROM match") + before
     value, parameters = _event_value(field, question.zone)
     return Sql(f"SELECT DISTINCT {value} AS v FROM event", parameters) + before

@@ -27,6 +27,9 @@ class Sql(msgspec.Struct, frozen=True):
         return Sql(self.text + other.text, self.values + other.values)
 
 
+_TOO_LARGE = 1 << 31
+"""A rule id that large is in no store: the column has 32 bits."""
+
 TRUE = Sql("true")
 FALSE = Sql("false")
 
@@ -85,7 +88,7 @@ def _on_event(field: Field, term: Term) -> Sql:
 
 def _on_rule(term: Term) -> Sql:
     if term.operation == "is":
-        return Sql("list_has_any(rule_ids, ?::INTEGER[])", ([v for v in term.values if isinstance(v, int)],))
+        return Sql("list_has_any(rule_ids, ?::INTEGER[])", ([v for v in term.values if isinstance(v, int) and abs(v) < _TOO_LARGE],))
     field = find("rule.id")
     return Sql("EXISTS (SELECT 1 FROM (SELECT unnest(rule_ids) AS r) WHERE ") + _test(field, term, "r") + Sql(")")
 
@@ -94,7 +97,7 @@ def _test(field: Field, term: Term, column: str) -> Sql:
     """The test of a term on a column; for a list of texts, on any of its items."""
     if field.type == "texts":
         if term.operation == "known":
-            return Sql(f"len({column}) > 0")
+            return Sql(f"len(list_filter({column}, lambda item: item <> '')) > 0")
         return Sql(f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS item) WHERE ") + _single("text", term, "item") + Sql(")")
     return _single(field.type, term, column)
 

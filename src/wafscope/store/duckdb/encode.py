@@ -213,6 +213,7 @@ def _packed(address: str | None) -> bytes | None:
     if address is None:
         return None
     try:
-        return inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+        # A scope (`fe80::1%eth0`) is no part of the address.
+        return inet_pton(AF_INET6 if ":" in address else AF_INET, address.partition("%")[0])
     except (OSError, ValueError):
         return None

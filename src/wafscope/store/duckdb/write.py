@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
+from wafscope.event.text import storable
 from wafscope.query.timespan import DAY as DAY_LONG
 from wafscope.store.base import Tally, Written
 from wafscope.store.duckdb.encode import Tables
@@ -35,7 +36,7 @@ def _selected(names: list[str], texts: set[str], shifts: dict[str, str]) -> str:
 
 _EVENTS = _selected(
     EVENT_COLUMNS,
-    {f.column for f in EVENT_FIELDS if f.type in {"text", "address"}},
+    {f.column for f in EVENT_FIELDS if f.type in {"text", "address"} and not f.empty_is_value},
     {"seq": "seq + $seq", "block": "block + $block"},
 )
 _MATCHES = _selected(MATCH_COLUMNS, {f.column for f in MATCH_FIELDS if f.type == "text"}, {"event": "event + $seq"})
@@ -96,25 +97,28 @@ def _write_quarantine(cursor: DuckDBPyConnection, tally: Tally) -> None:
     if tally.unreadable:
         cursor.executemany(
             'INSERT INTO quarantine (source, sensor, "offset", reason, data) VALUES (?, ?, ?, ?, ?)',
-            [(u.source or tally.source, tally.sensor, u.offset, u.reason, u.data) for u in tally.unreadable],
+            [
+                (storable(u.source or tally.source), storable(tally.sensor), u.offset, u.reason, u.data)
+                for u in tally.unreadable
+            ],
         )
 
 
 def _count(cursor: DuckDBPyConnection, tally: Tally, written: Written) -> None:
     """Add to the counters of the source."""
-    key = [tally.source, tally.sensor]
+    key = [storable(tally.source), storable(tally.sensor)]
     numbers = [
         tally.events + written.quarantined, written.stored, written.duplicate, written.quarantined, tally.foreign,
         tally.bytes, written.matches,
     ]  # fmt: skip
     names = ("received", "stored", "duplicate", "quarantined", "foreign_lines", "bytes", "matches")
-    if not cursor.execute("SELECT 1 FROM tally WHERE source = ? AND sensor = ?", key).fetchone():
+    if not cursor.execute("SELECT 1 FROM tally WHERE source = ? AND sensor = ?", key).fetchall():
         cursor.execute("INSERT INTO tally VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0)", key)
     added = ", ".join(f"{name} = {name} + ?" for name in names)
     cursor.execute(f"UPDATE tally SET {added} WHERE source = ? AND sensor = ?", [*numbers, *key])
 
 
 def _row(cursor: DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = cursor.execute(sql).fetchone()
-    assert row is not None, "an aggregate gives one row"
-    return row
+    # All rows are fetched: a result left unfinished blocks the cursor.
+    rows: list[tuple[Any, ...]] = cursor.execute(sql).fetchall()
+    return rows[0]

@@ -59,7 +59,7 @@ def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
         code = request.path_params["code"]
         if code not in LANGUAGES:
             return unknown_address(console, request)
-        cookie = Cookie(COOKIE, code, max_age=_YEAR, httponly=True, samesite="lax")
+        cookie = Cookie(COOKIE, value=code, max_age=_YEAR, httponly=True, samesite="lax")
         return Redirect(local_path(request.query_params.get("next", "/")), status_code=303, cookies=[cookie])
 
     @page("/healthz")

@@ -1,0 +1,129 @@
+"""Finding the bytes that a rule matched, and not finding them where nothing proves it."""
+
+from typing import Any
+
+from tests.make import START, event, match
+
+from wafscope.event.model import Event, Match
+from wafscope.event.text import from_bytes
+from wafscope.panel.place import find
+from wafscope.panel.region import lay_out
+
+HEADERS = (("Host", "git.example.org"), ("User-Agent", "Nmap Scripting Engine"), ("Cookie", "sid=1; lang=en"))
+
+
+def request(uri: str = "/api/items?url=sleep%285%29%23", **values: Any) -> Event:
+    known = {"method": "GET", "protocol": "1.1", "uri": uri, "request_headers": HEADERS}
+    return event(START, **(known | values))
+
+
+def marked(made: Event, of: Match) -> str | None:
+    laid = lay_out(made)
+    place = find(of, laid)
+    return None if place is None else from_bytes(laid.text[place.start : place.end])
+
+
+def test_a_header_by_offset() -> None:
+    of = match(
+        913100,
+        target="REQUEST_HEADERS:User-Agent",
+        operator="PmFromFile",
+        value="Nmap Scripting Engine",
+        data="Matched Data: nmap scripting engine found within REQUEST_HEADERS:User-Agent: nmap scripting engine",
+        reference="o0,21v78,21t:lowercase",
+    )
+    assert marked(request(), of) == "Nmap Scripting Engine"
+
+
+def test_a_parameter_is_marked_as_it_was_sent() -> None:
+    of = match(target="ARGS:url", operator="DetectSQLi", value="sleep(5)#", reference="v19,9")
+    assert marked(request(), of) == "sleep%285%29%23"
+
+
+def test_the_part_that_matched_is_marked_inside_the_value() -> None:
+    of = match(
+        942160,
+        target="ARGS:url",
+        operator="Rx",
+        value="sleep(5)#",
+        data="Matched Data: sleep(5) found within ARGS:url: sleep(5)#",
+        reference="o0,8v19,9t:urlDecodeUni",
+    )
+    assert marked(request(), of) == "sleep%285%29"
+    place = find(of, lay_out(request()))
+    assert place is not None
+    assert (place.whole, place.value) != (True, None)
+
+
+def test_a_part_without_logged_data_is_found_by_its_offset() -> None:
+    of = match(
+        920270, target="ARGS:q", operator="ValidateByteRange", value=r"ab\x00c", reference="o2,1v9,4t:urlDecodeUni"
+    )
+    assert marked(request("/x?q=ab%00c"), of) == "%00"
+
+
+def test_an_offset_after_a_transformation_that_changes_lengths_is_not_used() -> None:
+    of = match(target="ARGS:q", operator="ValidateByteRange", value="a  b", reference="o1,1v9,4t:compressWhitespace")
+    assert marked(request("/x?q=a++b"), of) == "a++b"
+
+
+def test_a_computed_variable_is_traced_to_the_header_it_was_taken_from() -> None:
+    headers = (("Host", "a.example"), ("Content-Type", "application/foo"))
+    made = request("/", method="POST", request_headers=headers)
+    offset = lay_out(made).text.index(b"application/foo")
+    of = match(
+        920420,
+        target="TX:content_type",
+        operator="Within",
+        value="|application/foo|",
+        reference=f"o0,15v{offset},15t:lowercase",
+    )
+    assert marked(made, of) == "application/foo"
+
+
+def test_without_an_offset_the_name_must_be_there_once() -> None:
+    of = match(target="ARGS:q", operator="Rx", value="x")
+    assert marked(request("/?q=x"), of) == "x"
+    assert marked(request("/?q=x&q=x"), of) is None
+    assert marked(request("/?q=x&q=y"), of) == "x"
+
+
+def test_another_value_than_the_logged_one_is_not_marked() -> None:
+    assert marked(request("/?q=other"), match(target="ARGS:q", operator="Rx", value="x")) is None
+
+
+def test_a_value_that_the_engine_cut_is_found_by_its_beginning() -> None:
+    value = "a" * 100
+    of = match(target="ARGS:q", operator="Rx", value=f"{value} (20 characters omitted)")
+    assert marked(request(f"/?q={value}{'b' * 20}"), of) == f"{value}{'b' * 20}"
+
+
+def test_cookies_method_file_name_and_query() -> None:
+    assert marked(request(), match(target="REQUEST_COOKIES:lang")) == "en"
+    assert marked(request(), match(target="REQUEST_METHOD", value="GET")) == "GET"
+    assert marked(request(), match(target="REQUEST_BASENAME")) == "items"
+    assert marked(request(), match(target="QUERY_STRING")) == "url=sleep%285%29%23"
+
+
+def test_a_form_in_the_body() -> None:
+    made = request("/", request_body="a=1&q=%3Cscript%3E", content_type="application/x-www-form-urlencoded")
+    assert marked(made, match(target="ARGS:q", value="<script>")) == "%3Cscript%3E"
+
+
+def test_a_value_out_of_json_is_marked_where_it_stands_once() -> None:
+    of = match(target="ARGS:json.text", operator="Rx", value="' or 1=1")
+    once = request("/", request_body='{"text":"\' or 1=1"}', content_type="application/json")
+    twice = request("/", request_body='{"text":"\' or 1=1","other":"\' or 1=1"}', content_type="application/json")
+    assert marked(once, of) == "' or 1=1"
+    assert marked(twice, of) is None
+
+
+def test_bytes_that_are_no_utf8_are_kept() -> None:
+    made = request(from_bytes(b"/?q=\xff\xfe"))
+    assert marked(made, match(target="ARGS:q", value=r"\xff\xfe")) == from_bytes(b"\xff\xfe")
+
+
+def test_nothing_is_marked_for_an_unknown_target() -> None:
+    assert marked(request(), match(target="", operator="Rx")) is None
+    assert marked(request(), match(target="TX:1", operator="Rx", value="5")) is None
+    assert marked(request(), match(target="ARGS:nothere", value="5")) is None
