@@ -25,7 +25,10 @@ def listen(address: str) -> socket.socket:
     except ValueError:
         host = port = None
     if host is None or port is None:
-        raise SettingsError(text("“{address}” is no address to listen on.", address=address), hint=text("Write host:port, such as 127.0.0.1:8642."))
+        raise SettingsError(
+            text("“{address}” is no address to listen on.", address=address),
+            hint=text("Write host:port, such as 127.0.0.1:8642."),
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -79,7 +79,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         try:
             values = tomllib.loads(path.read_text())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(text("The settings can not be read: {reason}", reason=str(error)), where=str(path)) from error
+            raise SettingsError(
+                text("The settings can not be read: {reason}", reason=str(error)), where=str(path)
+            ) from error
         _check_names(values, str(path))
     for section in Settings.__struct_fields__:
         for key in type(getattr(Settings(), section)).__struct_fields__:
@@ -89,7 +91,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(text("A setting has a wrong value: {reason}", reason=str(error)), where=str(path or "")) from error
+        raise SettingsError(
+            text("A setting has a wrong value: {reason}", reason=str(error)), where=str(path or "")
+        ) from error
     check_zone(settings.web.timezone, "web.timezone")
     return settings
 
@@ -98,7 +102,11 @@ def check_zone(zone: str, where: str) -> str:
     """Return the name of a zone; raises SettingsError when there is no such IANA zone."""
     if zone not in available_timezones():
         near = get_close_matches(zone, available_timezones(), n=3, cutoff=0.5)
-        raise SettingsError(text("“{zone}” is no time zone.", zone=zone), where=where, hint=_meant(near) or text("Use a name such as Europe/Berlin."))
+        raise SettingsError(
+            text("“{zone}” is no time zone.", zone=zone),
+            where=where,
+            hint=_meant(near) or text("Use a name such as Europe/Berlin."),
+        )
     return zone
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.corpus.place import CORPUS, JSON_RUNS, logs, summary, zone
+
 from wafscope.ingest.pipeline import Setting, import_paths
 from wafscope.query.question import Count, Scope, Top
 from wafscope.store.duckdb.store import DuckStore
@@ -26,9 +26,7 @@ FIELDS = {"per_host": "host", "per_client": "client", "per_status": "status", "p
 def counts(store: DuckStore, field: str, zone_name: str) -> dict[str, int]:
     """Count as SUMMARY.json does: rules by match, all else by event, `-` where there is no value."""
     answer = store.top(Top(field, Scope(), limit=0, zone=zone_name), time_limit=60).value
-    return {
-        "-" if v.value is None else str(v.value): v.matches if field == "rule" else v.events for v in answer.values
-    }
+    return {"-" if v.value is None else str(v.value): v.matches if field == "rule" else v.events for v in answer.values}
 
 
 def truth(run: str, key: str) -> dict[str, int]:
@@ -45,7 +43,7 @@ def test_each_run_in_a_store_of_its_own_gives_the_true_counts(run: str) -> None:
     with DuckStore(None) as store:
         done = import_paths(store, logs(run), Setting("s", zone(run)))
         assert (known["records"], known["messages"]) == (done.stored, done.matches)
-        assert (0, 0) == (done.duplicate, done.quarantined)
+        assert (done.duplicate, done.quarantined) == (0, 0)
         for key, field in FIELDS.items():
             assert truth(run, key) == counts(store, field, zone(run)), key
 
@@ -71,10 +69,10 @@ def test_all_runs_in_one_store_give_the_sums(everything: DuckStore) -> None:
 
 
 def test_a_second_import_under_another_name_and_compressed_adds_nothing(everything: DuckStore, tmp_path: Path) -> None:
-    import gzip  # noqa: PLC0415
-    import io  # noqa: PLC0415
+    import gzip
+    import io
 
-    import zstandard  # noqa: PLC0415
+    import zstandard
 
     run = "ng309-ft14d-det-json-serial-rel"
     plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(Path(logs(run)[0]).read_bytes())).read()

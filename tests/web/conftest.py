@@ -22,9 +22,9 @@ def request(at: float, **values: Any) -> Event:
     known = {
         "method": "GET", "protocol": "1.1", "uri": "/a?q=1", "path": "/a", "query": "q=1", "host": "www.example.org",
         "client_address": "192.0.2.1", "client_port": 4000, "status": 200, "outcome": "would_block",
-        "attack_class": "sqli", "engine_mode": "detection_only", "score": 5, "score_source": "949110_message", "threshold": 5,
-        "points": 5,
-        "request_headers": (("Host", "www.example.org"),), "transaction_id": f"t{at}", "gaps": ("no_body",),
+        "attack_class": "sqli", "engine_mode": "detection_only", "score": 5, "score_source": "949110_message",
+        "threshold": 5, "points": 5, "request_headers": (("Host", "www.example.org"),), "transaction_id": f"t{at}",
+        "gaps": ("no_body",),
     }  # fmt: skip
     made = match(942100, target="ARGS:q", operator="DetectSQLi", value="1", severity=2, points=5)
     return event(hour(at), made, match(949110), **(known | values))

@@ -29,11 +29,20 @@ from wafscope.store.open import open_store
 @click.command("import", help=said(text("Read logs into a store and print what became of them.")))
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--store", "file", required=True, help=said(text("File of the store; made when it is not there.")))
-@click.option("--timezone", "zone", default="", help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")))
-@click.option("--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given.")))
+@click.option(
+    "--timezone",
+    "zone",
+    default="",
+    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
+)
+@click.option(
+    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
+)
 @click.option("--json", "as_json", is_flag=True, help=said(text("Print the summary as JSON.")))
 @click.pass_obj
-def import_command(settings: Settings, paths: tuple[str, ...], file: str, zone: str, sensor: str, as_json: bool) -> None:
+def import_command(
+    settings: Settings, paths: tuple[str, ...], file: str, zone: str, sensor: str, as_json: bool
+) -> None:
     """Import and print one summary on standard output."""
     with open_store(address(file)) as store:
         summary = read_in(store, paths, make_setting(settings, zone, sensor))
@@ -71,7 +80,8 @@ def local_zone() -> str:
 def summarised(summary: Summary) -> Text:
     """One sentence about an import."""
     return text(
-        "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign} foreign lines; {matches} matches, {megabytes} MB in {seconds} s.",
+        "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign} foreign lines;"
+        " {matches} matches, {megabytes} MB in {seconds} s.",
         stored=ntext("{n} event", "{n} events", n=summary.stored),
         duplicate=summary.duplicate,
         quarantined=summary.quarantined,

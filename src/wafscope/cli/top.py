@@ -31,13 +31,29 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 @click.command("top", help=said(text("Print how often each value of a field occurs, most frequent first.")))
 @click.argument("field")
 @click.option("--store", "file", required=True, help=said(text("File of the store.")))
-@click.option("--filter", "line", default="", help=said(text("Only events that fit, written as in the search box: '@host:example.org -@rule:920420'.")))
-@click.option("--from", "start", default="", help=said(text("Only events since this date or time, such as 2026-11-16 or 2026-11-16T08:00.")))
-@click.option("--to", "end", default="", help=said(text("Only events before this time; a date alone includes the day.")))
-@click.option("--timezone", "zone", default="UTC", show_default=True, help=said(text("Zone of days and of --from and --to.")))
-@click.option("--limit", default=10, show_default=True, type=click.IntRange(min=0), help=said(text("How many values; 0 for all.")))
+@click.option(
+    "--filter",
+    "line",
+    default="",
+    help=said(text("Only events that fit, written as in the search box: '@host:example.org -@rule:920420'.")),
+)
+@click.option(
+    "--from",
+    "start",
+    default="",
+    help=said(text("Only events since this date or time, such as 2026-11-16 or 2026-11-16T08:00.")),
+)
+@click.option(
+    "--to", "end", default="", help=said(text("Only events before this time; a date alone includes the day."))
+)
+@click.option(
+    "--timezone", "zone", default="UTC", show_default=True, help=said(text("Zone of days and of --from and --to."))
+)
+@click.option(
+    "--limit", default=10, show_default=True, type=click.IntRange(min=0), help=said(text("How many values; 0 for all."))
+)
 @click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON: field, exact, events, values.")))
-def top_command(field: str, file: str, line: str, start: str, end: str, zone: str, limit: int, as_json: bool) -> None:  # noqa: PLR0913 - the options are a contract
+def top_command(field: str, file: str, line: str, start: str, end: str, zone: str, limit: int, as_json: bool) -> None:
     """Ask the store and print the answer."""
     if field != DAY.name:
         find(field)
@@ -46,7 +62,10 @@ def top_command(field: str, file: str, line: str, start: str, end: str, zone: st
     with open_store(address(file), read_only=True) as store:
         answer = store.top(Top(field, scope, limit=limit, zone=zone), time_limit=_TIME_LIMIT)
     if answer.cut:
-        raise StoreError(text("Stopped after {seconds} s: the answer is not complete.", seconds=round(answer.seconds)), hint=text("Narrow it with --from and --to."))
+        raise StoreError(
+            text("Stopped after {seconds} s: the answer is not complete.", seconds=round(answer.seconds)),
+            hint=text("Narrow it with --from and --to."),
+        )
     if as_json:
         click.echo(_json(field, answer))
     else:
@@ -66,7 +85,11 @@ def _moment(written: str, zone: str, option: str, *, whole_day: bool = False) ->
     try:
         moment = datetime.fromisoformat(written)
     except ValueError as error:
-        raise SettingsError(text("“{written}” is no date or time.", written=written), where=option, hint=text("Write 2026-11-16 or 2026-11-16T08:00.")) from error
+        raise SettingsError(
+            text("“{written}” is no date or time.", written=written),
+            where=option,
+            hint=text("Write 2026-11-16 or 2026-11-16T08:00."),
+        ) from error
     if whole_day and _DATE.fullmatch(written):
         moment += timedelta(days=1)
     if moment.tzinfo is None:
@@ -76,7 +99,9 @@ def _moment(written: str, zone: str, option: str, *, whole_day: bool = False) ->
 
 def _json(field: str, answer: Answer[TopValues]) -> str:
     values = [{"value": v.value, "events": v.events, "matches": v.matches} for v in answer.value.values]
-    return msgspec.json.encode({"field": field, "exact": answer.exact, "events": answer.value.events, "values": values}).decode()
+    return msgspec.json.encode(
+        {"field": field, "exact": answer.exact, "events": answer.value.events, "values": values}
+    ).decode()
 
 
 def _print(field: str, answer: Answer[TopValues]) -> None:
@@ -88,10 +113,17 @@ def _print(field: str, answer: Answer[TopValues]) -> None:
         shown = said(text("(missing)")) if value.value is None else plain(str(value.value))
         table.add_row(_unmarked(shown), f"{value.events:,}", f"{value.matches:,}")
     Console(highlight=False).print(table)
-    note(text("{shown} of {distinct} values, {events} events.", shown=len(answer.value.values), distinct=answer.value.distinct, events=answer.value.events))
+    note(
+        text(
+            "{shown} of {distinct} values, {events} events.",
+            shown=len(answer.value.values),
+            distinct=answer.value.distinct,
+            events=answer.value.events,
+        )
+    )
 
 
 def _unmarked(value: str) -> str:
-    from rich.markup import escape  # noqa: PLC0415 - a value is no markup
+    from rich.markup import escape
 
     return escape(value)

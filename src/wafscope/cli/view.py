@@ -21,15 +21,36 @@ from wafscope.store.base import EventStore
 from wafscope.store.open import open_store
 
 
-@click.command("view", help=said(text("Read logs and look at them in the browser. PATH is a file, a directory of a concurrent log, an archive, or - for standard input.")))
+@click.command(
+    "view",
+    help=said(
+        text(
+            "Read logs and look at them in the browser. PATH is a file, a directory of a concurrent log, an archive,"
+            " or - for standard input."
+        )
+    ),
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--store", "file", default="", help=said(text("Keep the store in this file; without, it is gone at the end.")))
+@click.option(
+    "--store", "file", default="", help=said(text("Keep the store in this file; without, it is gone at the end."))
+)
 @click.option("--no-open", is_flag=True, help=said(text("Do not open the browser.")))
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help=said(text("Port of the console; a free one unless given.")))
-@click.option("--timezone", "zone", default="", help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")))
-@click.option("--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given.")))
+@click.option(
+    "--port", default=0, type=click.IntRange(0, 65535), help=said(text("Port of the console; a free one unless given."))
+)
+@click.option(
+    "--timezone",
+    "zone",
+    default="",
+    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
+)
+@click.option(
+    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
+)
 @click.pass_obj
-def view_command(settings: Settings, paths: tuple[str, ...], file: str, no_open: bool, port: int, zone: str, sensor: str) -> None:  # noqa: PLR0913 - the options are a contract
+def view_command(
+    settings: Settings, paths: tuple[str, ...], file: str, no_open: bool, port: int, zone: str, sensor: str
+) -> None:
     """Import with a progress bar, then serve and open the browser."""
     opened = listen(f"127.0.0.1:{port}")
     with _store(file) as store:
@@ -55,7 +76,10 @@ def _store(file: str) -> Iterator[EventStore]:
         with open_store(address(file)) as store:
             yield store
         return
-    with tempfile.TemporaryDirectory(prefix="wafscope-") as folder, open_store(address(str(Path(folder) / "view.duckdb"))) as store:
+    with (
+        tempfile.TemporaryDirectory(prefix="wafscope-") as folder,
+        open_store(address(str(Path(folder) / "view.duckdb"))) as store,
+    ):
         yield store
 
 

@@ -233,6 +233,10 @@ def find(name: str, *, column: int = 1) -> Field:
         from difflib import get_close_matches  # noqa: PLC0415 - only when something is wrong
 
         near = get_close_matches(name, names(), n=3)
-        hint = text("Did you mean {names}?", names=", ".join(near)) if near else text("Fields: {names}", names=", ".join(names()))
+        hint = (
+            text("Did you mean {names}?", names=", ".join(near))
+            if near
+            else text("Fields: {names}", names=", ".join(names()))
+        )
         raise FilterError(text("There is no field “{name}”.", name=name), column=column, hint=hint)
     return field

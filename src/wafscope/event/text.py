@@ -1,8 +1,8 @@
-"""Text off the wire: bytes that may not be UTF-8, carried through `str` without loss.
+r"""Text off the wire: bytes that may not be UTF-8, carried through `str` without loss.
 
 Inside an event, a byte that is not UTF-8 is a lone surrogate (PEP 383, `surrogateescape`), so that
 `to_bytes(from_bytes(b)) == b` for every `b`.  A lone surrogate cannot be stored as text nor shown;
-`storable` gives the readable form, in which such a byte is `\\xHH`.
+`storable` gives the readable form, in which such a byte is `\xHH`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def from_bytes(data: bytes) -> str:
 
 
 def to_bytes(value: str) -> bytes:
-    """Give back the bytes of a text made by `from_bytes`.
+    r"""Give back the bytes of a text made by `from_bytes`.
 
-    A surrogate that was written as a JSON escape (`\\ud800`) has no bytes of its own; it becomes
+    A surrogate that was written as a JSON escape (`\ud800`) has no bytes of its own; it becomes
     the three bytes that WTF-8 gives it.
     """
     try:
@@ -30,7 +30,7 @@ def to_bytes(value: str) -> bytes:
 
 
 def storable(value: str) -> str:
-    """Give a text that is valid Unicode: a byte becomes `\\xHH`, an escaped surrogate `\\uHHHH`."""
+    r"""Give a text that is valid Unicode: a byte becomes `\xHH`, an escaped surrogate `\uHHHH`."""
     if value.isascii():
         return value
     try:
@@ -42,4 +42,4 @@ def storable(value: str) -> str:
 
 def _visible(found: re.Match[str]) -> str:
     code = ord(found.group())
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"  # noqa: PLR2004 - PEP 383
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

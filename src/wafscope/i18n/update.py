@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -21,6 +22,19 @@ METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 OPTIONS = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
 KEYWORDS = {"text": None, "ntext": (1, 2), "_": None, "ngettext": (1, 2)}
 
+_HEAD = """\
+# {name}
+msgid ""
+msgstr ""
+"Project-Id-Version: wafscope\\n"
+"Language: {language}\\n"
+"Plural-Forms: {plural}\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
+
 Message = str | tuple[str, ...]
 
 
@@ -33,7 +47,7 @@ def messages(package: Path = PACKAGE) -> Iterator[tuple[Message, str, tuple[str,
 
 def updated(language: str) -> Catalog:
     """Return the catalogue of a language with the texts of the sources and the translations it has."""
-    old, new = load(language), Catalog(locale=language, fuzzy=False, header_comment=f"# {LANGUAGES[language]}")
+    old, new = load(language), Catalog(locale=language, fuzzy=False)
     for message, place, comments in messages():
         key = message if isinstance(message, str) else message[0]
         known = old.get(key)
@@ -43,24 +57,34 @@ def updated(language: str) -> Catalog:
     return new
 
 
+def untranslated(catalogue: Catalog) -> list[str]:
+    """The texts of a catalogue that lack a translation."""
+    found = []
+    for message in catalogue:
+        forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
+        if message.id and not all(forms):
+            found.append(message.id if isinstance(message.id, str) else message.id[0])
+    return found
+
+
+def save(catalogue: Catalog, language: str) -> None:
+    """Write a catalogue: sorted, without line numbers and dates, so that only texts make a difference."""
+    content = BytesIO()
+    write_po(
+        content, catalogue, sort_output=True, omit_header=True, width=0, include_lineno=False, ignore_obsolete=True
+    )
+    head = _HEAD.format(name=LANGUAGES[language], language=language, plural=catalogue.plural_forms)
+    (PACKAGE / "i18n" / f"{language}.po").write_bytes(head.encode() + content.getvalue())
+
+
 def main(languages: list[str]) -> int:
     """Rewrite catalogues and say how much of each is translated."""
     for language in languages or [code for code in LANGUAGES if code != ENGLISH]:
         catalogue = updated(language)
-        path = PACKAGE / "i18n" / f"{language}.po"
-        with path.open("wb") as file:
-            write_po(
-                file,
-                catalogue,
-                sort_output=True,
-                omit_header=False,
-                width=0,
-                include_lineno=False,
-                ignore_obsolete=True,
-            )
-        entries = [message for message in catalogue if message.id]
-        missing = [m for m in entries if not m.string or (isinstance(m.string, tuple | list) and not all(m.string))]
-        sys.stderr.write(f"{path.name}: {len(entries)} texts, {len(missing)} without translation\n")
+        save(catalogue, language)
+        missing = untranslated(catalogue)
+        sys.stderr.write(f"{language}.po: {len(catalogue)} texts, {len(missing)} without translation\n")
+        sys.stderr.writelines(f"  {message}\n" for message in missing)
     return 0
 
 

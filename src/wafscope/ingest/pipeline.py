@@ -21,9 +21,11 @@ from wafscope.i18n.text import ntext, text
 from wafscope.ingest.worker import Encoded, Task, encode, start_worker
 from wafscope.source.base import PIECE, Stretch
 from wafscope.source.oneshot import check, read_once, total_size
-from wafscope.store.base import EventStore
+from wafscope.store.base import EventStore, Tally, Written
 
 _SMALL = 4 << 20
+_COMMIT = 20_000
+"""Events that are committed together."""
 _MOST_FILES = 512
 _MOST_WORKERS = 8
 
@@ -91,20 +93,13 @@ def import_paths(
     sums = dict.fromkeys(paths, summary)
     tasks = _tasks(paths, store, setting, stop)
     before = _Finished(paths)
-    for encoded, task in _encoded(tasks, _workers(setting, total)):
-        written = store.write(encoded.payload, encoded.tally)
-        part = Summary(
-            received=encoded.tally.events + written.quarantined,
-            stored=written.stored,
-            duplicate=written.duplicate,
-            quarantined=written.quarantined,
-            foreign=encoded.tally.foreign,
-            matches=written.matches,
-            bytes=encoded.tally.bytes,
-        )
-        summary = summary.add(part)
-        sums[task.source] = sums[task.source].add(part)
-        progress(Progress(before.consumed(task), total, summary))
+    for group in _groups(_encoded(tasks, _workers(setting, total))):
+        written = store.write_all([(encoded.payload, encoded.tally) for encoded, _ in group])
+        for (encoded, task), done in zip(group, written, strict=True):
+            part = _part(encoded.tally, done)
+            summary = summary.add(part)
+            sums[task.source] = sums[task.source].add(part)
+        progress(Progress(before.consumed(group[-1][1]), total, summary))
     if not stop.is_set():
         for path in [p for p, part in sums.items() if not part.received]:
             error = _nothing_readable(path, sums[path])
@@ -112,6 +107,18 @@ def import_paths(
                 raise error
             warn(error)
     return msgspec.structs.replace(summary, seconds=round(time.monotonic() - started, 3))
+
+
+def _part(tally: Tally, written: Written) -> Summary:
+    return Summary(
+        received=tally.events + written.quarantined,
+        stored=written.stored,
+        duplicate=written.duplicate,
+        quarantined=written.quarantined,
+        foreign=tally.foreign,
+        matches=written.matches,
+        bytes=tally.bytes,
+    )
 
 
 class _Finished:
@@ -172,9 +179,25 @@ def _encoded(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Encoded, Tas
             yield future.result(), done
 
 
+def _groups(results: Iterable[tuple[Encoded, Task]]) -> Iterator[list[tuple[Encoded, Task]]]:
+    """Group results to be committed together: a commit costs the more, the fewer events it has."""
+    group: list[tuple[Encoded, Task]] = []
+    for encoded, task in results:
+        group.append((encoded, task))
+        if sum(e.tally.events for e, _ in group) >= _COMMIT:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
 def _nothing_readable(path: str, summary: Summary) -> InputError:
     return InputError(
-        ntext("No audit record in it: {n} line of something else.", "No audit record in it: {n} lines of something else.", n=summary.foreign),
+        ntext(
+            "No audit record in it: {n} line of something else.",
+            "No audit record in it: {n} lines of something else.",
+            n=summary.foreign,
+        ),
         where=path,
         hint=text("Wafscope reads the JSON audit log of ModSecurity 3: SecAuditLogFormat JSON."),
     )

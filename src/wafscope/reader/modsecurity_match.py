@@ -9,7 +9,8 @@ cut at 100, both inside their quotes (formats specification, section 6.4).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Protocol
+
+import msgspec
 
 from wafscope.event.model import Match
 from wafscope.event.rule import POINTS, attack_class, is_bookkeeping
@@ -23,22 +24,22 @@ _LIBINJECTION = {"detected SQLi using libinjection.": "DetectSQLi", "detected XS
 _WITHIN = " found within "
 
 
-class Details(Protocol):
-    """The members of `details` as libmodsecurity writes them: all texts but the tags."""
+class Details(msgspec.Struct, frozen=True, gc=False):
+    """`details` of a message, as libmodsecurity writes it: all texts but the tags."""
 
-    match: str
-    reference: str
-    ruleId: str
-    file: str
-    lineNumber: str
-    data: str
-    severity: str
-    serverity: str
-    ver: str
-    rev: str
-    tags: tuple[str, ...]
-    maturity: str
-    accuracy: str
+    match: str = ""
+    reference: str = ""
+    ruleId: str = ""
+    file: str = ""
+    lineNumber: str = ""
+    data: str = ""
+    severity: str = ""
+    serverity: str = ""  # the first 3.0 versions (modsecurity issue 1114)
+    ver: str = ""
+    rev: str = ""
+    maturity: str = ""
+    accuracy: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def match_of(message: str, details: Details) -> Match:
@@ -105,4 +106,4 @@ def _sentence(text: str, data: str) -> tuple[str, str, str, str]:
 
 
 def _integer(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None  # noqa: PLR2004 - fits 32 bits
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

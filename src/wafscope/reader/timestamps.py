@@ -20,7 +20,9 @@ _DAY = 86_400
 _FARTHEST_ZONE = 15 * 3600
 _ID_DIGITS = 10
 
-_MONTHS = {m: i for i, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_MONTHS = {
+    m: i for i, m in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
+}
 
 
 @lru_cache(maxsize=1024)
@@ -35,7 +37,7 @@ def _day(text: str) -> int | None:
 @lru_cache(maxsize=8192)
 def parse_ctime(text: str) -> int | None:
     """Return a ctime text as seconds since the epoch as if it were UTC; None when it is not one."""
-    if len(text) != 24 or text[13] != ":" or text[16] != ":":  # noqa: PLR2004 - "Mon Nov  9 00:17:43 2026"
+    if len(text) != 24 or text[13] != ":" or text[16] != ":":
         return None
     day = _day(text[4:10] + " " + text[20:])
     clock = text[11:13] + text[14:16] + text[17:19]
@@ -53,7 +55,7 @@ def id_second(transaction_id: str) -> int | None:
     digits, dot, fraction = transaction_id.partition(".")
     if not digits.isdigit() or not digits.isascii() or len(digits) < _ID_DIGITS:
         return None
-    if dot and (len(fraction) != 6 or not fraction.isdigit() or len(digits) > _ID_DIGITS + 3):  # noqa: PLR2004
+    if dot and (len(fraction) != 6 or not fraction.isdigit() or len(digits) > _ID_DIGITS + 3):
         return None
     if not dot and len(digits) != _ID_DIGITS:
         return None

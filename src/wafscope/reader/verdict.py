@@ -15,9 +15,8 @@ from wafscope.event.rule import BLOCKING, INBOUND_SUMMARY, OUTBOUND_SUMMARY, is_
 
 _TOTAL = re.compile(r"Total (?:Inbound |Outbound )?Score: ?(\d+)|\(score (\d+)\)")
 _DENY_STATUS = 403
-_MORE_TELLING: dict[AttackClass | None, int] = {
-    c: i for i, c in enumerate(("exec", "sqli", "xss", "file", "protocol", "scanner", "policy", "other"))
-}
+_MORE_TELLING: tuple[AttackClass, ...] = ("exec", "sqli", "xss", "file", "protocol", "scanner", "policy", "other")
+"""Which class an event is of, where two have the same points."""
 
 
 class Score(msgspec.Struct, frozen=True, gc=False):
@@ -59,12 +58,19 @@ def read_score(matches: tuple[Match, ...]) -> Score:
             points += match.points
     if score is None and weights:
         score, source = points, "computed"
-    leading = min(weights, key=lambda c: (-weights[c], _MORE_TELLING[c])) if weights else None
+    leading = _leading(weights) if weights else None
     return Score(score, source, outbound, threshold, points, leading)
 
 
+def _leading(weights: dict[AttackClass, int]) -> AttackClass:
+    return min(weights, key=lambda c: (-weights[c], _MORE_TELLING.index(c)))
+
+
 def decide(
-    flag: bool | None, mode: EngineMode, status: int | None, matches: tuple[Match, ...] | None
+    flag: bool | None,  # noqa: FBT001 - what the record says
+    mode: EngineMode,
+    status: int | None,
+    matches: tuple[Match, ...] | None,
 ) -> tuple[bool | None, InterruptedSource, Outcome]:
     """Return whether the engine interrupted, how that is known, and the outcome.
 

@@ -123,7 +123,7 @@ def _decompressed(stream: BinaryIO, meter: _Meter) -> IO[bytes]:
     kind = next((k for m, k in _MAGIC.items() if magic.startswith(m)), "")
     counted = cast("IO[bytes]", meter)
     if kind == "gzip":
-        return gzip.GzipFile(fileobj=counted, mode="rb")
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=counted, mode="rb"))
     if kind == "zstd":
         return zstandard.ZstdDecompressor().stream_reader(counted, read_across_frames=True)
     if kind == "bz2":
@@ -152,7 +152,7 @@ class _Rejoined:
 
 def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter) -> Iterator[Stretch]:
     try:
-        with tarfile.open(fileobj=_Full(stream), mode="r|") as archive:  # type: ignore[call-overload] - a reader is enough
+        with tarfile.open(fileobj=cast("BinaryIO", _Full(stream)), mode="r|") as archive:
             for member in archive:
                 opened = archive.extractfile(member) if member.isfile() else None
                 if opened is not None:

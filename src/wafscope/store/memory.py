@@ -112,6 +112,10 @@ class MemoryStore:
         self._generation += 1
         return written
 
+    def write_all(self, parts: Sequence[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+        """Write one after the other; nothing here can fail between."""
+        return tuple(self.write(payload, tally) for payload, tally in parts)
+
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         """Answer with a page of events."""
         return _answer(lambda: _page(self._in_scope(question.scope), question), Rows(), time_limit)

@@ -14,7 +14,7 @@ from wafscope.event.text import from_bytes, to_bytes
 from wafscope.i18n import number
 from wafscope.i18n.catalogue import LANGUAGES, render, translate
 from wafscope.i18n.moment import Clock
-from wafscope.i18n.text import Text
+from wafscope.i18n.text import Text, text
 from wafscope.panel.change import Change
 from wafscope.panel.first import SERVER_ERROR, UNEXPLAINED
 from wafscope.panel.series import Series
@@ -115,15 +115,13 @@ class _Words:
     def chart_label(self, series: Series, clock: Clock) -> str:
         """Say in one sentence what a chart shows."""
         span = clock.span(series.window.start, series.window.end)
-        step = render(number.duration(series.step), self._language)
+        step = number.duration(series.step)
         if series.highest is None:
-            return str(self.message("Hits for each {step}, {span}: none", step=step, span=span))
-        return str(
-            self.message(
-                "Hits for each {step}, {span}. Highest: {n}, {when}",
-                step=step, span=span, n=series.highest.total, when=clock.minute(series.highest.start),
-            )
-        )  # fmt: skip
+            return self.say(text("Hits for each {step}, {span}: none", step=step, span=span))
+        n, when = series.highest.total, clock.minute(series.highest.start)
+        return self.say(
+            text("Hits for each {step}, {span}. Highest: {n}, {when}", step=step, span=span, n=n, when=when)
+        )
 
     def value_word(self, field: str, value: str | int | None) -> str:
         """The word for a value, or nothing where it is shown as it is."""

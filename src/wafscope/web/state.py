@@ -111,7 +111,7 @@ def read(parameters: Mapping[str, str], zone: str) -> Asked:
             error = found
     place = parameters.get("tz", "")
     if place and not is_zone(place):
-        problems.append(text("There is no time zone “{name}”.", name=place[:40]))
+        problems.append(text("There is no time zone “{zone}”.", zone=place[:40]))
         place = ""
     start, end, by_hand = _window(parameters, place or zone, problems)
     preset = parameters.get("t", "")

@@ -39,16 +39,22 @@ def beyond(cursor: Cursor, sign: str) -> Sql:
     """The condition that a row stands on one side of a place in the list; `sign` is `<` or `>`."""
     high, low = int.from_bytes(cursor.id[:8]), int.from_bytes(cursor.id[8:])
     return Sql(
-        f"(time, id_high, id_low) {sign} (make_timestamptz(?::BIGINT), ?::UBIGINT, ?::UBIGINT)", (cursor.time, high, low)
+        f"(time, id_high, id_low) {sign} (make_timestamptz(?::BIGINT), ?::UBIGINT, ?::UBIGINT)",
+        (cursor.time, high, low),
     )
 
 
 def any_beyond(question: Page, cursor: Cursor, sign: str) -> Sql:
     """Ask whether there is an event in scope on one side of a place."""
-    return Sql("SELECT 1 FROM event WHERE ") + joined([where(question.scope), beyond(cursor, sign)], "AND") + Sql(" LIMIT 1")
+    return (
+        Sql("SELECT 1 FROM event WHERE ")
+        + joined([where(question.scope), beyond(cursor, sign)], "AND")
+        + Sql(" LIMIT 1")
+    )
 
 
 def count(question: Count) -> Sql:
+    """Events, matches, scoring matches, first and last time."""
     return Sql(
         "SELECT count(*), coalesce(sum(match_count), 0), coalesce(sum(scoring_count), 0), min(epoch_us(time)),"
         " max(epoch_us(time)) FROM event WHERE "
@@ -63,11 +69,17 @@ def histogram(question: Histogram) -> Sql:
         f"WITH s AS (SELECT (epoch_us(time) - ?) // ? AS bin, {by} AS v, count(*) AS n FROM event WHERE ",
         (start, question.step),
     )
-    return bins + where(question.scope) + Sql(
-        " GROUP BY bin, v), k AS (SELECT v FROM s WHERE v IS NOT NULL GROUP BY v ORDER BY sum(n) DESC, v LIMIT ?)"
-        " SELECT bin, CASE WHEN v IS NULL OR v IN (FROM k) THEN CAST(v AS VARCHAR) ELSE ? END AS kept, sum(n)::BIGINT"
-        " FROM s GROUP BY ALL ORDER BY bin, kept",
-        (question.limit, OTHERS),
+    return (
+        bins
+        + where(question.scope)
+        + Sql(
+            " GROUP BY bin, v), k AS"
+            " (SELECT v FROM s WHERE v IS NOT NULL GROUP BY v ORDER BY sum(n) DESC, v LIMIT ?)"
+            " SELECT bin, CASE WHEN v IS NULL OR v IN (FROM k) THEN CAST(v AS VARCHAR) ELSE ? END AS kept,"
+            " sum(n)::BIGINT"
+            " FROM s GROUP BY ALL ORDER BY bin, kept",
+            (question.limit, OTHERS),
+        )
     )
 
 
@@ -76,9 +88,19 @@ def top(question: Top) -> Sql:
     field = DAY if question.field == DAY.name else find(question.field)
     groups = _groups(field, question)
     if question.new and question.scope.window != ALL_TIME:
-        groups = Sql("(SELECT g.* FROM ") + groups + Sql(" AS g ANTI JOIN (") + _earlier(field, question) + Sql(") AS e ON g.v IS NOT DISTINCT FROM e.v)")
-    sql = Sql("WITH g AS MATERIALIZED (SELECT * FROM ") + groups + Sql(
-        f") SELECT v, n, m, first, last, (SELECT count(v) FROM g) FROM g ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
+        groups = (
+            Sql("(SELECT g.* FROM ")
+            + groups
+            + Sql(" AS g ANTI JOIN (")
+            + _earlier(field, question)
+            + Sql(") AS e ON g.v IS NOT DISTINCT FROM e.v)")
+        )
+    sql = (
+        Sql("WITH g AS MATERIALIZED (SELECT * FROM ")
+        + groups
+        + Sql(
+            f") SELECT v, n, m, first, last, (SELECT count(v) FROM g) FROM g ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
+        )
     )
     return sql + (Sql(" LIMIT ?", (question.limit,)) if question.limit else Sql(""))
 
@@ -121,10 +143,14 @@ def _rule_groups(question: Top) -> Sql:
     kept = "true" if question.bookkeeping else _SCORING
     scoped = where(question.scope)
     return (
-        Sql("(SELECT v, count(*) AS n, count(*) + coalesce(any_value(extra), 0) AS m, min(t) AS first, max(t) AS last FROM")
+        Sql(
+            "(SELECT v, count(*) AS n, count(*) + coalesce(any_value(extra), 0) AS m, min(t) AS first, max(t) AS last FROM"
+        )
         + Sql(" (SELECT unnest(rule_ids) AS v, epoch_us(time) AS t FROM event WHERE ")
         + scoped
-        + Sql(") LEFT JOIN (SELECT v AS again, count(*) AS extra FROM (SELECT unnest(repeated_ids) AS v FROM event WHERE ")
+        + Sql(
+            ") LEFT JOIN (SELECT v AS again, count(*) AS extra FROM (SELECT unnest(repeated_ids) AS v FROM event WHERE "
+        )
         + scoped
         + Sql(f" AND repeated_ids IS NOT NULL) GROUP BY v) ON v IS NOT DISTINCT FROM again WHERE {kept} GROUP BY v)")
     )
@@ -160,4 +186,3 @@ def _earlier(field: Field, question: Top) -> Sql:
         return Sql(f"SELECT DISTINCT {column} AS v FROM match") + before
     value, parameters = _event_value(field, question.zone)
     return Sql(f"SELECT DISTINCT {value} AS v FROM event", parameters) + before
-

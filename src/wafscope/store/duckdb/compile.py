@@ -88,7 +88,10 @@ def _on_event(field: Field, term: Term) -> Sql:
 
 def _on_rule(term: Term) -> Sql:
     if term.operation == "is":
-        return Sql("list_has_any(rule_ids, ?::INTEGER[])", ([v for v in term.values if isinstance(v, int) and abs(v) < _TOO_LARGE],))
+        return Sql(
+            "list_has_any(rule_ids, ?::INTEGER[])",
+            ([v for v in term.values if isinstance(v, int) and abs(v) < _TOO_LARGE],),
+        )
     field = find("rule.id")
     return Sql("EXISTS (SELECT 1 FROM (SELECT unnest(rule_ids) AS r) WHERE ") + _test(field, term, "r") + Sql(")")
 
@@ -98,7 +101,11 @@ def _test(field: Field, term: Term, column: str) -> Sql:
     if field.type == "texts":
         if term.operation == "known":
             return Sql(f"len(list_filter({column}, lambda item: item <> '')) > 0")
-        return Sql(f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS item) WHERE ") + _single("text", term, "item") + Sql(")")
+        return (
+            Sql(f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS item) WHERE ")
+            + _single("text", term, "item")
+            + Sql(")")
+        )
     return _single(field.type, term, column)
 
 
@@ -115,7 +122,11 @@ def _single(kind: str, term: Term, column: str) -> Sql:
             bounds.append(Sql(f"{column} <= {value}", (high,)))
         return joined(bounds, "AND") if bounds else Sql(f"{column} IS NOT NULL")
     if kind == "time":
-        return joined((Sql(f"{column} = make_timestamptz(?::BIGINT)", (v,)) for v in term.values), "OR") if term.values else FALSE
+        return (
+            joined((Sql(f"{column} = make_timestamptz(?::BIGINT)", (v,)) for v in term.values), "OR")
+            if term.values
+            else FALSE
+        )
     return Sql(f"{column} IN ({', '.join('?' * len(term.values))})", term.values) if term.values else FALSE
 
 
@@ -135,7 +146,11 @@ def _network(value: str) -> Sql:
 def _contains(term: Term, window: Window) -> Sql:
     word = str(term.values[0])
     tests = {
-        scope: [Sql(f'contains(lower("{f.column}"), lower(?))', (word,)) for f in FIELDS if f.searchable and f.scope == scope]
+        scope: [
+            Sql(f'contains(lower("{f.column}"), lower(?))', (word,))
+            for f in FIELDS
+            if f.searchable and f.scope == scope
+        ]
         for scope in ("event", "match")
     }
     return joined([*tests["event"], _some_match(joined(tests["match"], "OR"), window)], "OR")

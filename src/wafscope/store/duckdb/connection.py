@@ -20,7 +20,11 @@ from wafscope.event.identity import KEY_SIZE
 from wafscope.i18n.text import text
 from wafscope.store.duckdb.schema import VERSION, statements
 
-_SETTINGS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "enable_external_access": "false"}
+_SETTINGS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "false",
+}
 _AGAIN = 0.02
 
 
@@ -36,11 +40,19 @@ class Connection:
         self.path = path
         new = path is None or not path.exists()
         if read_only and new:
-            raise StoreError(text("There is no store here."), where=str(path), hint=text("Import a log first: wafscope import --store FILE PATH"))
+            raise StoreError(
+                text("There is no store here."),
+                where=str(path),
+                hint=text("Import a log first: wafscope import --store FILE PATH"),
+            )
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._root = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config={**_SETTINGS, "memory_limit": memory_limit})
+            self._root = duckdb.connect(
+                str(path) if path else ":memory:",
+                read_only=read_only,
+                config={**_SETTINGS, "memory_limit": memory_limit},
+            )
         except (duckdb.Error, OSError) as error:
             raise _opening_failed(error, path) from error
         self._root.execute("SET TimeZone='UTC'")
@@ -62,7 +74,9 @@ class Connection:
         self.writer.execute("BEGIN")
         for statement in statements():
             self.writer.execute(statement)
-        self.writer.executemany("INSERT INTO meta VALUES (?, ?)", [("version", str(VERSION).encode()), ("key", token_bytes(KEY_SIZE))])
+        self.writer.executemany(
+            "INSERT INTO meta VALUES (?, ?)", [("version", str(VERSION).encode()), ("key", token_bytes(KEY_SIZE))]
+        )
         self.writer.execute("COMMIT")
 
     def _check(self) -> bytes:
@@ -72,7 +86,9 @@ class Connection:
         except duckdb.Error as error:
             self.close()
             raise StoreError(
-                text("This DuckDB file is not a store of Wafscope."), where=str(self.path), hint=text("Choose another file for --store.")
+                text("This DuckDB file is not a store of Wafscope."),
+                where=str(self.path),
+                hint=text("Choose another file for --store."),
             ) from error
         version = int(meta["version"])
         if version > VERSION:
@@ -160,6 +176,12 @@ def _opening_failed(error: Exception, path: Path | None) -> StoreError:
     reason = str(error)
     if "lock" in reason.lower():
         return StoreError(
-            text("The store is open in another process."), where=str(path), hint=text("Only one process can open it: stop the other, or choose another --store.")
+            text("The store is open in another process."),
+            where=str(path),
+            hint=text("Only one process can open it: stop the other, or choose another --store."),
         )
-    return StoreError(text("The store can not be opened: {reason}", reason=reason), where=str(path), hint=text("Is this path right, and may you write there?"))
+    return StoreError(
+        text("The store can not be opened: {reason}", reason=reason),
+        where=str(path),
+        hint=text("Is this path right, and may you write there?"),
+    )

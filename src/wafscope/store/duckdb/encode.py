@@ -132,9 +132,11 @@ def _rule_table(matches: list[tuple[int, int, Match]]) -> bytes:
     """Keep the latest match of each rule: what is known of the rule."""
     latest: dict[int, tuple[int, Match]] = {}
     for _, time, match in matches:
-        known = latest.get(match.rule_id) if match.rule_id is not None else (1 << 62, match)
+        if match.rule_id is None:
+            continue
+        known = latest.get(match.rule_id)
         if known is None or time >= known[0]:
-            latest[match.rule_id] = (time, match)  # type: ignore[index] - None is never older
+            latest[match.rule_id] = (time, match)
     rows = [(i, m.message, m.file, m.line, m.severity, m.tags, m.version, t) for i, (t, m) in latest.items()]
     return _stream(RULE_SCHEMA, dict(zip(RULE_SCHEMA.names, _transpose(rows, len(RULE_SCHEMA)), strict=True)))
 

@@ -95,10 +95,10 @@ def statements() -> list[str]:
         f"CREATE TABLE event ({_columns(EVENT_FIELDS, EVENT_EXTRA)})",
         f"CREATE TABLE match ({_columns(MATCH_FIELDS, MATCH_EXTRA)})",
         "CREATE TABLE raw (block BIGINT, data BLOB)",
-        "CREATE TABLE rule (rule_id INTEGER, message VARCHAR, file VARCHAR, line INTEGER, severity INTEGER,"
-        " tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)",
-        "CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,"
-        " quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT)",
-        'CREATE TABLE quarantine (source VARCHAR, sensor VARCHAR, "offset" BIGINT, reason VARCHAR,'
-        " seen TIMESTAMPTZ DEFAULT now(), data BLOB)",
+        """CREATE TABLE rule (rule_id INTEGER, message VARCHAR, file VARCHAR, line INTEGER, severity INTEGER,
+            tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)""",
+        """CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,
+            quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT)""",
+        """CREATE TABLE quarantine (source VARCHAR, sensor VARCHAR, "offset" BIGINT, reason VARCHAR,
+            seen TIMESTAMPTZ DEFAULT now(), data BLOB)""",
     ]

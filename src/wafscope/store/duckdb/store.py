@@ -57,9 +57,13 @@ class DuckStore:
         return DuckEncoder(self._connection.key)
 
     def write(self, payload: bytes, tally: Tally) -> Written:
-        tables = msgspec.msgpack.decode(payload, type=Tables)
+        return self.write_all([(payload, tally)])[0]
+
+    def write_all(self, parts: Sequence[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         with self._connection.writing() as cursor:
-            written = write_tables(cursor, tables, tally)
+            written = tuple(
+                write_tables(cursor, msgspec.msgpack.decode(payload, type=Tables), tally) for payload, tally in parts
+            )
         self._generation += 1
         return written
 
@@ -75,7 +79,9 @@ class DuckStore:
             behind = False
             if rows:
                 edge = rows[-1] if backwards else rows[0]
-                behind = bool(ask_store(ask.any_beyond(question, Cursor(edge.time, edge.id), "<" if backwards else ">")))
+                behind = bool(
+                    ask_store(ask.any_beyond(question, Cursor(edge.time, edge.id), "<" if backwards else ">"))
+                )
             elif here is not None:
                 behind = bool(ask_store(ask.any_beyond(question, here, "<" if backwards else ">")))
             return Rows(tuple(rows), has_older=behind if backwards else more, has_newer=more if backwards else behind)
@@ -89,7 +95,12 @@ class DuckStore:
         start, step = question.scope.window.start, question.step
 
         def work(ask_store: _Ask) -> Bins:
-            return Bins(tuple((start + number * step, value, events) for number, value, events in ask_store(ask.histogram(question))))
+            return Bins(
+                tuple(
+                    (start + number * step, value, events)
+                    for number, value, events in ask_store(ask.histogram(question))
+                )
+            )
 
         return self._answer(work, Bins(), time_limit)
 
@@ -98,17 +109,22 @@ class DuckStore:
 
     def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
         started = time.monotonic()
-        answers = []
-        for question in questions:
-            answers.append(self.top(question, time_limit=time_limit - (time.monotonic() - started)))
-        return Answer(tuple(a.value for a in answers), cut=any(a.cut for a in answers), seconds=time.monotonic() - started)
+        answers = [self.top(q, time_limit=time_limit - (time.monotonic() - started)) for q in questions]
+        return Answer(
+            tuple(a.value for a in answers), cut=any(a.cut for a in answers), seconds=time.monotonic() - started
+        )
 
     def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
-        sql = Sql("SELECT rule_id, message, file, line, severity, tags, version FROM rule WHERE rule_id IN (SELECT unnest(?::INTEGER[]))", (list(rule_ids),))
+        sql = Sql(
+            "SELECT rule_id, message, file, line, severity, tags, version FROM rule"
+            " WHERE rule_id IN (SELECT unnest(?::INTEGER[]))",
+            (list(rule_ids),),
+        )
 
         def work(ask_store: _Ask) -> tuple[RuleInfo, ...]:
             known = {
-                r[0]: RuleInfo(r[0], r[1] or "", r[2] or "", r[3], r[4], tuple(r[5] or ()), r[6] or "") for r in ask_store(sql)
+                r[0]: RuleInfo(r[0], r[1] or "", r[2] or "", r[3], r[4], tuple(r[5] or ()), r[6] or "")
+                for r in ask_store(sql)
             }
             return tuple(known[i] for i in rule_ids if i in known)
 
@@ -138,7 +154,9 @@ class DuckStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -150,7 +168,22 @@ def _identity(high: int, low: int) -> bytes:
 
 
 def _row(r: tuple[Any, ...]) -> Row:
-    return Row(_identity(r[0], r[1]), *r[2:7], r[7] or "", r[8], r[9] or "", r[10], r[11], r[12], tuple(r[13] or ()))
+    high, low, at, outcome, score, points, unexplained, method, host, uri, status, client, attack_class, rules = r
+    return Row(
+        id=_identity(high, low),
+        time=at,
+        outcome=outcome,
+        score=score,
+        points=points,
+        unexplained=unexplained,
+        method=method or "",
+        host=host,
+        uri=uri or "",
+        status=status,
+        client_address=client,
+        attack_class=attack_class,
+        rule_ids=tuple(rules or ()),
+    )
 
 
 def _top(ask_store: _Ask, question: Top) -> TopValues:
@@ -164,7 +197,8 @@ def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
     key = int.from_bytes(event_id[:8]), int.from_bytes(event_id[8:])
     found = ask_store(
         Sql(
-            "SELECT block, block_offset, raw_length, format, zone, zone_source, sensor, source, source_offset, source_length"
+            "SELECT block, block_offset, raw_length, format, zone, zone_source, sensor, source, source_offset,"
+            " source_length"
             " FROM event WHERE id_high = ?::UBIGINT AND id_low = ?::UBIGINT",
             key,
         )
@@ -192,5 +226,7 @@ def _held(ask_store: _Ask) -> Held:
             " ORDER BY n DESC, v"
         )
     )
-    zones = ask_store(Sql("SELECT zone_source, count(*) AS n FROM event GROUP BY zone_source ORDER BY n DESC, zone_source"))
+    zones = ask_store(
+        Sql("SELECT zone_source, count(*) AS n FROM event GROUP BY zone_source ORDER BY n DESC, zone_source")
+    )
     return Held(first, last, events, tuple(SourceCounts(*s) for s in sources), tuple(gaps), tuple(zones))

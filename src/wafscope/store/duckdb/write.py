@@ -19,7 +19,8 @@ from wafscope.store.duckdb.schema import EVENT_COLUMNS, EVENT_FIELDS, MATCH_COLU
 
 _SEEN = (
     "SELECT b.seq FROM batch_event AS b SEMI JOIN"
-    " (SELECT id_high, id_low FROM event WHERE time >= make_timestamptz(?::BIGINT) AND time <= make_timestamptz(?::BIGINT)) AS e"
+    " (SELECT id_high, id_low FROM event"
+    " WHERE time BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)) AS e"
     " USING (id_high, id_low)"
 )
 _BASES = "SELECT coalesce((SELECT max(seq) FROM event), -1) + 1, coalesce((SELECT max(block) FROM raw), -1) + 1"
@@ -29,7 +30,7 @@ def _selected(names: list[str], texts: set[str], shifts: dict[str, str]) -> str:
     """The select list: an empty text is a missing value; local numbers get the store's base."""
     items = []
     for name in names:
-        column = f'nullif("{name}", \'\')' if name in texts else f'"{name}"'
+        column = f"nullif(\"{name}\", '')" if name in texts else f'"{name}"'
         items.append(shifts.get(name, column))
     return ", ".join(items)
 
@@ -87,9 +88,7 @@ def _write_events(cursor: DuckDBPyConnection, tables: Tables) -> tuple[int, int]
 
 def _write_rules(cursor: DuckDBPyConnection) -> None:
     """Keep what the latest match says about each rule."""
-    cursor.execute(
-        "DELETE FROM rule USING batch_rule AS b WHERE rule.rule_id = b.rule_id AND rule.time <= b.time"
-    )
+    cursor.execute("DELETE FROM rule USING batch_rule AS b WHERE rule.rule_id = b.rule_id AND rule.time <= b.time")
     cursor.execute("INSERT INTO rule SELECT b.* FROM batch_rule AS b ANTI JOIN rule USING (rule_id)")
 
 

@@ -1,0 +1,72 @@
+"""What attackers sent is shown and does nothing."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import Window, load, served
+from tests.make import v3_record
+
+from wafscope.store.memory import MemoryStore
+
+SCRIPT = '<script>window.owned=1</script><img src=x onerror="window.owned=1">'
+TRICKS = "\u202eevil\u2066\x1b[31m\x00\u200b{{7*7}}${7*7}"
+
+
+def hostile_log() -> bytes:
+    """Records with markup, bidirectional overrides, escapes, a very long target and bytes that are no UTF-8."""
+    request = {
+        "method": "GET",
+        "http_version": 1.1,
+        "uri": "/" + SCRIPT + TRICKS + "?q=" + "A" * 100_000,
+        "headers": {"Host": SCRIPT, "User-Agent": TRICKS + SCRIPT, "X-" + SCRIPT: "'\"><svg/onload=alert(1)>"},
+        "body": "</span></div>" + SCRIPT,
+    }
+    details = {
+        "match": "Matched \"Operator `Rx' with parameter `" + SCRIPT + "' against variable `ARGS:" + SCRIPT + "' (Value: `" + SCRIPT + "' )",
+        "reference": "o0,5v0,5", "ruleId": "999999", "file": SCRIPT, "lineNumber": "1",
+        "data": "Matched Data: " + SCRIPT + " found within ARGS:x: " + TRICKS,
+        "severity": "2", "ver": SCRIPT, "rev": "", "tags": [SCRIPT, TRICKS], "maturity": "0", "accuracy": "0",
+    }  # fmt: skip
+    message = {"message": SCRIPT, "details": details}
+    lines = [
+        v3_record(unique_id=f"17949690{n:02}.000001", client_ip=f"192.0.2.{n}", request=request, messages=[message] * 3)
+        for n in range(5)
+    ]
+    broken = json.dumps({"x": 1}).encode()
+    return b"\n".join([*lines, broken, lines[0].replace(b"/search", b"/\xff\xfe").replace(b"192.0.2.0", b"192.0.2.\xff")]) + b"\n"
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[str]:
+    store = MemoryStore()
+    load(store, hostile_log(), sensor=SCRIPT)
+    with served(store) as found:
+        yield found
+
+
+def test_hostile_events_are_inert(window: Window, hostile: str) -> None:
+    page = window.open(f"{hostile}/?t=all")
+    expect(page.locator('[data-key="1"] .num')).to_have_text("6")
+    for path in ("/", "/?by=host", "/events", "/top/host", "/top/user_agent.original", "/top/url.path", "/series?by=host"):
+        page.goto(f"{hostile}{path}{'&' if '?' in path else '?'}t=all")
+        assert page.evaluate("window.owned") is None
+        assert page.locator("main script, main img, main svg[onload], main iframe").count() == 0
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    page.goto(f"{hostile}/events?t=all")
+    page.locator("table.cards a.mid").first.click()
+    expect(page.locator("#request")).to_contain_text("onerror")
+    expect(page.locator("#request")).to_contain_text(r"\u202e")
+    assert page.evaluate("window.owned") is None
+    assert page.locator("main script, main img").count() == 0
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    hidden = page.evaluate(r"/[\u202a-\u202e\u2066-\u2069\u200b\u0000\u001b]/.test(document.documentElement.outerHTML)")
+    assert hidden is False
+
+
+def test_following_a_hostile_value_filters_for_it(window: Window, hostile: str) -> None:
+    page = window.open(f"{hostile}/?t=all")
+    page.locator('[data-key="3"] tbody tr a[data-in]').first.click(force=True)
+    expect(page.locator('[data-key="1"] .num')).to_have_text("6")
+    assert page.locator(".chip").count() == 1

@@ -1,0 +1,89 @@
+"""Light and dark, English and Japanese, wide and narrow: nothing overflows, nothing is unreadable."""
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import WEEK, Window
+
+PAGES = (WEEK, "/events?t=7d", "/top/rule.id?t=7d", "/series?t=7d", "/nothing", "/?f=KA")
+
+
+def overflow(page: Page) -> list[str]:
+    """Elements that stick out of the window at its right edge, outside of what may scroll."""
+    wide: list[str] = page.evaluate(
+        """() => {
+          if (document.scrollingElement.scrollWidth <= innerWidth) return [];
+          return [...document.querySelectorAll("body *")]
+            .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+            .slice(0, 5).map((e) => e.outerHTML.slice(0, 120));
+        }"""
+    )
+    return wide
+
+
+def an_event(page: Page, address: str) -> str:
+    page.goto(f"{address}/events?t=7d")
+    return address + str(page.locator("table.cards tbody tr").nth(4).get_attribute("data-href"))
+
+
+@pytest.mark.parametrize("language", ["en-US", "ja-JP"])
+@pytest.mark.parametrize("width", [390, 860, 1180, 1440])
+def test_nothing_is_wider_than_the_window(window: Window, address: str, width: int, language: str) -> None:
+    page = window.open(address + WEEK, width=width, height=844, locale=language)
+    for path in PAGES:
+        page.goto(address + path)
+        assert overflow(page) == [], path
+    page.goto(an_event(page, address))
+    assert overflow(page) == []
+
+
+def luminance(color: str) -> float:
+    red, green, blue = (int(part) for part in color[color.index("(") + 1 : -1].split(",")[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_dark_is_dark(window: Window, address: str) -> None:
+    page = window.open(address + WEEK, color_scheme="dark")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert luminance(ground) < 60
+    assert luminance(ink) > 180
+
+
+def test_the_theme_is_kept(window: Window, address: str) -> None:
+    page = window.open(address + WEEK)
+    page.locator(".top-end > [data-theme-switch]").click()
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_japanese(window: Window, address: str) -> None:
+    page = window.open(address + WEEK, locale="ja-JP")
+    expect(page.locator("h2", has_text="ヒットの推移")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "ja"
+    page.locator("details.lang summary").click()
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("h2", has_text="Hits over time")).to_be_visible()
+    assert page.url.endswith(WEEK)
+
+
+def test_the_menu_of_a_phone(window: Window, address: str) -> None:
+    page = window.open(address + WEEK, width=390, height=844)
+    page.locator("details.menu summary").click()
+    page.locator("details.menu").get_by_role("link", name="Events").click()
+    page.wait_for_url("**/events?t=7d")
+
+
+def test_print_has_no_controls(window: Window, address: str) -> None:
+    page = window.open(address + WEEK)
+    page.emulate_media(media="print")
+    expect(page.locator(".nav")).to_be_hidden()
+    expect(page.locator(".held")).to_be_visible()
+
+
+def test_without_script_everything_is_there(window: Window, address: str) -> None:
+    page = window.open(address + WEEK, java_script_enabled=False)
+    expect(page.locator('[data-key="1"] .num')).to_have_text("1,377")
+    page.locator("input[name=q]").fill("@host:git.example.org")
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-key="1"] .num')).to_have_text("102")
+    assert "q=" not in page.url
