@@ -65,7 +65,15 @@ def test_an_event_shows_its_matches(window: Window, address: str) -> None:
     numbers = texts(page, "article.match:not(.is-sum) > .no")
     assert numbers == [str(n) for n in range(1, len(rules) + 1)]
     article = page.locator("article.match", has_text="942160")
-    for word in ("Target", "ARGS:", "Operator", "@rx", "REQUEST-942-APPLICATION-ATTACK-SQLI.conf:108", "attack-sqli", "Critical +5"):
+    for word in (
+        "Target",
+        "ARGS:",
+        "Operator",
+        "@rx",
+        "REQUEST-942-APPLICATION-ATTACK-SQLI.conf:108",
+        "attack-sqli",
+        "Critical +5",
+    ):
         expect(article).to_contain_text(word)
     expect(page.locator(".fall .sum .strong")).to_have_text(re.compile(r"\d+"))
     expect(page.locator("#raw")).to_contain_text('"unique_id"')

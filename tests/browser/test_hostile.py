@@ -24,7 +24,7 @@ def hostile_log() -> bytes:
         "body": "</span></div>" + SCRIPT,
     }
     details = {
-        "match": "Matched \"Operator `Rx' with parameter `" + SCRIPT + "' against variable `ARGS:" + SCRIPT + "' (Value: `" + SCRIPT + "' )",
+        "match": f"Matched \"Operator `Rx' with parameter `{SCRIPT}' against variable `ARGS:x' (Value: `{SCRIPT}' )",
         "reference": "o0,5v0,5", "ruleId": "999999", "file": SCRIPT, "lineNumber": "1",
         "data": "Matched Data: " + SCRIPT + " found within ARGS:x: " + TRICKS,
         "severity": "2", "ver": SCRIPT, "rev": "", "tags": [SCRIPT, TRICKS], "maturity": "0", "accuracy": "0",
@@ -35,7 +35,10 @@ def hostile_log() -> bytes:
         for n in range(5)
     ]
     broken = json.dumps({"x": 1}).encode()
-    return b"\n".join([*lines, broken, lines[0].replace(b"/search", b"/\xff\xfe").replace(b"192.0.2.0", b"192.0.2.\xff")]) + b"\n"
+    return (
+        b"\n".join([*lines, broken, lines[0].replace(b"/search", b"/\xff\xfe").replace(b"192.0.2.0", b"192.0.2.\xff")])
+        + b"\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,15 @@ def hostile() -> Iterator[str]:
 def test_hostile_events_are_inert(window: Window, hostile: str) -> None:
     page = window.open(f"{hostile}/?t=all")
     expect(page.locator('[data-key="1"] .num')).to_have_text("6")
-    for path in ("/", "/?by=host", "/events", "/top/host", "/top/user_agent.original", "/top/url.path", "/series?by=host"):
+    for path in (
+        "/",
+        "/?by=host",
+        "/events",
+        "/top/host",
+        "/top/user_agent.original",
+        "/top/url.path",
+        "/series?by=host",
+    ):
         page.goto(f"{hostile}{path}{'&' if '?' in path else '?'}t=all")
         assert page.evaluate("window.owned") is None
         assert page.locator("main script, main img, main svg[onload], main iframe").count() == 0

@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import WEEK, Truth, Window, number, texts
+from tests.browser.conftest import WEEK, Truth, Window, number
 
 from wafscope.query.parser import decode
 

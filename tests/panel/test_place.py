@@ -127,3 +127,30 @@ def test_nothing_is_marked_for_an_unknown_target() -> None:
     assert marked(request(), match(target="", operator="Rx")) is None
     assert marked(request(), match(target="TX:1", operator="Rx", value="5")) is None
     assert marked(request(), match(target="ARGS:nothere", value="5")) is None
+
+
+def test_a_header_is_found_though_the_record_lists_headers_in_another_order() -> None:
+    headers = (("Host", "a.example"), ("Content-Length", "9"), ("Content-Type", "application/foo; a=b"))
+    made = request("/", method="POST", request_headers=headers)
+    of = match(
+        920420,
+        target="TX:content_type",
+        operator="Within",
+        value="|application/foo|",
+        reference="o0,15v30,20t:lowercase",
+    )
+    assert marked(made, of) == "application/foo"
+    other = request("/", method="POST", request_headers=(*headers, ("X-Type", "application/foo; c=d")))
+    assert marked(other, of) is None
+
+
+def test_the_name_of_a_header() -> None:
+    made = request("/", request_headers=(("Host", "a.example"), ("Accept-Charset", "utf-8")))
+    of = match(
+        920450,
+        target="TX:header_name_accept-charset",
+        operator="Within",
+        value="/accept-charset/",
+        reference="o0,4v9,4o0,14v7,14t:lowercase",
+    )
+    assert marked(made, of) == "Accept-Charset"

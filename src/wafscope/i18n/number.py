@@ -19,11 +19,11 @@ def decimal(value: float, language: str) -> str:
     return format_decimal(value, locale=language).replace("-", MINUS)
 
 
-def short(value: int, language: str) -> str:
-    """Write a number for the edge of a chart: 12 k, 3 M."""
+def short(value: int, top: int, language: str) -> str:
+    """Write a number for the edge of a chart that goes up to `top`: 4 k of 16 k, 3 M of 12 M."""
     for size, sign in ((1_000_000, "M"), (1_000, "k")):
-        if value >= 10 * size:
-            return f"{decimal(round(value / size, 1), language)} {sign}"
+        if value and top >= 10 * size:
+            return f"{decimal(round(value / size, 2), language)} {sign}"
     return decimal(value, language)
 
 

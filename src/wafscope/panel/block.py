@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from wafscope.event.model import Event
-from wafscope.event.text import from_bytes, to_bytes
+from wafscope.event.text import from_bytes
 from wafscope.panel.region import Request
 
 _MOST_LINES = 400
@@ -56,7 +56,9 @@ def request_block(request: Request, marks: tuple[Mark, ...]) -> Block:
         end = len(text) if end < 0 else end
         if len(lines) == _MOST_LINES:
             return Block(tuple(lines), text.count(b"\n", start) + (not text.endswith(b"\n")))
-        lines.append(_line(text, start, end, marks, head=_head(text, start, end, body)))
+        # Of a line end in two bytes the first is not shown; a carriage return anywhere else is.
+        shown = end - 1 if start >= body and text[end - 1 : end] == b"\r" else end
+        lines.append(_line(text, start, shown, marks, head=_head(text, start, end, body)))
         start = end + 1
     return Block(tuple(lines))
 
@@ -67,12 +69,18 @@ def response_block(event: Event) -> Block:
     protocol = f"HTTP/{event.protocol}" if event.protocol[:1].isdigit() else event.protocol or "HTTP"
     lines = [Line((Piece("method", f"{protocol}{status}"),))]
     lines += [Line((Piece("name", f"{name}:"), Piece("text", f" {value}"))) for name, value in event.response_headers]
-    body = from_bytes(to_bytes(event.response_body)).split("\n") if event.response_body else []
+    body = _lines_of(event.response_body) if event.response_body else []
     if body:
         lines.append(Line(()))
     shown = body[: max(0, _MOST_LINES - len(lines))]
     lines += [Line((Piece("text", line),)) for line in shown]
     return Block(tuple(lines), len(body) - len(shown))
+
+
+def _lines_of(body: str) -> list[str]:
+    """Cut a body into lines, without their line ends."""
+    lines = [line.removesuffix("\r") for line in body.split("\n")]
+    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
 def merged(marks: list[Mark]) -> tuple[Mark, ...]:

@@ -47,6 +47,10 @@ class EventPage(msgspec.Struct, frozen=True):
     sums: tuple[MatchView, ...]
     """The bookkeeping rules, which only sum and report."""
     score: Waterfall
+    in_body: int
+    """Matches of the body, which the record does not have."""
+    unplaced: int
+    """Other matches whose place in the request is not certain."""
     targets: int
     """Distinct targets of the matches."""
     classes: tuple[AttackClass, ...]
@@ -82,6 +86,8 @@ def ready(stored: StoredEvent) -> EventPage:
     views = [_view(number, match, stored, request) for number, match in numbered]
     marks = [Mark(v.place.start, v.place.end, (v.number,)) for v in views if v.place and not v.match.bookkeeping]
     scoring = tuple(view for view in views if not view.match.bookkeeping)
+    unplaced = [view for view in scoring if view.place is None]
+    in_body = sum(place.is_of_body(view.match) for view in unplaced) if event.request_body is None else 0
     classes = dict.fromkeys(view.match.attack_class for view in scoring)
     if event.attack_class is not None:
         classes = {event.attack_class: None, **classes}
@@ -92,6 +98,8 @@ def ready(stored: StoredEvent) -> EventPage:
         matches=scoring,
         sums=tuple(view for view in views if view.match.bookkeeping),
         score=waterfall(event),
+        in_body=in_body,
+        unplaced=len(unplaced) - in_body,
         targets=len({view.match.target for view in scoring if view.match.target}),
         classes=tuple(classes),
     )

@@ -160,7 +160,9 @@ def _compared(match: Match, event: Event) -> Text | None:
         return None
     collection, _, key = match.target.partition(":")
     if collection == "REQUEST_HEADERS" and match.operator.lower() == "eq" and value == number == 0:
-        absent = bool(event.request_headers) and all(name.lower() != key.lower() for name, _ in event.request_headers)
+        absent = "no_headers" not in event.gaps and all(
+            name.lower() != key.lower() for name, _ in event.request_headers
+        )
         return text("The request has no header {name}.", name=key) if absent else None
     holds, yes, no = _COMPARISONS[match.operator.lower()]
     pattern = yes if holds(value, number) else no

@@ -19,6 +19,8 @@ _BURST_LEAST = 20
 _BURST_PART = 24
 """A burst lasts at most this part of the window: an hour of a day, seven hours of a week."""
 
+_MOST_NEW = 1_000
+
 UNEXPLAINED: Filter = Term("waf.score.unexplained", "range", (1, None))
 SERVER_ERROR: Filter = Term("http.response.status_code", "range", (500, 599))
 
@@ -54,7 +56,8 @@ class Newcomers(msgspec.Struct, frozen=True):
     count: int
     values: tuple[TopValue, ...]
     """The most frequent ones."""
-    events: int
+    events: int | None
+    """Hits of all of them; None where there are too many to add up."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -139,8 +142,9 @@ def held_before(answers: Answers, view: View) -> bool:
 
 def newcomers(answers: Answers, view: View, field: Literal["rule.id", "client.address"]) -> Newcomers:
     """Values of a field that no event before the window has."""
-    answer = answers.top(Top(field, view.scope, limit=20, new=True, bookkeeping=False)).value
-    return Newcomers(field, answer.distinct, answer.values, sum(value.events for value in answer.values))
+    answer = answers.top(Top(field, view.scope, limit=_MOST_NEW, new=True, bookkeeping=False)).value
+    whole = len(answer.values) >= answer.distinct
+    return Newcomers(field, answer.distinct, answer.values, sum(v.events for v in answer.values) if whole else None)
 
 
 def burst(answers: Answers, view: View) -> Burst | None:

@@ -30,6 +30,7 @@ _IN_BODY = frozenset({"ARGS", "ARGS_POST", "ARGS_NAMES", "FILES", "FILES_NAMES",
 _LEAST = 4
 """A shorter value is found in a body by chance."""
 
+_HEADERS = frozenset({"REQUEST_HEADERS", "REQUEST_HEADERS_NAMES"})
 _SINGLE = frozenset({"MATCHED_VAR", "MATCHED_VARS"})
 
 
@@ -59,6 +60,11 @@ def find(match: Match, request: Request) -> Place | None:
     return Place(region.start, region.end, whole=True, value=span) if region.start < region.end else None
 
 
+def is_of_body(match: Match) -> bool:
+    """Tell whether a match is about what stands in the body, or may stand there: an argument that the query lacks."""
+    return _plain_target(match.target).partition(":")[0] in _IN_BODY | {"REQUEST_BODY"}
+
+
 def matched_text(match: Match) -> str:
     """The part that matched, as the rule logged it; empty where it does not say."""
     if match.operator in _NOT_TEXT:
@@ -81,7 +87,7 @@ def _region(match: Match, request: Request, target: str, links: tuple[Link, ...]
             if _starts(region, link):
                 return region, link
     if not named and collection == "TX":
-        return _by_offset(match, request, links)
+        return _by_offset(match, request, links) or _by_length(match, request, links)
     alike = [region for region in named if _is_value(region.value, match)] if _logged(match) else named
     if len(alike) == 1:
         return alike[0], links[-1] if links else None
@@ -110,6 +116,23 @@ def _by_offset(match: Match, request: Request, links: tuple[Link, ...]) -> tuple
     if len(found) > 1:
         value = to_bytes(match.value).lower()
         found = {place: pair for place, pair in found.items() if pair[0].value.lower() in value}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _by_length(match: Match, request: Request, links: tuple[Link, ...]) -> tuple[Region, Link] | None:
+    """For the same, where the record lists the headers in another order than they came, so that offsets differ.
+
+    It must be the only header (or name of one) of the logged length that has the value at the logged place.
+    """
+    core = to_bytes(match.value).strip(b"|/").lower()
+    headers = [region for region in request.regions if region.collection in _HEADERS]
+    found: dict[tuple[int, int], tuple[Region, Link]] = {}
+    for link in links:
+        length = link.value.length if link.value and core else -1
+        for span in link.matched:
+            for region in (header for header in headers if len(header.value) == length):
+                if region.value[span.offset : span.offset + span.length].lower() == core:
+                    found[region.start, region.end] = region, msgspec.structs.replace(link, matched=(span,))
     return next(iter(found.values())) if len(found) == 1 else None
 
 

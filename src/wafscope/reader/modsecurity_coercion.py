@@ -8,7 +8,16 @@ from typing import Any
 from wafscope.event.model import Event, Headers
 from wafscope.reader.base import Context
 from wafscope.reader.modsecurity_match import Details
-from wafscope.reader.modsecurity_record import Message, NotARecord, Producer, Request, Response, Transaction, build
+from wafscope.reader.modsecurity_record import (
+    Message,
+    NotARecord,
+    Parts,
+    Producer,
+    Request,
+    Response,
+    Transaction,
+    build,
+)
 
 
 def has_surrogate(text: str) -> bool:
@@ -50,10 +59,13 @@ class Coercion:
             messages=self.messages(t["messages"]) if t.get("messages") is not None else None,
         )
         version = request.get("http_version")
-        headers = self.headers(request), self.headers(response)
-        return build(
-            line, context, transaction, "" if version is None else self.word(version), *headers, tuple(self.flags)
+        parts = Parts(
+            "" if version is None else self.word(version),
+            self.headers(request),
+            self.headers(response),
+            tuple(self.flags),
         )
+        return build(line, context, transaction, parts)
 
     def odd(self, flag: str = "wrong_type") -> None:
         if flag not in self.flags:

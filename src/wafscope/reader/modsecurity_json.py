@@ -17,7 +17,7 @@ import msgspec
 from wafscope.event.model import Event, Headers
 from wafscope.reader.base import Context
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
-from wafscope.reader.modsecurity_record import NotARecord, Transaction, build
+from wafscope.reader.modsecurity_record import NotARecord, Parts, Transaction, build
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False):
@@ -35,15 +35,12 @@ def read_fast(line: bytes, context: Context) -> Event:
     if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
         raise NotARecord("no_time", foreign=False)
     version = "" if request.http_version is None else bytes(request.http_version).decode()
-    return build(
-        line,
-        context,
-        transaction,
+    parts = Parts(
         version[1:-1] if version[:1] == '"' else version,
         _pairs(bytes(request.headers)) if request.headers is not None else None,
         _pairs(bytes(response.headers)) if response.headers is not None else None,
-        (),
     )
+    return build(line, context, transaction, parts)
 
 
 def read_tolerant(line: bytes, context: Context) -> Event:
@@ -82,8 +79,8 @@ def _from_objects(line: bytes, context: Context, transaction: Transaction[Any], 
     version = request.http_version
     if version is not None and not isinstance(version, str | int):
         raise msgspec.ValidationError("http_version")
-    parts = _members(request.headers), _members(response.headers)
-    return build(line, context, transaction, "" if version is None else str(version), *parts, flags)
+    headers = _members(request.headers), _members(response.headers)
+    return build(line, context, transaction, Parts("" if version is None else str(version), *headers, flags))
 
 
 def _members(headers: object) -> Headers | None:

@@ -92,29 +92,30 @@ _ALPHA = "request_headers:"  # before names in the alpha versions (ModSecurity-n
 _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
-def build(
-    line: bytes,
-    context: Context,
-    t: Transaction[Any],
-    version: str,
-    request_headers: Headers | None,
-    response_headers: Headers | None,
-    flags: tuple[str, ...],
-) -> Event:
+class Parts(msgspec.Struct, frozen=True, gc=False):
+    """What the two paths read each in its own way; headers are None where their part is not logged."""
+
+    version: str
+    request_headers: Headers | None
+    response_headers: Headers | None
+    flags: tuple[str, ...] = ()
+
+
+def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> Event:
     """Make the event of a record; raises NotARecord when it tells no time at all."""
-    request, response = t.request, t.response
-    host, user_agent, referer, content_type = _hot(request_headers) if request_headers else (None, None, None, None)
+    request, request_headers, response_headers = t.request, parts.request_headers, parts.response_headers
     transaction_id = t.unique_id or t.id
-    second, zone_source = _moment(t.time_stamp, transaction_id, response_headers, context)
     matches = None if t.messages is None else tuple([match_of(m.message, m.details) for m in t.messages])
+    host, user_agent, referer, content_type = _hot(request_headers) if request_headers else (None, None, None, None)
+    second, zone_source = _moment(t.time_stamp, transaction_id, response_headers, context)
     engine, engine_version, mode, rulesets, connector = _producer(t.producer)
-    interrupted, interrupted_source, outcome = decide(t.is_interrupted, mode, response.http_code, matches)
+    interrupted, interrupted_source, outcome = decide(t.is_interrupted, mode, t.response.http_code, matches)
     score = read_score(matches or ())
     path, query = split_uri(request.uri)
     return Event(
         raw=line,
         format=FORMAT,
-        flags=flags,
+        flags=parts.flags,
         gaps=_gaps(request_headers is None, request.body is None, matches is None, interrupted_source, zone_source),
         time=second * SECOND,
         time_original=t.time_stamp,
@@ -128,7 +129,7 @@ def build(
         server_id=t.server_id,
         host=host,
         method=request.method or request.protocol,
-        protocol=version,
+        protocol=parts.version,
         uri=request.uri,
         path=path,
         query=query,
@@ -137,9 +138,9 @@ def build(
         user_agent=user_agent,
         referer=referer,
         content_type=content_type,
-        status=response.http_code,
+        status=t.response.http_code,
         response_headers=response_headers or (),
-        response_body=response.body,
+        response_body=t.response.body,
         engine=engine,
         engine_version=engine_version,
         connector=connector,

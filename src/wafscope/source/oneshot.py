@@ -13,6 +13,7 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -66,7 +67,7 @@ def check(path: str) -> None:
 def read_once(path: str) -> Iterator[Stretch]:
     """Yield the stretches of one source, which `check` has found to be there."""
     if path == STANDARD_INPUT:
-        yield from _stretches(path, path, sys.stdin.buffer, _Meter(sys.stdin.buffer))
+        yield from _file(path, path, cast("BufferedReader", sys.stdin.buffer), 0)
         return
     before = 0
     for file in _files(Path(path)):
@@ -106,9 +107,9 @@ class _Meter:
         return True
 
 
-def _file(source: str, name: str, stream: BinaryIO, before: int) -> Iterator[Stretch]:
+def _file(source: str, name: str, stream: BufferedReader, before: int) -> Iterator[Stretch]:
     meter = _Meter(stream, before)
-    opened = _decompressed(stream, meter)
+    opened = cast("BinaryIO", _Steady(_decompressed(stream, meter)))
     head = opened.read(_HEAD)
     whole = cast("BinaryIO", _Rejoined(head, opened))
     if head[_TAR_AT : _TAR_AT + 5] == b"ustar":
@@ -117,9 +118,8 @@ def _file(source: str, name: str, stream: BinaryIO, before: int) -> Iterator[Str
         yield from _stretches(source, name, whole, meter)
 
 
-def _decompressed(stream: BinaryIO, meter: _Meter) -> IO[bytes]:
-    magic = stream.read(6)
-    stream.seek(0)
+def _decompressed(stream: BufferedReader, meter: _Meter) -> IO[bytes]:
+    magic = stream.peek(6)
     kind = next((k for m, k in _MAGIC.items() if magic.startswith(m)), "")
     counted = cast("IO[bytes]", meter)
     if kind == "gzip":
@@ -131,6 +131,28 @@ def _decompressed(stream: BinaryIO, meter: _Meter) -> IO[bytes]:
     if kind == "xz":
         return lzma.LZMAFile(counted)
     return counted
+
+
+class _Steady:
+    """A stream that hands out all that can be unpacked before it says that the rest is broken."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._read = getattr(stream, "read1", stream.read)
+        self._error: Exception | None = None
+
+    def read(self, size: int) -> bytes:
+        if self._error is not None:
+            raise self._error
+        parts = []
+        try:
+            while size > 0 and (data := self._read(size)):
+                parts.append(data)
+                size -= len(data)
+        except _BROKEN as error:
+            if not parts:
+                raise
+            self._error = error
+        return b"".join(parts)
 
 
 class _Rejoined:
@@ -152,27 +174,13 @@ class _Rejoined:
 
 def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter) -> Iterator[Stretch]:
     try:
-        with tarfile.open(fileobj=cast("BinaryIO", _Full(stream)), mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 opened = archive.extractfile(member) if member.isfile() else None
                 if opened is not None:
                     yield from _stretches(source, f"{name}/{member.name}", cast("BinaryIO", opened), meter)
     except (tarfile.TarError, *_BROKEN):
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
-
-
-class _Full:
-    """A stream that reads as much as was asked for, as tarfile expects."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def read(self, size: int) -> bytes:
-        parts = []
-        while size > 0 and (data := self._stream.read(size)):
-            parts.append(data)
-            size -= len(data)
-        return b"".join(parts)
 
 
 def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter) -> Iterator[Stretch]:

@@ -50,6 +50,7 @@ def _environment(language: str) -> Environment:
         ngettext=words_of.counted,
         say=words_of.say,
         say_code=words_of.say_code,
+        sequence=words_of.sequence,
         num=lambda value: number.decimal(value, language),
         pct=number.percent,
         delta=words_of.delta,
@@ -60,6 +61,8 @@ def _environment(language: str) -> Environment:
         cut=visible.cut,
         words=words,
         lang=language,
+        mono=lambda value: Markup('<span class="mono">{}</span>').format(visible.visible(value)),
+        classes_of=lambda names: [words_of.value_word("waf.attack_class", name) for name in names],
         bold=lambda value: Markup("<b>{}</b>").format(value),
         code=lambda value: Markup("<code>{}</code>").format(visible.visible(value)),
         is_late=lambda answer: isinstance(answer, Late),
@@ -68,7 +71,7 @@ def _environment(language: str) -> Environment:
         decoded=decoded_uri,
         text_of=from_bytes,
         heat=heat,
-        short_number=lambda value: number.short(value, language),
+        short_number=lambda value, top: number.short(value, top, language),
         chart_label=words_of.chart_label,
         any_of=lambda field, values: one_of(field, tuple(value.value for value in values)),
         any_outcome=lambda outcomes: one_of("waf.outcome", outcomes),
@@ -107,6 +110,14 @@ class _Words:
             for name, item in value.values.items()
         }
         return escape(pattern).format_map(values) if values else escape(pattern)
+
+    def sequence(self, *items: Any) -> Markup:
+        """Join the items that are not empty as the language does."""
+        shown = [item for item in items if item]
+        joined = escape(shown[0]) if shown else Markup("")
+        for item in shown[1:]:
+            joined = self.message("{one}, {two}", one=joined, two=item)
+        return joined
 
     def delta(self, change: Change) -> str:
         """Say how a count changed; empty where it can not be said."""

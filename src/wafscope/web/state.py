@@ -114,6 +114,8 @@ def read(parameters: Mapping[str, str], zone: str) -> Asked:
         problems.append(text("There is no time zone “{zone}”.", zone=place[:40]))
         place = ""
     start, end, by_hand = _window(parameters, place or zone, problems)
+    before = _cursor(parameters.get("before", ""), problems)
+    after = None if before else _cursor(parameters.get("after", ""), problems)
     preset = parameters.get("t", "")
     if preset and preset not in PRESETS:
         problems.append(text("“{name}” is no time range.", name=preset[:40]))
@@ -126,8 +128,8 @@ def read(parameters: Mapping[str, str], zone: str) -> Asked:
         zone="" if place == zone else place,
         by=_BY.get(parameters.get("by", ""), "waf.attack_class"),
         full=parameters.get("full") == "1",
-        before=_cursor(parameters.get("before", ""), problems),
-        after=_cursor(parameters.get("after", ""), problems),
+        before=before,
+        after=after,
         page=_page(parameters.get("page", "")),
         new=parameters.get("new") == "1",
     )

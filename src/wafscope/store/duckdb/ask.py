@@ -99,7 +99,8 @@ def top(question: Top) -> Sql:
         Sql("WITH g AS MATERIALIZED (SELECT * FROM ")
         + groups
         + Sql(
-            f") SELECT v, n, m, first, last, (SELECT count(v) FROM g) FROM g ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
+            ") SELECT v, n, m, first, last, (SELECT count(v) FROM g) FROM g"
+            f" ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
         )
     )
     return sql + (Sql(" LIMIT ?", (question.limit,)) if question.limit else Sql(""))
@@ -144,7 +145,8 @@ def _rule_groups(question: Top) -> Sql:
     scoped = where(question.scope)
     return (
         Sql(
-            "(SELECT v, count(*) AS n, count(*) + coalesce(any_value(extra), 0) AS m, min(t) AS first, max(t) AS last FROM"
+            "(SELECT v, count(*) AS n, count(*) + coalesce(any_value(extra), 0) AS m, min(t) AS first, max(t) AS last"
+            " FROM"
         )
         + Sql(" (SELECT unnest(rule_ids) AS v, epoch_us(time) AS t FROM event WHERE ")
         + scoped
@@ -167,7 +169,8 @@ def _match_groups(field: Field, question: Top) -> Sql:
         column = _items(column)
     return (
         Sql(
-            "(SELECT v, count(DISTINCT event) AS n, count(*) AS m, min(epoch_us(time)) AS first, max(epoch_us(time)) AS last"
+            "(SELECT v, count(DISTINCT event) AS n, count(*) AS m, min(epoch_us(time)) AS first,"
+            " max(epoch_us(time)) AS last"
             f" FROM (SELECT {column} AS v, event, time FROM match WHERE "
         )
         + (joined(parts, "AND") if parts else TRUE)

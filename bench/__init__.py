@@ -1,0 +1,1 @@
+"""How fast Wafscope is: `python -m bench ingest` and `python -m bench query`; see docs/reference/bench.md."""

@@ -1,0 +1,66 @@
+"""`python -m bench ingest` and `python -m bench query`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+
+@click.group(help="How fast Wafscope is; docs/reference/bench.md tells what is measured.")
+def cli() -> None:
+    """Take the command."""
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _put(report: msgspec.Struct, text: str, *, as_json: bool) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(report)).decode() if as_json else text)
+
+
+@cli.command("ingest")
+@click.argument("logs", nargs=-1, metavar="[LOG]...")
+@click.option("--records", default=0, type=click.IntRange(0), help="Make a log of so many records instead.")
+@click.option("--workers", type=click.IntRange(0), help="Worker processes; without, as `wafscope import` takes.")
+@click.option("--repeat", default=3, show_default=True, type=click.IntRange(1), help="Rounds; the best one counts.")
+@click.option("--scaling", is_flag=True, help="Also compare 100 000 with 1 000 000 records: takes minutes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def ingest_command(
+    logs: tuple[str, ...], records: int, workers: int | None, repeat: int, *, scaling: bool, as_json: bool
+) -> None:
+    """Measure how fast logs are read, beside other ways to read them.
+
+    LOG is a file, a directory or an archive of JSON audit logs of ModSecurity 3.
+    """
+    from bench import ingest
+
+    if logs and records:
+        raise click.UsageError("Give logs, or --records for a log that is made.")
+    report = ingest.run(ingest.Wish(logs, records, workers, repeat, scaling), _say)
+    _put(report, ingest.render(report), as_json=as_json)
+
+
+@cli.command("query")
+@click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(1), help="Events in the store.")
+@click.option("--seconds", default=120.0, show_default=True, type=click.FloatRange(0), help="Ask for so long.")
+@click.option("--writes", default=2_000, show_default=True, type=click.IntRange(0), help="Events imported a second.")
+@click.option(
+    "--store", type=click.Path(path_type=Path), help="Keep the store in this file, or take it from there if it is."
+)
+@click.option("--page", is_flag=True, help="Also load the overview of the sample in Chromium.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def query_command(
+    events: int, seconds: float, writes: int, store: Path | None, *, page: bool, as_json: bool
+) -> None:
+    """Measure how fast every panel answers, for a day and for all time, while an import goes on."""
+    from bench import query
+
+    report = query.run(query.Wish(events, seconds, writes, store, page), _say)
+    _put(report, query.render(report), as_json=as_json)
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m bench")

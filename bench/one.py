@@ -1,0 +1,204 @@
+"""One measurement in a process of its own: `python -m bench.one '{"what":"typed","log":"FILE"}'` prints JSON.
+
+Little is imported at the top: worker processes of an import load this module again.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+What = Literal["typed", "plain", "import", "fast", "tolerant", "odd", "stages"]
+
+COMMIT = 20_000
+"""Events that are written together, as an import does."""
+_CHUNK = 2_000
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What is to be measured."""
+
+    what: What
+    log: str
+    store: str = ""
+    """File of the store for `import` and `stages`."""
+    workers: int | None = None
+    """For `import`; None for as many as the command line would take."""
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One step of an import."""
+
+    cpu_seconds: float
+    seconds: float
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What was measured."""
+
+    records: int
+    seconds: float
+    cpu_seconds: float
+    """Of this process and its workers."""
+    refused: int = 0
+    """Lines that the decoder could not read, or that are not for this reader."""
+    store_bytes: int = 0
+    stages: dict[str, Stage] = {}
+
+
+def measure(job: Job) -> Measured:
+    """Do the job."""
+    if job.what == "import":
+        return _import(job)
+    if job.what == "stages":
+        return _stages(job)
+    if job.what in ("typed", "plain"):
+        return _decoder(job)
+    return _reader(job)
+
+
+def _decoder(job: Job) -> Measured:
+    """A loop over a file in one process, reading the file included."""
+    from bench import baseline
+
+    decode: Callable[[bytes], object] = baseline.typed if job.what == "typed" else baseline.plain
+    records = refused = 0
+    cpu, started = time.process_time(), time.perf_counter()
+    with Path(job.log).open("rb") as file:
+        for line in file:
+            try:
+                decode(line)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                refused += 1
+            else:
+                records += 1
+    return Measured(records, time.perf_counter() - started, time.process_time() - cpu, refused)
+
+
+def _reader(job: Job) -> Measured:
+    """A reader alone, from a line to an event.  All but `odd` get the lines that the fast reader takes."""
+    from wafscope.reader.base import Context
+    from wafscope.reader.modsecurity_json import read_fast, read_tolerant
+
+    gc.disable()  # as in a worker
+    read, context = read_fast if job.what == "fast" else read_tolerant, Context()
+    records = refused = 0
+    seconds = cpu = 0.0
+    for lines in _chunks(job.log):
+        taken = []
+        for line in lines:
+            try:
+                read_fast(line, context)
+            except (ValueError, RecursionError):
+                if job.what == "odd" and line[:1] == b"{":
+                    taken.append(line)
+            else:
+                if job.what != "odd":
+                    taken.append(line)
+        refused += len(lines) - len(taken)
+        cpu_before, before = time.process_time(), time.perf_counter()
+        for line in taken:
+            read(line, context)
+        seconds += time.perf_counter() - before
+        cpu += time.process_time() - cpu_before
+        records += len(taken)
+    return Measured(records, seconds, cpu, refused)
+
+
+def _chunks(log: str) -> Iterator[list[bytes]]:
+    with Path(log).open("rb") as file:
+        lines = []
+        for line in file:
+            lines.append(line.rstrip(b"\n"))
+            if len(lines) == _CHUNK:
+                yield lines
+                lines = []
+    yield lines
+
+
+def _import(job: Job) -> Measured:
+    """Import into a new store, until it is closed."""
+    from wafscope.ingest.pipeline import Setting, import_paths
+    from wafscope.store.open import open_store
+
+    store = open_store(f"duckdb:///{job.store}")
+    cpu, started = _cpu(), time.perf_counter()
+    summary = import_paths(store, [job.log], Setting("bench", workers=job.workers))
+    store.close()
+    seconds = time.perf_counter() - started
+    if summary.stored + summary.duplicate + summary.quarantined != summary.received:
+        raise RuntimeError(f"records were lost: {summary}")
+    return Measured(
+        summary.received, seconds, _cpu() - cpu, summary.quarantined, store_bytes=Path(job.store).stat().st_size
+    )
+
+
+def _cpu() -> float:
+    """CPU seconds of this process and of workers that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+class _Watch:
+    """Adds up the time spent in each stage."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, Stage] = {}
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Count what has passed since the last lap to a stage."""
+        cpu, wall = time.process_time(), time.perf_counter()
+        known = self.stages.get(name, Stage(0, 0))
+        self.stages[name] = Stage(known.cpu_seconds + cpu - self._cpu, known.seconds + wall - self._wall)
+        self._cpu, self._wall = cpu, wall
+
+
+def _stages(job: Job) -> Measured:
+    """Do by turns in one process what an import does side by side: read, encode, write."""
+    from wafscope.reader.base import Context, Found
+    from wafscope.reader.framing import read_pieces
+    from wafscope.source.oneshot import read_once
+    from wafscope.store.base import Records, Tally
+    from wafscope.store.open import open_store
+
+    gc.disable()  # as in a worker
+    store = open_store(f"duckdb:///{job.store}")
+    encoder, context, records = store.encoder(), Context(), 0
+    parts: list[tuple[bytes, Tally]] = []
+    watch = _Watch()
+    for stretch in read_once(job.log):
+        found = [p for p in read_pieces(stretch.data, stretch.offset, context) if isinstance(p, Found)]
+        watch.lap("read")
+        payload = encoder.encode([Records(stretch.name, found)], sensor="bench", zone="UTC")
+        watch.lap("encode")
+        matches = sum(len(p.event.matches) for p in found)
+        parts.append((payload, Tally(stretch.source, "bench", len(found), matches, len(stretch.data))))
+        records += len(found)
+        if sum(tally.events for _, tally in parts) >= COMMIT:
+            store.write_all(parts)
+            parts = []
+        watch.lap("write")
+    if parts:
+        store.write_all(parts)
+    store.close()
+    watch.lap("write")
+    total = sum(s.seconds for s in watch.stages.values()), sum(s.cpu_seconds for s in watch.stages.values())
+    return Measured(records, *total, store_bytes=Path(job.store).stat().st_size, stages=watch.stages)
+
+
+def main() -> None:
+    """Do the job of the command line."""
+    found = measure(msgspec.json.decode(sys.argv[1], type=Job))
+    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

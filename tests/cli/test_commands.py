@@ -1,0 +1,225 @@
+"""The commands as others run them: options, JSON keys, exit statuses, what a terminal gets to see."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+SERIAL = SAMPLES / "gen-v3.0.9-json-serial.log"
+RECORDS = 36
+COMMAND = [sys.executable, "-m", "wafscope.cli.main"]
+
+
+def run(
+    *arguments: str, stdin: bytes | None = None, status: int = 0, language: str = "C.UTF-8"
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end and check its exit status."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "LC_ALL": language},
+    )
+    assert done.returncode == status, done.stderr.decode()
+    return done
+
+
+def imported(store: Path, *paths: str | Path, stdin: bytes | None = None) -> dict[str, Any]:
+    """Import and return the summary."""
+    summary: dict[str, Any] = json.loads(
+        run("import", "--store", str(store), "--json", *map(str, paths), stdin=stdin).stdout
+    )
+    return summary
+
+
+def test_the_summary_has_the_promised_keys(tmp_path: Path) -> None:
+    summary = imported(tmp_path / "s.duckdb", SERIAL)
+    assert ["received", "stored", "duplicate", "quarantined", "foreign", "matches", "bytes", "seconds"] == list(summary)
+    assert (RECORDS, RECORDS, 0, 0, 0) == tuple(
+        summary[k] for k in ("received", "stored", "duplicate", "quarantined", "foreign")
+    )
+    assert SERIAL.stat().st_size == summary["bytes"]
+
+
+def test_every_packing_is_the_same_log(tmp_path: Path) -> None:
+    data = SERIAL.read_bytes()
+    tree = io.BytesIO()
+    with tarfile.open(fileobj=tree, mode="w") as archive:
+        for number, line in enumerate(data.splitlines(keepends=True)):
+            member = tarfile.TarInfo(f"20261124/20261124-0238/20261124-023836-{number}")
+            member.size = len(line)
+            archive.addfile(member, io.BytesIO(line))
+    packed = {
+        "a.log.gz": gzip.compress(data),
+        "a.log.zst": zstandard.ZstdCompressor().compress(data),
+        "a.tar": tree.getvalue(),
+        "a.tar.zst": zstandard.ZstdCompressor().compress(tree.getvalue()),
+    }
+    store = tmp_path / "s.duckdb"
+    assert imported(store, SERIAL)["stored"] == RECORDS
+    for name, content in packed.items():
+        (tmp_path / name).write_bytes(content)
+        assert imported(store, tmp_path / name)["duplicate"] == RECORDS, name
+    assert imported(store, "-", stdin=data)["duplicate"] == RECORDS
+    assert imported(store, "-", stdin=packed["a.log.zst"])["duplicate"] == RECORDS
+
+
+def test_a_directory_is_read_file_by_file(tmp_path: Path) -> None:
+    for number, line in enumerate(SERIAL.read_bytes().splitlines(keepends=True)):
+        place = tmp_path / "audit" / "20261124" / f"20261124-02{number % 7}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"20261124-0238-{number}").write_bytes(line)
+    assert imported(tmp_path / "s.duckdb", tmp_path / "audit")["stored"] == RECORDS
+
+
+def test_top_answers_in_json(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    imported(store, SERIAL)
+    answer = json.loads(run("top", "rule", "--store", str(store), "--json", "--limit", "2").stdout)
+    assert ["field", "exact", "events", "values"] == list(answer)
+    assert ("rule", True, RECORDS, 2) == (answer["field"], answer["exact"], answer["events"], len(answer["values"]))
+    assert ["value", "events", "matches"] == list(answer["values"][0])
+    everything = json.loads(run("top", "rule", "--store", str(store), "--json", "--limit", "0").stdout)
+    truth: dict[int, int] = {}
+    for line in SERIAL.read_bytes().splitlines():
+        for message in json.loads(line.decode("utf-8", "replace"))["transaction"]["messages"]:
+            rule = int(message["details"]["ruleId"])
+            truth[rule] = truth.get(rule, 0) + 1
+    assert truth == {v["value"]: v["matches"] for v in everything["values"]}
+
+
+def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    imported(store, SERIAL)
+    ask = ("top", "status", "--store", str(store), "--json")
+    everything = json.loads(run(*ask).stdout)
+    status = everything["values"][0]
+    narrowed = json.loads(run(*ask, "--filter", f"status:{status['value']}").stdout)
+    assert [status] == narrowed["values"]
+    nothing = json.loads(run(*ask, "--from", "2020-01-01", "--to", "2020-12-31").stdout)
+    assert (0, []) == (nothing["events"], nothing["values"])
+    day = json.loads(run("top", "day", "--store", str(store), "--json").stdout)["values"][0]["value"]
+    assert json.loads(run(*ask, "--from", day, "--to", day).stdout)["events"] == RECORDS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("import", "--store", "{tmp}/s", "{tmp}/absent.log"), 4, "no such file"),
+        (("import", "--store", "{tmp}/s", "{tmp}/empty.log"), 4, "0 bytes"),
+        (("import", "--store", "{tmp}/s", "{tmp}/other.log"), 4, "No audit record"),
+        (("view", "--no-open", "{tmp}/absent.log"), 4, "no such file"),
+        (("top", "hots", "--store", "{tmp}/s"), 2, "Did you mean"),
+        (("top", "host", "--store", "{tmp}/absent"), 5, "no store here"),
+        (("top", "host", "--store", "{tmp}/absent", "--filter", "@rule:92042x"), 2, "Column 7"),
+        (("top", "host", "--store", "{tmp}/absent", "--timezone", "Mars/Base"), 2, "no time zone"),
+        (("import", "--store", "{tmp}/other.log", "{log}"), 5, "store"),
+    ],
+)
+def test_mistakes_are_named_with_a_hint(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "other.log").write_text("just a line\n")
+    done = run(*(a.format(tmp=tmp_path, log=SERIAL) for a in arguments), status=status)
+    assert words in done.stderr.decode()
+    assert b"Hint:" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.stdout == b""
+
+
+def test_one_bad_path_stops_before_anything_is_read(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    run("import", "--store", str(store), str(SERIAL), str(tmp_path / "absent"), status=4)
+    assert imported(store, SERIAL)["duplicate"] == 0
+
+
+def test_errors_speak_japanese(tmp_path: Path) -> None:
+    done = run("import", "--store", str(tmp_path / "s"), str(tmp_path / "absent"), status=4, language="ja_JP.UTF-8")
+    assert "エラー" in done.stderr.decode()
+
+
+def test_a_terminal_gets_no_control_characters(tmp_path: Path) -> None:
+    line = SERIAL.read_bytes().splitlines()[0]
+    record = json.loads(line)
+    record["transaction"]["request"]["headers"]["Host"] = "\x1b[31mred\x07\u202eevil"
+    (tmp_path / "h.log").write_text(json.dumps(record) + "\n")
+    store = tmp_path / "s.duckdb"
+    imported(store, tmp_path / "h.log")
+    shown = run("top", "host", "--store", str(store)).stdout.decode()
+    assert "red" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
+def started(*arguments: str) -> tuple[subprocess.Popen[str], str]:
+    """Start a command that serves; return it with the address it prints."""
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
+    )
+    assert process.stdout is not None
+    words = process.stdout.readline()
+    return process, next(word for word in words.split() if word.startswith("http://"))
+
+
+def stopped(process: subprocess.Popen[str]) -> str:
+    """End it with Ctrl-C; it must end cleanly."""
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def test_view_serves_the_log_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    process, address = started("view", "--no-open", "--store", str(tmp_path / "kept.duckdb"), str(SERIAL))
+    try:
+        with urllib.request.urlopen(address, timeout=20) as page:
+            assert page.status == 200
+            assert b"Wafscope" in page.read()
+    finally:
+        errors = stopped(process)
+    assert f"{RECORDS} events" in errors
+    assert "Traceback" not in errors
+    assert imported(tmp_path / "kept.duckdb", SERIAL)["duplicate"] == RECORDS
+
+
+def test_ctrl_c_during_the_import_keeps_what_was_read_and_goes_on(tmp_path: Path) -> None:
+    fifo = tmp_path / "slow.log"
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, "view", "--no-open", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(SERIAL.read_bytes() * 300)
+        process.stdin.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        process.stdin.write(SERIAL.read_bytes() * 60)
+        process.stdin.close()
+        words = process.stdout.readline().decode()
+        assert "http://127.0.0.1:" in words
+    finally:
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read().decode() if process.stderr else ""
+        process.wait(timeout=20)
+    assert "what was read is kept" in errors
+    assert process.returncode == 0
+    assert not fifo.exists()

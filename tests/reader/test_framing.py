@@ -1,0 +1,105 @@
+"""Whatever the bytes: pieces cover them, whole records are found, nothing but a record passes for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wafscope.reader.base import Context, Foreign, Found, Piece, Unreadable
+from wafscope.reader.framing import read_pieces
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+LINES = [
+    line
+    for name in ("gen-v3.0.9-json-serial.log", "gen-v3.0.15-json-serial.log", "gen-v3.0.15-json-raw-bytes.log")
+    for line in (SAMPLES / name).read_bytes().splitlines(keepends=True)
+]
+SHORT = sorted(LINES, key=len)[:6]
+
+
+def read(data: bytes) -> list[Piece]:
+    """Read, and check that the pieces cover the bytes without gap or overlap."""
+    pieces = list(read_pieces(data, 100, Context()))
+    places = [(p.offset, len(p.data) if isinstance(p, Unreadable) else p.length) for p in pieces]
+    position = 100
+    for (offset, length), piece in zip(places, pieces, strict=True):
+        assert position == offset
+        # The line end after an unreadable piece is no part of it.
+        position += length + (isinstance(piece, Unreadable) and data[offset + length - 100 :][:1] == b"\n")
+    assert position == 100 + len(data)
+    return pieces
+
+
+def raws(data: bytes) -> list[bytes]:
+    """The records found, as logged."""
+    return [p.event.raw for p in read(data) if isinstance(p, Found)]
+
+
+def test_every_sample_line_is_a_record() -> None:
+    assert [line.rstrip(b"\n") for line in LINES] == raws(b"".join(LINES))
+
+
+def test_two_documents_in_one_concurrent_file_are_two_records() -> None:
+    assert len(raws((SAMPLES / "gen-v3.0.15-concurrent-file-two-docs.json").read_bytes())) == 2
+
+
+@pytest.mark.parametrize("line", SHORT[:2])
+def test_a_record_cut_anywhere_is_quarantined_and_the_next_one_read(line: bytes) -> None:
+    whole = SHORT[-1]
+    for cut in range(1, len(line) - 2, 7):
+        found = raws(line[:cut] + b"\n" + whole)
+        assert [whole.rstrip(b"\n")] == found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SHORT), st.sampled_from(SHORT), st.data())
+def test_a_record_written_into_another_is_found(outer: bytes, inner: bytes, data: st.DataObject) -> None:
+    place = data.draw(st.integers(1, len(outer) - 2))
+    found = raws(outer[:place] + inner + outer[place:])
+    assert inner.rstrip(b"\n") in found
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=60), st.sampled_from(SHORT)), max_size=8))
+def test_any_bytes_are_covered_and_every_record_among_them_is_found(parts: list[bytes]) -> None:
+    expected = [p.rstrip(b"\n") for p in parts if p in SHORT]
+    found = raws(b"\n".join(p.rstrip(b"\n") for p in parts))
+    assert [r for r in found if r in expected] == expected
+
+
+def test_a_payload_can_not_pass_for_a_record() -> None:
+    forged = SHORT[0].rstrip(b"\n")
+    escaped = forged.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    carrier = SHORT[1].replace(b'"uri":"', b'"uri":"/?' + escaped, 1).rstrip(b"\n")
+    assert [carrier] == raws(carrier + b"\n")
+    # Not even in a record that is torn after it.
+    assert raws(carrier[: len(carrier) - 40] + b"\n") == []
+
+
+def test_an_object_printed_over_several_lines_is_one_record() -> None:
+    import json  # noqa: PLC0415
+
+    pretty = json.dumps(json.loads(SHORT[0]), indent=2).encode()
+    assert len(raws(SHORT[1] + pretty + b"\n" + SHORT[2])) == 3
+
+
+def test_an_empty_version_of_old_engines_is_read() -> None:
+    old = min((line for line in LINES if b'"http_version":1.1' in line), key=len)
+    line = old.replace(b'"http_version":1.1', b'"http_version":')
+    (piece,) = read(line)
+    assert isinstance(piece, Found)
+    assert ("repaired",) == piece.event.flags
+
+
+def test_blank_bytes_count_no_line() -> None:
+    pieces = read(b"\n\n\x00\x00\n" + SHORT[0])
+    assert sum(p.lines for p in pieces if isinstance(p, Foreign)) == 0
+
+
+def test_an_engine_without_json_is_named() -> None:
+    (piece,) = read(b'{"error":"ModSecurity was not compiled with JSON support."}' * 2)
+    assert isinstance(piece, Unreadable)
+    assert piece.reason == "engine_without_json"
