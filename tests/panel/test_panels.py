@@ -152,11 +152,10 @@ def test_nothing_is_cut_where_nothing_stands_out(totals: list[int]) -> None:
 def test_time_of_which_nothing_is_held_is_void() -> None:
     answers = store_of(old(1), old(49))
     found = series.ask(answers, View(Window(START - DAY, START + 4 * DAY)))
-    step = found.step
     assert found.void == (
-        (START - DAY, hour(1) // step * step),
+        (START - DAY, hour(1) // found.step * found.step),
         (START + DAY, START + 2 * DAY),
-        (hour(49) // step * step + step, START + 4 * DAY),
+        (START + 3 * DAY, START + 4 * DAY),
     )
 
 

@@ -154,3 +154,18 @@ def test_the_name_of_a_header() -> None:
         reference="o0,4v9,4o0,14v7,14t:lowercase",
     )
     assert marked(made, of) == "Accept-Charset"
+
+
+def test_an_offset_alone_proves_nothing() -> None:
+    """The record lists the headers in another order, and the offset is by chance that of another name as long."""
+    headers = (("Content-Length", "3"), ("Content-Coding", "gzip"))
+    made = request("/", request_headers=headers)
+    offset = lay_out(made).text.index(b"Content-Length")
+    of = match(920450, target="TX:header_name_content-coding", value="/content-coding/", reference=f"o0,14v{offset},14")
+    assert marked(made, of) == "Content-Coding"
+
+
+def test_another_argument_of_the_same_name_may_have_matched() -> None:
+    """One `q` is in the query, the other in the body, which is not in the log; the logged value is of that one."""
+    of = match(933170, target="ARGS:q", operator="Rx", value="in the body", reference="o0,3v8,3o0,11v200,11")
+    assert marked(request("/?q=abc", method="POST"), of) is None

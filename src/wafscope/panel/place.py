@@ -84,10 +84,11 @@ def _region(match: Match, request: Request, target: str, links: tuple[Link, ...]
     named = [r for r in request.regions if _is_named(r, collection, key)]
     for link in reversed(links):
         for region in named:
-            if _starts(region, link):
+            # Of several links the logged value belongs to one; that one may be about an argument of the same name.
+            if _starts(region, link) and (len(links) == 1 or _is_value(region.value, match)):
                 return region, link
     if not named and collection == "TX":
-        return _by_offset(match, request, links) or _by_length(match, request, links)
+        return _computed(match, request, links)
     alike = [region for region in named if _is_value(region.value, match)] if _logged(match) else named
     if len(alike) == 1:
         return alike[0], links[-1] if links else None
@@ -106,34 +107,31 @@ def _starts(region: Region, link: Link) -> bool:
     return link.value is not None and (region.start, len(region.value)) == (link.value.offset, link.value.length)
 
 
-def _by_offset(match: Match, request: Request, links: tuple[Link, ...]) -> tuple[Region, Link] | None:
-    """For a variable the rules computed: the part of the request it was taken from."""
-    found: dict[tuple[int, int], tuple[Region, Link]] = {}
-    for link in links:
-        for region in request.regions:
-            if region.value and _starts(region, link):
-                found.setdefault((region.start, region.end), (region, link))
-    if len(found) > 1:
-        value = to_bytes(match.value).lower()
-        found = {place: pair for place, pair in found.items() if pair[0].value.lower() in value}
-    return next(iter(found.values())) if len(found) == 1 else None
+def _computed(match: Match, request: Request, links: tuple[Link, ...]) -> tuple[Region, Link] | None:
+    """For a variable the rules computed: the part of the request it was taken from.
 
-
-def _by_length(match: Match, request: Request, links: tuple[Link, ...]) -> tuple[Region, Link] | None:
-    """For the same, where the record lists the headers in another order than they came, so that offsets differ.
-
-    It must be the only header (or name of one) of the logged length that has the value at the logged place.
+    An offset alone proves nothing, as some connectors list headers in another order than they came.  The part
+    must have the logged length, and the variable's value at the logged place; by its offset, or as the only one.
     """
     core = to_bytes(match.value).strip(b"|/").lower()
-    headers = [region for region in request.regions if region.collection in _HEADERS]
     found: dict[tuple[int, int], tuple[Region, Link]] = {}
     for link in links:
         length = link.value.length if link.value and core else -1
-        for span in link.matched:
-            for region in (header for header in headers if len(header.value) == length):
-                if region.value[span.offset : span.offset + span.length].lower() == core:
-                    found[region.start, region.end] = region, msgspec.structs.replace(link, matched=(span,))
+        for region in (part for part in request.regions if len(part.value) == length):
+            span = _span_of(core, region, link)
+            if span is not None and _starts(region, link):
+                return region, msgspec.structs.replace(link, matched=(span,))
+            if span is not None and region.collection in _HEADERS:
+                found[region.start, region.end] = region, msgspec.structs.replace(link, matched=(span,))
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _span_of(core: bytes, region: Region, link: Link) -> Span | None:
+    """Where in a part the value of a computed variable was taken from."""
+    for span in link.matched:
+        if region.value[span.offset : span.offset + span.length].lower() == core:
+            return span
+    return None
 
 
 def _in_body(match: Match, request: Request, links: tuple[Link, ...]) -> tuple[Region, Link | None] | None:
@@ -167,6 +165,11 @@ def _is_value(value: bytes, match: Match) -> bool:
     return False
 
 
+def _is_logged(value: bytes, match: Match) -> bool:
+    """As `_is_value`, where a variable of another name was logged: its value says nothing about this one."""
+    return match.target.startswith("TX:") or _is_value(value, match)
+
+
 # --- the part inside the value ------------------------------------------------
 
 
@@ -178,7 +181,7 @@ def _inner(match: Match, region: Region, link: Link | None) -> tuple[int, int] |
             at = _one_of(_positions(value.lower(), wanted), offsets)
             if at is not None:
                 return _place(region, places, at, at + len(wanted))
-        elif link and link.matched and _unchanged(value, link.transformations):
+        elif link and link.matched and _is_logged(value, match) and _unchanged(value, link.transformations):
             first = link.matched[0]
             if first.length and first.offset + first.length <= len(value):
                 return _place(region, places, first.offset, first.offset + first.length)

@@ -136,15 +136,18 @@ def _bins(answer: Bins, window: Window, step: int, stacks: tuple[str | None, ...
 
 
 def _void(answers: Answers, view: View) -> tuple[tuple[int, int], ...]:
-    """Spans before the first event held, after the last, and days of which no event at all is held."""
+    """Spans before the first event held, after the day of the last, and days of which no event at all is held.
+
+    The hours after the last event are no void: a log that is being written may just have been quiet.
+    """
     window = view.window
     held = answers.held().value
     if held.first is None or held.last is None:
         return ((window.start, window.end),)
     step = window.step()
     first = window.start + (held.first - window.start) // step * step
-    last = window.start + -(-(held.last + 1 - window.start) // step) * step
-    spans = [(window.start, first), (last, window.end)]
-    spans += [(day.start, day.end) for day in held_days(answers, view.zone) if not day.events]
+    days = held_days(answers, view.zone)
+    spans = [(window.start, first), (days[-1].end, window.end)]
+    spans += [(day.start, day.end) for day in days if not day.events]
     clipped = sorted((max(a, window.start), min(b, window.end)) for a, b in spans)
     return tuple((a, b) for a, b in clipped if a < b)
