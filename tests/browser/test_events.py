@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import WEEK, Truth, Window, texts
 
 from wafscope.query.parser import encode
@@ -14,6 +14,12 @@ def rows(page: Page) -> list[str]:
     return [row.get_attribute("data-href") or "" for row in page.locator("table.cards tbody tr").all()]
 
 
+def follow(page: Page, link: Locator) -> None:
+    """Click a link and wait for the page behind it."""
+    with page.expect_navigation():
+        link.click()
+
+
 def test_older_shows_every_event_once(window: Window, address: str, truth: Truth) -> None:
     page = window.open(f"{address}/events?t=7d")
     seen: list[str] = []
@@ -23,10 +29,10 @@ def test_older_shows_every_event_once(window: Window, address: str, truth: Truth
         older = page.locator("a[rel=next]")
         if not older.count():
             break
-        older.click()
+        follow(page, older)
     assert len(seen) == len(set(seen)) == truth.events
     for _ in range(3):
-        page.locator("a[rel=prev]").click()
+        follow(page, page.locator("a[rel=prev]"))
     last = len(seen) - len(seen) % 50 - 150
     assert [row.split("?")[0] for row in rows(page)] == [f"/events/{event}" for event in seen[last : last + 50]]
 
@@ -56,7 +62,7 @@ def test_the_cursor_moves_previews_and_opens(window: Window, address: str) -> No
 
 def test_an_event_shows_its_matches(window: Window, address: str) -> None:
     page = window.open(f"{address}/events?t=7d&f={encode('@ip:127.0.0.66 @path:/api/items @uri:*sleep*')}")
-    page.locator("table.cards a.mid").first.click()
+    follow(page, page.locator("table.cards a.mid").first)
     expect(page.locator("#request mark").first).to_be_visible()
     rules = texts(page, "article.match:not(.is-sum) header a.mono")
     assert "942160" in rules

@@ -66,7 +66,8 @@ def test_hostile_events_are_inert(window: Window, hostile: str) -> None:
         assert page.locator("main script, main img, main svg[onload], main iframe").count() == 0
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     page.goto(f"{hostile}/events?t=all")
-    page.locator("table.cards a.mid").first.click()
+    with page.expect_navigation():
+        page.locator("table.cards a.mid").first.click()
     expect(page.locator("#request")).to_contain_text("onerror")
     expect(page.locator("#request")).to_contain_text(r"\u202e")
     assert page.evaluate("window.owned") is None

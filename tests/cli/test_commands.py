@@ -27,7 +27,7 @@ def run(
     *arguments: str, stdin: bytes | None = None, status: int = 0, language: str = "C.UTF-8"
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end and check its exit status."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [*COMMAND, *arguments],
         input=stdin,
         capture_output=True,
@@ -49,9 +49,13 @@ def imported(store: Path, *paths: str | Path, stdin: bytes | None = None) -> dic
 
 def test_the_summary_has_the_promised_keys(tmp_path: Path) -> None:
     summary = imported(tmp_path / "s.duckdb", SERIAL)
-    assert ["received", "stored", "duplicate", "quarantined", "foreign", "matches", "bytes", "seconds"] == list(summary)
-    assert (RECORDS, RECORDS, 0, 0, 0) == tuple(
-        summary[k] for k in ("received", "stored", "duplicate", "quarantined", "foreign")
+    assert list(summary) == ["received", "stored", "duplicate", "quarantined", "foreign", "matches", "bytes", "seconds"]
+    assert tuple(summary[k] for k in ("received", "stored", "duplicate", "quarantined", "foreign")) == (
+        RECORDS,
+        RECORDS,
+        0,
+        0,
+        0,
     )
     assert SERIAL.stat().st_size == summary["bytes"]
 
@@ -91,9 +95,9 @@ def test_top_answers_in_json(tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     imported(store, SERIAL)
     answer = json.loads(run("top", "rule", "--store", str(store), "--json", "--limit", "2").stdout)
-    assert ["field", "exact", "events", "values"] == list(answer)
-    assert ("rule", True, RECORDS, 2) == (answer["field"], answer["exact"], answer["events"], len(answer["values"]))
-    assert ["value", "events", "matches"] == list(answer["values"][0])
+    assert list(answer) == ["field", "exact", "events", "values"]
+    assert (answer["field"], answer["exact"], answer["events"], len(answer["values"])) == ("rule", True, RECORDS, 2)
+    assert list(answer["values"][0]) == ["value", "events", "matches"]
     everything = json.loads(run("top", "rule", "--store", str(store), "--json", "--limit", "0").stdout)
     truth: dict[int, int] = {}
     for line in SERIAL.read_bytes().splitlines():
@@ -112,7 +116,7 @@ def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
     narrowed = json.loads(run(*ask, "--filter", f"status:{status['value']}").stdout)
     assert [status] == narrowed["values"]
     nothing = json.loads(run(*ask, "--from", "2020-01-01", "--to", "2020-12-31").stdout)
-    assert (0, []) == (nothing["events"], nothing["values"])
+    assert (nothing["events"], nothing["values"]) == (0, [])
     day = json.loads(run("top", "day", "--store", str(store), "--json").stdout)["values"][0]["value"]
     assert json.loads(run(*ask, "--from", day, "--to", day).stdout)["events"] == RECORDS
 
@@ -166,8 +170,12 @@ def test_a_terminal_gets_no_control_characters(tmp_path: Path) -> None:
 
 def started(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     """Start a command that serves; return it with the address it prints."""
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     assert process.stdout is not None
     words = process.stdout.readline()
@@ -196,7 +204,7 @@ def test_view_serves_the_log_and_ends_on_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_during_the_import_keeps_what_was_read_and_goes_on() -> None:
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [*COMMAND, "view", "--no-open", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

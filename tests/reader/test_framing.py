@@ -80,7 +80,7 @@ def test_a_payload_can_not_pass_for_a_record() -> None:
 
 
 def test_an_object_printed_over_several_lines_is_one_record() -> None:
-    import json  # noqa: PLC0415
+    import json
 
     pretty = json.dumps(json.loads(SHORT[0]), indent=2).encode()
     assert len(raws(SHORT[1] + pretty + b"\n" + SHORT[2])) == 3
@@ -91,7 +91,7 @@ def test_an_empty_version_of_old_engines_is_read() -> None:
     line = old.replace(b'"http_version":1.1', b'"http_version":')
     (piece,) = read(line)
     assert isinstance(piece, Found)
-    assert ("repaired",) == piece.event.flags
+    assert piece.event.flags == ("repaired",)
 
 
 def test_blank_bytes_count_no_line() -> None:

@@ -132,9 +132,11 @@ class Connection:
         try:
             yield self.writer
             self.writer.execute("COMMIT")
-        except duckdb.Error as error:
+        except BaseException as error:
             with suppress(duckdb.Error):
                 self.writer.execute("ROLLBACK")
+            if not isinstance(error, duckdb.Error):
+                raise
             raise StoreError(
                 text("The store could not be written: {reason}", reason=str(error)),
                 where=str(self.path),

@@ -1,0 +1,126 @@
+"""What is DuckDB's own: the file, its version, its lock, the time limit, what is kept of the unreadable."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.make import event, hour, write
+
+from wafscope.errors import StoreError
+from wafscope.query.filter import Term
+from wafscope.query.question import Count, Page, Scope, Top
+from wafscope.reader.base import Unreadable
+from wafscope.store.duckdb.compile import Sql
+from wafscope.store.duckdb.connection import Connection, Cut
+from wafscope.store.duckdb.store import DuckStore
+from wafscope.store.open import open_store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of a store that holds three events."""
+    file = tmp_path / "store.duckdb"
+    with DuckStore(file) as store:
+        write(store, [event(hour(1), 942100), event(hour(2)), event(hour(3), 913100, 949110)])
+    return file
+
+
+def test_a_store_opened_again_knows_its_events(path: Path) -> None:
+    with DuckStore(path) as store:
+        assert store.count(Count(Scope())).value.events == 3
+        again = write(store, [event(hour(1), raw=b"x")])
+        assert (again.stored, again.duplicate) == (1, 0)
+        assert write(store, [event(hour(1), raw=b"x")]).duplicate == 1
+
+
+def test_a_question_that_takes_too_long_is_interrupted(path: Path) -> None:
+    connection = Connection(path)
+    try:
+        with pytest.raises(Cut):
+            connection.fetch("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", (), 0.2)
+        # The cursor is good for the next question.
+        assert connection.fetch("SELECT count(*) FROM event", (), 5) == [(3,)]
+    finally:
+        connection.close()
+
+
+def test_a_cut_answer_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Sql(
+        "SELECT v, 1, 1, 1, 1, 1 FROM (SELECT a.range AS v FROM range(10000000) a, range(10000000) b) ORDER BY v DESC"
+    )
+    with DuckStore(path) as store:
+        monkeypatch.setattr("wafscope.store.duckdb.ask.top", lambda _: slow)
+        answer = store.top(Top("host", Scope()), time_limit=0.2)
+        assert (answer.cut, answer.value.values) == (True, ())
+
+
+def test_a_newer_schema_is_refused_with_a_hint(path: Path) -> None:
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("UPDATE meta SET value = '99'::BLOB WHERE name = 'version'")
+    with pytest.raises(StoreError, match="schema version 99") as error:
+        DuckStore(path)
+    assert error.value.hint is not None
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    with duckdb.connect(str(other)) as raw:
+        raw.execute("CREATE TABLE t (a INTEGER)")
+    with pytest.raises(StoreError, match="not a store"):
+        DuckStore(other)
+    text = tmp_path / "text.duckdb"
+    text.write_text("not a database at all\n" * 500)
+    with pytest.raises(StoreError):
+        DuckStore(text)
+
+
+def test_a_store_that_another_process_has_open_says_so(path: Path) -> None:
+    code = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"open\n"
+        try:
+            with pytest.raises(StoreError, match="another process"):
+                DuckStore(path)
+        finally:
+            other.kill()
+
+
+def test_the_address_of_a_store_tells_its_kind(tmp_path: Path) -> None:
+    with open_store(f"duckdb:///{tmp_path / 'a.duckdb'}") as store:
+        assert isinstance(store, DuckStore)
+    with pytest.raises(StoreError, match="not the address"):
+        open_store("postgres://x")
+
+
+def test_what_can_not_be_read_is_kept_whole(tmp_path: Path) -> None:
+    file = tmp_path / "store.duckdb"
+    torn = b'{"transaction":{"client_ip":"\xff\x00'
+    with DuckStore(file) as store:
+        assert write(store, [], unreadable=(Unreadable(torn, 17, "cut"),)).quarantined == 1
+    with duckdb.connect(str(file), read_only=True) as raw:
+        assert [("cut", 17, torn)] == raw.execute('SELECT reason, "offset", data FROM quarantine').fetchall()
+
+
+def test_no_value_reaches_the_text_of_a_query(path: Path) -> None:
+    hostile = "x'); DROP TABLE event; --"
+    with DuckStore(path) as store:
+        for operation in ("is", "like", "contains"):
+            scope = Scope(filter=Term("" if operation == "contains" else "host", operation, (hostile,)))
+            assert store.page(Page(scope)).value.rows == ()
+        assert store.count(Count(Scope())).value.events == 3
+
+
+def test_a_write_that_fails_changes_nothing(path: Path) -> None:
+    with DuckStore(path) as store:
+        good = store.encoder().encode([], sensor="s")
+        from wafscope.store.base import Tally
+
+        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever a broken payload raises
+            store.write_all([(good, Tally("a", "s", 0, 0, 1)), (b"broken", Tally("b", "s", 0, 0, 1))])
+        assert [s.source for s in store.held().value.sources if s.source in {"a", "b"}] == []
+        assert write(store, [event(hour(5))]).stored == 1
