@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -10,7 +12,8 @@ import msgspec
 
 @click.group(help="How fast Wafscope is; docs/reference/bench.md tells what is measured.")
 def cli() -> None:
-    """Take the command."""
+    """Take the command; one that is told to stop removes what it has made."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def _say(line: str) -> None:
@@ -52,9 +55,7 @@ def ingest_command(
 )
 @click.option("--page", is_flag=True, help="Also load the overview of the sample in Chromium.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def query_command(
-    events: int, seconds: float, writes: int, store: Path | None, *, page: bool, as_json: bool
-) -> None:
+def query_command(events: int, seconds: float, writes: int, store: Path | None, *, page: bool, as_json: bool) -> None:
     """Measure how fast every panel answers, for a day and for all time, while an import goes on."""
     from bench import query
 

@@ -1,12 +1,13 @@
 """Every text of the sources is there in every language, with the same values in it."""
 
+import ast
 from string import Formatter
 
 import pytest
 
 from wafscope.i18n.catalogue import ENGLISH, LANGUAGES, choose, load, render, translate
 from wafscope.i18n.text import english, ntext, text
-from wafscope.i18n.update import messages, untranslated
+from wafscope.i18n.update import PACKAGE, messages, untranslated
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 SOURCES = {message if isinstance(message, str) else message[0]: message for message, _, _ in messages()}
@@ -19,6 +20,21 @@ def placeholders(pattern: str) -> set[str]:
 def test_there_are_texts() -> None:
     assert len(SOURCES) > 500
     assert {"Overview", "A value is missing.", "{n} event"} <= SOURCES.keys()
+
+
+def test_no_text_stands_where_it_is_not_found() -> None:
+    """Inside an f-string, for one: what extracts the texts does not look there."""
+    hidden = [
+        f"{path.name}: {argument.value}"
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in {"text", "ntext", "message"}
+        for argument in call.args[:1]
+        if isinstance(argument, ast.Constant) and argument.value not in SOURCES
+    ]
+    assert hidden == []
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -37,9 +37,11 @@ def complain(error: WafscopeError) -> None:
     if isinstance(error, FilterError):
         what = said(text("Column {column}: {what}", column=error.column, what=what))
     where = f"{plain(error.where)}: " if error.where else ""
-    click.echo(f"{click.style(said(text('Error:')), fg='red', bold=True)} {where}{what}", err=True)
+    # Not inside the f-string: there the texts would not be found for translation.
+    mark, advice = said(text("Error:")), said(text("Hint:"))
+    click.echo(f"{click.style(mark, fg='red', bold=True)} {where}{what}", err=True)
     if error.hint is not None:
-        click.echo(f"{said(text('Hint:'))} {plain(said(error.hint))}", err=True)
+        click.echo(f"{advice} {plain(said(error.hint))}", err=True)
 
 
 def fail(error: WafscopeError) -> NoReturn:
