@@ -93,13 +93,20 @@ def import_paths(
     sums = dict.fromkeys(paths, summary)
     tasks = _tasks(paths, store, setting, stop)
     before = _Finished(paths)
-    for group in _groups(_encoded(tasks, _workers(setting, total))):
-        written = store.write_all([(encoded.payload, encoded.tally) for encoded, _ in group])
-        for (encoded, task), done in zip(group, written, strict=True):
+    results = _encoded(tasks, _workers(setting, total))
+    while True:
+        group = _Group(results)
+        written = store.write_all(group)
+        for (encoded, task), done in zip(group.taken, written, strict=True):
             part = _part(encoded.tally, done)
             summary = summary.add(part)
             sums[task.source] = sums[task.source].add(part)
-        progress(Progress(before.consumed(group[-1][1]), total, summary))
+        if group.taken:
+            progress(Progress(before.consumed(group.taken[-1][1]), total, summary))
+        if group.error is not None:
+            raise group.error
+        if group.last:
+            break
     if not stop.is_set():
         for path in [p for p, part in sums.items() if not part.received]:
             error = _nothing_readable(path, sums[path])
@@ -167,11 +174,15 @@ def _encoded(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Encoded, Tas
         for task in tasks:
             yield encode(task), task
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=start_worker) as pool:
+    # Not forked from here, where threads run, but from a clean process that has loaded what workers need.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([encode.__module__, "wafscope.store.duckdb.encode"])
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool:
         waiting: deque[tuple[Future[Encoded], Task]] = deque()
         for task in tasks:
             waiting.append((pool.submit(encode, task), task))
-            if len(waiting) > workers:
+            # One more than there are workers, so that none waits while a result is written.
+            if len(waiting) > workers + 1:
                 future, done = waiting.popleft()
                 yield future.result(), done
         while waiting:
@@ -179,16 +190,33 @@ def _encoded(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Encoded, Tas
             yield future.result(), done
 
 
-def _groups(results: Iterable[tuple[Encoded, Task]]) -> Iterator[list[tuple[Encoded, Task]]]:
-    """Group results to be committed together: a commit costs the more, the fewer events it has."""
-    group: list[tuple[Encoded, Task]] = []
-    for encoded, task in results:
-        group.append((encoded, task))
-        if sum(e.tally.events for e, _ in group) >= _COMMIT:
-            yield group
-            group = []
-    if group:
-        yield group
+class _Group:
+    """Results that are committed together, each written as soon as it is there.
+
+    A commit costs the more, the fewer events it has.  When reading fails, what was read before is committed.
+    """
+
+    def __init__(self, results: Iterator[tuple[Encoded, Task]]) -> None:
+        self._results = results
+        self.taken: list[tuple[Encoded, Task]] = []
+        self.error: Exception | None = None
+        self.last = False
+
+    def __iter__(self) -> Iterator[tuple[bytes, Tally]]:
+        events = 0
+        while events < _COMMIT:
+            try:
+                encoded, task = next(self._results)
+            except StopIteration:
+                self.last = True
+                return
+            except Exception as error:  # noqa: BLE001 - raised by the caller, after the commit
+                self.error = error
+                return
+            events += encoded.tally.events
+            # The payload is not needed again, and a group of them is large.
+            self.taken.append((msgspec.structs.replace(encoded, payload=b""), task.without_data()))
+            yield encoded.payload, encoded.tally
 
 
 def _nothing_readable(path: str, summary: Summary) -> InputError:

@@ -24,6 +24,11 @@ class Task(msgspec.Struct, frozen=True):
     stretches: tuple[Stretch, ...]
     encoder: Encoder
 
+    def without_data(self) -> Task:
+        """The same without the bytes, when they have been read."""
+        spent = tuple(msgspec.structs.replace(s, data=b"") for s in self.stretches)
+        return msgspec.structs.replace(self, stretches=spent)
+
 
 class Encoded(msgspec.Struct, frozen=True):
     """A payload for the store, and what was counted on the way."""

@@ -8,7 +8,7 @@ counted on the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -89,8 +89,11 @@ class EventStore(Protocol):
         """Commit a payload and its tally in one act; raises StoreError when it can not."""
         ...
 
-    def write_all(self, parts: Sequence[tuple[bytes, Tally]]) -> tuple[Written, ...]:
-        """Commit several payloads, each with its tally, in one act: all of them or none."""
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+        """Commit several payloads, each with its tally, in one act: all of them or none.
+
+        They are taken one by one and written as they come.
+        """
         ...
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]: ...

@@ -112,7 +112,7 @@ class MemoryStore:
         self._generation += 1
         return written
 
-    def write_all(self, parts: Sequence[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         """Write one after the other; nothing here can fail between."""
         return tuple(self.write(payload, tally) for payload, tally in parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -59,7 +59,7 @@ class DuckStore:
     def write(self, payload: bytes, tally: Tally) -> Written:
         return self.write_all([(payload, tally)])[0]
 
-    def write_all(self, parts: Sequence[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         with self._connection.writing() as cursor:
             written = tuple(
                 write_tables(cursor, msgspec.msgpack.decode(payload, type=Tables), tally) for payload, tally in parts
