@@ -1,22 +1,45 @@
-"""The command `wafscope`."""
+"""The command `wafscope`.
+
+A command is loaded when it is asked for: the console and its libraries are of no use to an import, nor to
+the worker processes that it starts.
+"""
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
-from wafscope import __version__, logs, settings
-from wafscope.cli.importing import import_command
+from wafscope import __version__, settings
 from wafscope.cli.say import fail, said
-from wafscope.cli.top import top_command
-from wafscope.cli.view import demo_command, view_command
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
 
+_COMMANDS = {
+    "demo": ("wafscope.cli.view", "demo_command"),
+    "import": ("wafscope.cli.importing", "import_command"),
+    "top": ("wafscope.cli.top", "top_command"),
+    "view": ("wafscope.cli.view", "view_command"),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - asked so by click
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name]
+        command: Any = getattr(import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
 
 @click.group(
+    cls=_Commands,
     help=said(text("Read ModSecurity audit logs, see what the firewall saw, tune it with proof.")),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -25,14 +48,10 @@ from wafscope.i18n.text import text
 @click.pass_context
 def cli(context: click.Context, config: Path | None) -> None:
     """Load the settings for whatever command comes."""
+    from wafscope import logs
+
     context.obj = settings.load(config, os.environ)
     logs.set_up(context.obj.log.level, context.obj.log.format)
-
-
-cli.add_command(view_command)
-cli.add_command(import_command)
-cli.add_command(top_command)
-cli.add_command(demo_command)
 
 
 def main() -> None:
