@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -97,7 +98,7 @@ class Writer:
         self._error: BaseException | None = None
         self.writes = Writes()
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> Self:
         if self._rate:
             self._thread.start()
             self._ready.wait(60)

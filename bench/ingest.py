@@ -251,8 +251,10 @@ def render(report: Report) -> str:
             ],
         ),
         f"CPU of c, best round: {report.rates['c_wafscope'].cpu_seconds:.2f} s",
-        f"memory of c at its peak: {megabytes(report.memory.bytes)} in {report.memory.processes} processes"
-        f" ({megabytes(report.memory.resident_bytes)} with shared pages counted for each)",
+        (
+            f"memory of c at its peak: {megabytes(report.memory.bytes)} in {report.memory.processes} processes"
+            f" ({megabytes(report.memory.resident_bytes)} with shared pages counted for each)"
+        ),
         f"store: {megabytes(report.store_bytes)}, share of the log {sentence(report.store_share)}",
     ]
     if report.scaling:

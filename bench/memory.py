@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -32,7 +33,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.peak = Peak()
 
-    def __enter__(self) -> Sampler:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -151,8 +151,10 @@ def render(report: PageReport) -> str:
     rows = [(name, f"{size.bytes:,}", f"{size.gzip_bytes:,}") for name, size in report.files.items()]
     return "\n".join(
         (
-            f"overview of the sample, cold browser: complete after {report.median_ms:.0f} ms (of {each}),"
-            f" first paint after {report.first_paint_ms:.0f} ms, {report.transferred_bytes:,} bytes transferred",
+            (
+                f"overview of the sample, cold browser: complete after {report.median_ms:.0f} ms (of {each}),"
+                f" first paint after {report.first_paint_ms:.0f} ms, {report.transferred_bytes:,} bytes transferred"
+            ),
             table(("front end", "bytes", "gzip"), [*rows, ("together", "", f"{report.gzip_bytes:,}")]),
         )
     )

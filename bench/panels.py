@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
@@ -109,7 +109,7 @@ class Timed:
     def write(self, payload: bytes, tally: Tally) -> Written:
         return self._store.write(payload, tally)
 
-    def write_all(self, parts: Sequence[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         return self._store.write_all(parts)
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:

@@ -131,9 +131,13 @@ def _measure(store: EventStore, wish: Wish, size: int, say: Say) -> Report:
             rounds += 1
             if rounds >= _LEAST_ROUNDS and time.monotonic() >= end:
                 break
+    sizes = _sizes(store)
     return Report(
         events=held.events,
-        **_sizes(store),
+        matches=sizes["matches"],
+        clients=sizes["clients"],
+        hosts=sizes["hosts"],
+        rules=sizes["rules"],
         store_bytes=size,
         cores=os.cpu_count() or 1,
         load=round(load, 2),
@@ -203,11 +207,18 @@ def render(report: Report) -> str:
     """The report for a person."""
     w = report.writes
     lines = [
-        f"{report.events:,} events, {report.matches:,} matches, {report.rules} rules, {report.clients:,} clients,"
-        f" {report.hosts:,} hosts; {megabytes(report.store_bytes)}",
-        f"{report.cores} cores, load {report.load} at the start; every panel asked {report.rounds} times, nothing remembered",
-        f"meanwhile {w.events:,} events imported in {w.batches} batches, {w.seconds:.1f} s of writing,"
-        f" slowest {w.slowest * 1000:.0f} ms, {w.late} late",
+        (
+            f"{report.events:,} events, {report.matches:,} matches, {report.rules} rules, {report.clients:,} clients,"
+            f" {report.hosts:,} hosts; {megabytes(report.store_bytes)}"
+        ),
+        (
+            f"{report.cores} cores, load {report.load} at the start;"
+            f" every panel asked {report.rounds} times, nothing remembered"
+        ),
+        (
+            f"meanwhile {w.events:,} events imported in {w.batches} batches, {w.seconds:.1f} s of writing,"
+            f" slowest {w.slowest * 1000:.0f} ms, {w.late} late"
+        ),
         "",
         table(
             ("panel", "window", "p50 ms", "p95 ms", "max ms", "limit", "", "exact"),
