@@ -186,6 +186,6 @@ def _earlier(field: Field, question: Top) -> Sql:
     if field.scope == "match":
         column = f'"{field.column}"'
         column = _items(column) if field.type == "texts" else column
-        return Sql(f"SELECT DISTINCT {column} AS v FROM match") + before
+        return Sql(f"SELECT {column} AS v FROM match") + before
     value, parameters = _event_value(field, question.zone)
-    return Sql(f"SELECT DISTINCT {value} AS v FROM event", parameters) + before
+    return Sql(f"SELECT {value} AS v FROM event", parameters) + before

@@ -5,6 +5,7 @@
     raw        the records as logged, in zstd blocks of some 256; an event points into its block
     rule       what the latest match says about each rule
     tally      counters of each source, committed together with the events they count
+    held       events by gap and by source of the zone, counted when they are written
     quarantine what could not be read, whole
     meta       schema version and the key of the event ids
 
@@ -99,6 +100,7 @@ def statements() -> list[str]:
             tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)""",
         """CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,
             quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT)""",
+        "CREATE TABLE held (kind VARCHAR, value VARCHAR, events BIGINT)",
         """CREATE TABLE quarantine (source VARCHAR, sensor VARCHAR, "offset" BIGINT, reason VARCHAR,
             seen TIMESTAMPTZ DEFAULT now(), data BLOB)""",
     ]

@@ -220,13 +220,6 @@ def _held(ask_store: _Ask) -> Held:
             " FROM tally ORDER BY source, sensor"
         )
     )
-    gaps = ask_store(
-        Sql(
-            "SELECT v, count(*) AS n FROM (SELECT unnest(list_distinct(gaps)) AS v FROM event) WHERE v <> '' GROUP BY v"
-            " ORDER BY n DESC, v"
-        )
-    )
-    zones = ask_store(
-        Sql("SELECT zone_source, count(*) AS n FROM event GROUP BY zone_source ORDER BY n DESC, zone_source")
-    )
+    counted = ask_store(Sql("SELECT kind, value, events FROM held ORDER BY events DESC, value"))
+    gaps, zones = ([(value, n) for kind, value, n in counted if kind == wanted] for wanted in ("gap", "zone_source"))
     return Held(first, last, events, tuple(SourceCounts(*s) for s in sources), tuple(gaps), tuple(zones))

@@ -79,6 +79,7 @@ def _write_events(cursor: DuckDBPyConnection, tables: Tables) -> tuple[int, int]
         cursor.execute(f"INSERT INTO match SELECT {_MATCHES} FROM batch_match{kept_match}", {"seq": seq})
         cursor.execute(f"INSERT INTO raw SELECT block + $block, data FROM batch_raw{kept_raw}", {"block": block})
         _write_rules(cursor)
+        _write_held(cursor, kept)
         matches = tables.match_count if not seen else _row(cursor, f"SELECT count(*) FROM batch_match{kept_match}")[0]
         return tables.event_count - len(seen), matches
     finally:
@@ -90,6 +91,20 @@ def _write_rules(cursor: DuckDBPyConnection) -> None:
     """Keep what the latest match says about each rule."""
     cursor.execute("DELETE FROM rule USING batch_rule AS b WHERE rule.rule_id = b.rule_id AND rule.time <= b.time")
     cursor.execute("INSERT INTO rule SELECT b.* FROM batch_rule AS b ANTI JOIN rule USING (rule_id)")
+
+
+def _write_held(cursor: DuckDBPyConnection, kept: str) -> None:
+    """Add to what is asked on every page, so that no question has to look at all events for it."""
+    counts = cursor.execute(
+        f"""SELECT 'gap', v, count(*) FROM (SELECT unnest(list_distinct(gaps)) AS v FROM batch_event{kept})
+            WHERE v <> '' GROUP BY v
+            UNION ALL SELECT 'zone_source', zone_source, count(*) FROM batch_event{kept} GROUP BY zone_source"""
+    ).fetchall()
+    for kind, value, events in counts:
+        key = [kind, value]
+        if not cursor.execute("SELECT 1 FROM held WHERE kind = ? AND value = ?", key).fetchall():
+            cursor.execute("INSERT INTO held VALUES (?, ?, 0)", key)
+        cursor.execute("UPDATE held SET events = events + ? WHERE kind = ? AND value = ?", [events, *key])
 
 
 def _write_quarantine(cursor: DuckDBPyConnection, tally: Tally) -> None:
