@@ -84,7 +84,7 @@ def histogram(question: Histogram) -> Sql:
 
 
 def top(question: Top) -> Sql:
-    """Values with counts, in order, each row with the number of distinct values beside it."""
+    """Values with counts, in order; beside each the number of distinct values and the sum of the counts."""
     field = DAY if question.field == DAY.name else find(question.field)
     groups = _groups(field, question)
     if question.new and question.scope.window != ALL_TIME:
@@ -99,11 +99,19 @@ def top(question: Top) -> Sql:
         Sql("WITH g AS MATERIALIZED (SELECT * FROM ")
         + groups
         + Sql(
-            ") SELECT v, n, m, first, last, (SELECT count(v) FROM g) FROM g"
+            ") SELECT v, n, m, first, last, (SELECT count(v) FROM g), (SELECT sum(n) FROM g)::BIGINT FROM g"
             f" ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
         )
     )
     return sql + (Sql(" LIMIT ?", (question.limit,)) if question.limit else Sql(""))
+
+
+def counts_every_event_once(question: Top) -> bool:
+    """Whether the counts of all values add up to the events in scope."""
+    if question.new or question.field == DAY.name:
+        return not question.new
+    field = find(question.field)
+    return field.scope == "event" and field.type != "texts"
 
 
 def _groups(field: Field, question: Top) -> Sql:

@@ -188,7 +188,10 @@ def _row(r: tuple[Any, ...]) -> Row:
 
 def _top(ask_store: _Ask, question: Top) -> TopValues:
     rows = ask_store(ask.top(question))
-    events = ask_store(ask.count(Count(question.scope)))[0][0]
+    if ask.counts_every_event_once(question):
+        events = rows[0][6] if rows else 0
+    else:
+        events = ask_store(ask.count(Count(question.scope)))[0][0]
     return TopValues(tuple(TopValue(*r[:5]) for r in rows), distinct=rows[0][5] if rows else 0, events=events)
 
 
