@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import generate
+
 from wafscope.reader.base import Context
 from wafscope.reader.modsecurity_json import read_tolerant
 
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(*arguments: str) -> dict[str, Any]:
     """Run a benchmark and return its report."""
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-m", "bench", *arguments, "--json"], cwd=ROOT, capture_output=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -153,16 +153,13 @@ def _rule_groups(question: Top) -> Sql:
     scoped = where(question.scope)
     return (
         Sql(
-            "(SELECT v, count(*) AS n, count(*) + coalesce(any_value(extra), 0) AS m, min(t) AS first, max(t) AS last"
-            " FROM"
-        )
-        + Sql(" (SELECT unnest(rule_ids) AS v, epoch_us(time) AS t FROM event WHERE ")
-        + scoped
-        + Sql(
-            ") LEFT JOIN (SELECT v AS again, count(*) AS extra FROM (SELECT unnest(repeated_ids) AS v FROM event WHERE "
+            "(SELECT v, sum(once)::BIGINT AS n, count(*) AS m, min(t) AS first, max(t) AS last"
+            " FROM (SELECT unnest(rule_ids) AS v, epoch_us(time) AS t, 1 AS once FROM event WHERE "
         )
         + scoped
-        + Sql(f" AND repeated_ids IS NOT NULL) GROUP BY v) ON v IS NOT DISTINCT FROM again WHERE {kept} GROUP BY v)")
+        + Sql(" UNION ALL SELECT unnest(repeated_ids) AS v, epoch_us(time) AS t, 0 AS once FROM event WHERE ")
+        + scoped
+        + Sql(f" AND repeated_ids IS NOT NULL) WHERE {kept} GROUP BY v)")
     )
 
 
