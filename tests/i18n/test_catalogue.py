@@ -25,7 +25,7 @@ def test_there_are_texts() -> None:
 def test_no_text_stands_where_it_is_not_found() -> None:
     """Inside an f-string, for one: what extracts the texts does not look there."""
     hidden = [
-        f"{path.name}: {argument.value}"
+        f"{path.name}: {argument.value!r}"
         for path in PACKAGE.rglob("*.py")
         for call in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(call, ast.Call)
