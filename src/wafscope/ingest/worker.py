@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -43,33 +44,44 @@ def start_worker() -> None:
     gc.disable()
 
 
-def encode(task: Task) -> Encoded:
-    """Read the pieces of a task and encode its records."""
-    context = Context(zone=ZoneInfo(task.zone) if task.zone else None, collector_zone=ZoneInfo(task.collector_zone))
-    files: list[Records] = []
-    unreadable: list[Unreadable] = []
-    foreign = size = 0
-    for stretch in task.stretches:
-        found: list[Found] = []
-        for piece in read_pieces(stretch.data, stretch.offset, context):
+class _Reading:
+    """Reads the pieces of a task; counts what is no record on the way, and lets go of each record."""
+
+    def __init__(self, task: Task) -> None:
+        self._context = Context(
+            zone=ZoneInfo(task.zone) if task.zone else None, collector_zone=ZoneInfo(task.collector_zone)
+        )
+        self.unreadable: list[Unreadable] = []
+        self.events = self.matches = self.foreign = 0
+
+    def records(self, stretch: Stretch) -> Iterator[Found]:
+        """Give the records of a stretch, one by one."""
+        for piece in read_pieces(stretch.data, stretch.offset, self._context):
             if isinstance(piece, Found):
-                found.append(piece)
+                self.events += 1
+                self.matches += len(piece.event.matches)
+                yield piece
             elif isinstance(piece, Foreign):
-                foreign += piece.lines
+                self.foreign += piece.lines
             else:
-                unreadable.append(msgspec.structs.replace(piece, source=stretch.name))
+                self.unreadable.append(msgspec.structs.replace(piece, source=stretch.name))
         if stretch.damage:
             end = stretch.offset + len(stretch.data)
-            unreadable.append(Unreadable(b"", end, stretch.damage, stretch.name))
-        files.append(Records(stretch.name, found))
-        size += len(stretch.data)
+            self.unreadable.append(Unreadable(b"", end, stretch.damage, stretch.name))
+
+
+def encode(task: Task) -> Encoded:
+    """Read the pieces of a task and encode its records."""
+    reading = _Reading(task)
+    files = [Records(stretch.name, reading.records(stretch)) for stretch in task.stretches]
+    payload = task.encoder.encode(files, sensor=task.sensor, zone=task.zone or task.collector_zone)
     tally = Tally(
         source=task.source,
         sensor=task.sensor,
-        events=sum(len(f.records) for f in files),
-        matches=sum(len(r.event.matches) for f in files for r in f.records),
-        bytes=size,
-        foreign=foreign,
-        unreadable=tuple(unreadable),
+        events=reading.events,
+        matches=reading.matches,
+        bytes=sum(len(stretch.data) for stretch in task.stretches),
+        foreign=reading.foreign,
+        unreadable=tuple(reading.unreadable),
     )
-    return Encoded(task.encoder.encode(files, sensor=task.sensor, zone=task.zone or task.collector_zone), tally)
+    return Encoded(payload, tally)

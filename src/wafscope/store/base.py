@@ -60,7 +60,8 @@ class Records(msgspec.Struct, frozen=True):
 
     name: str
     """The file the records stand in, as the event's `source`."""
-    records: Sequence[Found]
+    records: Iterable[Found]
+    """Taken once, one by one."""
 
 
 class Encoder(Protocol):

@@ -59,119 +59,160 @@ class DuckEncoder(msgspec.Struct, frozen=True):
     key: bytes
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
-        """Encode the records of several files; a record that stands here twice is taken once."""
-        ids: dict[bytes, None] = {}
-        events: list[Event] = []
-        places: list[tuple[str, int, int]] = []
-        total = 0
+        """Encode the records of several files; a record that stands here twice is taken once.
+
+        The records are taken a few hundred at a time and let go of: what is worked on stays in the cache of
+        the processor, and memory holds columns, not objects.
+        """
+        payload = _Payload(sensor, zone)
+        ids: set[bytes] = set()
+        rows: list[_Row] = []
         for file in files:
             for found in file.records:
-                total += 1
+                payload.total += 1
                 identity = event_id(self.key, found.event.raw)
                 if identity in ids:
                     continue
-                ids[identity] = None
-                events.append(found.event)
-                places.append((file.name, found.offset, found.length))
-        raw, blocks, offsets = _pack([e.raw for e in events])
-        matches = [(i, e.time, m) for i, e in enumerate(events) for m in e.matches]
-        times = [e.time for e in events]
-        payload = Tables(
-            events=_event_table(events, list(ids), places, blocks, offsets, sensor, zone),
-            matches=_match_table(matches),
-            raw=raw,
-            rules=_rule_table(matches),
-            event_count=len(events),
-            block_count=blocks[-1] + 1 if blocks else 0,
-            match_count=len(matches),
-            repeated=total - len(events),
-            first=min(times, default=0),
-            last=max(times, default=0),
+                ids.add(identity)
+                rows.append((identity, found.event, file.name, found.offset, found.length))
+                if len(rows) == _TOGETHER:
+                    payload.add(rows)
+                    rows = []
+        payload.add(rows)
+        return msgspec.msgpack.encode(payload.finish())
+
+
+_Row = tuple[bytes, Event, str, int, int]
+"""Id, event, and where it stands: file, offset, length."""
+
+_TOGETHER = 2 * BLOCK_RECORDS
+
+
+class _Payload:
+    """A payload in the making."""
+
+    def __init__(self, sensor: str, zone: str) -> None:
+        self.total = 0
+        self._sensor, self._zone = sensor, zone
+        self._events, self._matches, self._raw = _Table(EVENT_SCHEMA), _Table(MATCH_SCHEMA), _Table(RAW_SCHEMA)
+        self._latest: dict[int, tuple[int, Match]] = {}
+        self._first, self._last = 0, 0
+
+    def add(self, rows: list[_Row]) -> None:
+        """Add the columns of some events, their matches and their records."""
+        if not rows:
+            return
+        base = self._events.rows
+        events = [row[1] for row in rows]
+        blocks, offsets = self._pack([e.raw for e in events])
+        columns = _event_columns(events)
+        ids, _, columns["source"], columns["source_offset"], columns["source_length"] = _transpose(rows, 5)
+        halves = unpack(f">{2 * len(rows)}Q", b"".join(ids))
+        columns["id_high"], columns["id_low"] = halves[::2], halves[1::2]
+        columns["seq"] = tuple(range(base, base + len(rows)))
+        columns["sensor"], columns["zone"] = (self._sensor,) * len(rows), (self._zone,) * len(rows)
+        columns["block"], columns["block_offset"] = tuple(blocks), tuple(offsets)
+        self._events.add(columns)
+        matches = [(i, e.time, m) for i, e in enumerate(events, base) for m in e.matches]
+        self._matches.add(_match_columns(matches))
+        _keep_latest(self._latest, matches)
+        times = columns["time"]
+        self._first = min(times) if not base else min(self._first, *times)
+        self._last = max(self._last, *times)
+
+    def _pack(self, records: list[bytes]) -> tuple[list[int], list[int]]:
+        """Compress records in blocks; return block and offset of each record."""
+        compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+        base = self._raw.rows
+        blocks: list[int] = []
+        offsets: list[int] = []
+        packed: list[bytes] = []
+        block: list[bytes] = []
+        size = 0
+        for raw in records:
+            if block and (len(block) == BLOCK_RECORDS or size + len(raw) > BLOCK_BYTES):
+                packed.append(compress(b"".join(block)))
+                block, size = [], 0
+            blocks.append(base + len(packed))
+            offsets.append(size)
+            block.append(raw)
+            size += len(raw)
+        packed.append(compress(b"".join(block)))
+        self._raw.add({"block": tuple(range(base, base + len(packed))), "data": tuple(packed)})
+        return blocks, offsets
+
+    def finish(self) -> Tables:
+        """Close the streams and return the payload."""
+        rules = _Table(RULE_SCHEMA)
+        rows = [(i, m.message, m.file, m.line, m.severity, m.tags, m.version, t) for i, (t, m) in self._latest.items()]
+        rules.add(dict(zip(RULE_SCHEMA.names, _transpose(rows, len(RULE_SCHEMA)), strict=True)))
+        return Tables(
+            events=self._events.finish(),
+            matches=self._matches.finish(),
+            raw=self._raw.finish(),
+            rules=rules.finish(),
+            event_count=self._events.rows,
+            block_count=self._raw.rows,
+            match_count=self._matches.rows,
+            repeated=self.total - self._events.rows,
+            first=self._first,
+            last=self._last,
         )
-        return msgspec.msgpack.encode(payload)
 
 
-def _event_table(
-    events: list[Event],
-    ids: list[bytes],
-    places: list[tuple[str, int, int]],
-    blocks: list[int],
-    offsets: list[int],
-    sensor: str,
-    zone: str,
-) -> bytes:
-    count = len(events)
+class _Table:
+    """A table as an Arrow stream, written batch by batch."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._schema = schema
+        self._sink = pa.BufferOutputStream()
+        self._writer = pa.ipc.new_stream(self._sink, schema)
+
+    def add(self, columns: dict[str, tuple[Any, ...]]) -> None:
+        batch = pa.RecordBatch.from_arrays([_array(columns[f.name], f) for f in self._schema], schema=self._schema)
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def finish(self) -> bytes:
+        self._writer.close()
+        return bytes(self._sink.getvalue())
+
+
+def _event_columns(events: list[Event]) -> dict[str, tuple[Any, ...]]:
+    """The columns that come from the events themselves."""
     names = Event.__struct_fields__
     columns = dict(zip(names, _transpose([_values(e) for e in events], len(names)), strict=True))
     columns["interrupted"] = tuple([_WORDS[e.interrupted] for e in events])
     columns["match_count"] = tuple([len(e.matches) for e in events])
     columns["unexplained"] = tuple([_unexplained(e) for e in events])
-    columns["sensor"] = (sensor,) * count
-    columns["zone"] = (zone,) * count
-    columns["source"], columns["source_offset"], columns["source_length"] = _transpose(places, 3)
-    halves = unpack(f">{2 * count}Q", b"".join(ids))
-    columns["seq"] = tuple(range(count))
-    columns["id_high"], columns["id_low"] = halves[::2], halves[1::2]
     columns["client_packed"] = tuple([_packed(a) for a in columns["client_address"]])
     rules = [_rule_ids(e.matches) for e in events]
     columns["rule_ids"], columns["repeated_ids"], columns["scoring_count"] = _transpose(rules, 3)
-    columns["block"], columns["block_offset"] = tuple(blocks), tuple(offsets)
     columns["raw_length"] = tuple([len(e.raw) for e in events])
-    return _stream(EVENT_SCHEMA, columns)
+    return columns
 
 
-def _match_table(matches: list[tuple[int, int, Match]]) -> bytes:
+def _match_columns(matches: list[tuple[int, int, Match]]) -> dict[str, tuple[Any, ...]]:
     names = Match.__struct_fields__
     columns = dict(zip(names, _transpose([_values(m) for _, _, m in matches], len(names)), strict=True))
     columns["event"] = tuple([i for i, _, _ in matches])
     columns["time"] = tuple([t for _, t, _ in matches])
-    return _stream(MATCH_SCHEMA, columns)
+    return columns
 
 
-def _rule_table(matches: list[tuple[int, int, Match]]) -> bytes:
+def _keep_latest(latest: dict[int, tuple[int, Match]], matches: list[tuple[int, int, Match]]) -> None:
     """Keep the latest match of each rule: what is known of the rule."""
-    latest: dict[int, tuple[int, Match]] = {}
     for _, time, match in matches:
         if match.rule_id is None:
             continue
         known = latest.get(match.rule_id)
         if known is None or time >= known[0]:
             latest[match.rule_id] = (time, match)
-    rows = [(i, m.message, m.file, m.line, m.severity, m.tags, m.version, t) for i, (t, m) in latest.items()]
-    return _stream(RULE_SCHEMA, dict(zip(RULE_SCHEMA.names, _transpose(rows, len(RULE_SCHEMA)), strict=True)))
-
-
-def _pack(records: list[bytes]) -> tuple[bytes, list[int], list[int]]:
-    """Compress records in blocks; return the table of blocks, and block and offset of each record."""
-    compress = zstandard.ZstdCompressor(level=_LEVEL).compress
-    blocks: list[int] = []
-    offsets: list[int] = []
-    packed: list[bytes] = []
-    block: list[bytes] = []
-    size = 0
-    for raw in records:
-        if block and (len(block) == BLOCK_RECORDS or size + len(raw) > BLOCK_BYTES):
-            packed.append(compress(b"".join(block)))
-            block, size = [], 0
-        blocks.append(len(packed))
-        offsets.append(size)
-        block.append(raw)
-        size += len(raw)
-    if block:
-        packed.append(compress(b"".join(block)))
-    return _stream(RAW_SCHEMA, {"block": tuple(range(len(packed))), "data": tuple(packed)}), blocks, offsets
 
 
 def _transpose(rows: list[Any], width: int) -> list[tuple[Any, ...]]:
     return list(zip(*rows, strict=True)) if rows else [()] * width
-
-
-def _stream(schema: pa.Schema, columns: dict[str, tuple[Any, ...]]) -> bytes:
-    arrays = [_array(columns[field.name], field) for field in schema]
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return bytes(sink.getvalue())
 
 
 def _array(values: tuple[Any, ...], field: pa.Field) -> pa.Array:
