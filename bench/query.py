@@ -19,7 +19,7 @@ from bench.page import PageReport
 from bench.panels import PANELS, WHOLE, Timed, Took, ask
 from bench.report import megabytes, percentile, table
 from wafscope.panel.view import Quality, View
-from wafscope.query.question import Held
+from wafscope.query.question import Count, Held, Scope, Top
 from wafscope.query.timespan import DAY, Window
 from wafscope.store.base import EventStore
 from wafscope.store.open import open_store
@@ -32,6 +32,8 @@ Say = Callable[[str], None]
 LIMITS: dict[Span, float] = {"day": 100.0, "all": 500.0}
 """Milliseconds that 95 of 100 answers must not exceed."""
 _LEAST_ROUNDS = 3
+_PATIENCE = 60.0
+"""Seconds for questions that are not measured."""
 _PROGRESS = 100_000
 _SLOWEST = 12
 """Kinds of questions that are printed."""
@@ -55,15 +57,22 @@ class Panel(msgspec.Struct, frozen=True):
     """Answers that a time limit cut."""
 
 
-class Report(msgspec.Struct, frozen=True):
-    """Everything that `bench query` measures."""
+class Contents(msgspec.Struct, frozen=True):
+    """What a store holds, and the bytes of its file."""
 
     events: int
     matches: int
+    rules: int
     clients: int
     hosts: int
-    rules: int
-    store_bytes: int
+    bytes: int
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Everything that `bench query` measures."""
+
+    store: Contents
+    """Before the first question."""
     cores: int
     load: float
     rounds: int
@@ -117,7 +126,7 @@ def _build(file: Path, events: int, say: Say) -> None:
 
 def _measure(store: EventStore, wish: Wish, size: int, say: Say) -> Report:
     load = os.getloadavg()[0]
-    held = store.held().value
+    held, contents = store.held(time_limit=_PATIENCE).value, _contents(store, size)
     timed = Timed(store)
     found: dict[tuple[str, Span], list[tuple[float, Quality]]] = {}
     rounds = 0
@@ -161,18 +170,15 @@ def _views(held: Held, store: EventStore) -> Iterator[dict[Span, View]]:
         yield {"day": View(Window(day, day + DAY)), "all": View(whole)}
 
 
-def _sizes(store: EventStore) -> dict[str, int]:
-    from wafscope.query.question import Count, Scope, Top
+def _contents(store: EventStore, size: int) -> Contents:
+    counts = store.count(Count(Scope()), time_limit=_PATIENCE).value
 
     def distinct(field: str) -> int:
-        return store.top(Top(field, Scope(), limit=1), time_limit=60).value.distinct
+        return store.top(Top(field, Scope(), limit=1), time_limit=_PATIENCE).value.distinct
 
-    return {
-        "matches": store.count(Count(Scope()), time_limit=60).value.matches,
-        "clients": distinct("client.address"),
-        "hosts": distinct("host"),
-        "rules": distinct("rule.id"),
-    }
+    return Contents(
+        counts.events, counts.matches, distinct("rule.id"), distinct("client.address"), distinct("host"), size
+    )
 
 
 def _panel(name: str, kind: Span, answers: Sequence[tuple[float, Quality]]) -> Panel:
@@ -205,20 +211,12 @@ def _slowest(timed: Timed) -> dict[str, Took]:
 
 def render(report: Report) -> str:
     """The report for a person."""
-    w = report.writes
+    w, store = report.writes, report.store
     lines = [
-        (
-            f"{report.events:,} events, {report.matches:,} matches, {report.rules} rules, {report.clients:,} clients,"
-            f" {report.hosts:,} hosts; {megabytes(report.store_bytes)}"
-        ),
-        (
-            f"{report.cores} cores, load {report.load} at the start;"
-            f" every panel asked {report.rounds} times, nothing remembered"
-        ),
-        (
-            f"meanwhile {w.events:,} events imported in {w.batches} batches, {w.seconds:.1f} s of writing,"
-            f" slowest {w.slowest * 1000:.0f} ms, {w.late} late"
-        ),
+        f"{store.events:,} events, {store.matches:,} matches, {store.rules} rules, {store.clients:,} clients,",
+        f"{store.hosts:,} hosts in {megabytes(store.bytes)}; {report.cores} cores, load {report.load} at the start",
+        f"every panel asked {report.rounds} times, nothing remembered; meanwhile {w.events:,} events imported in",
+        f"{w.batches} batches, {w.seconds:.1f} s of writing, the slowest {w.slowest * 1000:.0f} ms, {w.late} late",
         "",
         table(
             ("panel", "window", "p50 ms", "p95 ms", "max ms", "limit", "", "exact"),

@@ -30,7 +30,7 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     uri: str = "duckdb:///wafscope.duckdb"
     """duckdb:///relative, duckdb:////absolute, or memory:."""
-    memory_limit: str = "384MB"
+    memory_limit: str = "256MB"
     """Memory that DuckDB may take."""
 
 

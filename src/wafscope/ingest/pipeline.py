@@ -24,8 +24,8 @@ from wafscope.source.oneshot import check, read_once, total_size
 from wafscope.store.base import EventStore, Tally, Written
 
 _SMALL = 4 << 20
-_COMMIT = 20_000
-"""Events that are committed together."""
+_COMMIT = 122_880
+"""Events that are committed together: a row group of DuckDB, so that each is compressed once."""
 _MOST_FILES = 512
 _MOST_WORKERS = 8
 
@@ -93,16 +93,21 @@ def import_paths(
     sums = dict.fromkeys(paths, summary)
     tasks = _tasks(paths, store, setting, stop)
     before = _Finished(paths)
+    received = 0
+
+    def show(encoded: Encoded, task: Task) -> None:
+        nonlocal received
+        received += encoded.tally.events + len(encoded.tally.unreadable)
+        progress(Progress(before.consumed(task), total, msgspec.structs.replace(summary, received=received)))
+
     results = _encoded(tasks, _workers(setting, total))
     while True:
-        group = _Group(results)
+        group = _Group(results, show)
         written = store.write_all(group)
         for (encoded, task), done in zip(group.taken, written, strict=True):
             part = _part(encoded.tally, done)
             summary = summary.add(part)
             sums[task.source] = sums[task.source].add(part)
-        if group.taken:
-            progress(Progress(before.consumed(group.taken[-1][1]), total, summary))
         if group.error is not None:
             raise group.error
         if group.last:
@@ -196,8 +201,9 @@ class _Group:
     A commit costs the more, the fewer events it has.  When reading fails, what was read before is committed.
     """
 
-    def __init__(self, results: Iterator[tuple[Encoded, Task]]) -> None:
+    def __init__(self, results: Iterator[tuple[Encoded, Task]], show: Callable[[Encoded, Task], None]) -> None:
         self._results = results
+        self._show = show
         self.taken: list[tuple[Encoded, Task]] = []
         self.error: Exception | None = None
         self.last = False
@@ -217,6 +223,7 @@ class _Group:
             # The payload is not needed again, and a group of them is large.
             self.taken.append((msgspec.structs.replace(encoded, payload=b""), task.without_data()))
             yield encoded.payload, encoded.tally
+            self._show(encoded, task)
 
 
 def _nothing_readable(path: str, summary: Summary) -> InputError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-PIECE = 8 << 20
+PIECE = 4 << 20
 """Bytes of a stretch that is read in one go."""
 
 LARGEST_RECORD = 64 << 20

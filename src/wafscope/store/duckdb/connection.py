@@ -21,6 +21,8 @@ from wafscope.i18n.text import text
 from wafscope.store.duckdb.schema import VERSION, statements
 
 _SETTINGS = {
+    # A checkpoint compresses the last row group anew: the fewer, the better.
+    "checkpoint_threshold": "192MB",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "enable_external_access": "false",
@@ -35,7 +37,7 @@ class Cut(Exception):
 class Connection:
     """The database of a store: a pool of cursors for questions, one for writing."""
 
-    def __init__(self, path: Path | None, *, memory_limit: str = "384MB", read_only: bool = False) -> None:
+    def __init__(self, path: Path | None, *, memory_limit: str = "256MB", read_only: bool = False) -> None:
         """Open or make the file at `path`; None keeps everything in memory.  Raises StoreError."""
         self.path = path
         new = path is None or not path.exists()

@@ -44,7 +44,7 @@ T = TypeVar("T")
 class DuckStore:
     """A store in one DuckDB file (or in memory, with `path` None, for tests)."""
 
-    def __init__(self, path: Path | None, *, read_only: bool = False, memory_limit: str = "384MB") -> None:
+    def __init__(self, path: Path | None, *, read_only: bool = False, memory_limit: str = "256MB") -> None:
         """Open or make the store; raises StoreError."""
         self._connection = Connection(path, read_only=read_only, memory_limit=memory_limit)
         self._generation = 0

@@ -59,7 +59,7 @@ def write_tables(cursor: DuckDBPyConnection, tables: Tables, tally: Tally) -> Wr
 def _write_events(cursor: DuckDBPyConnection, tables: Tables) -> tuple[int, int]:
     batches = {"event": tables.events, "match": tables.matches, "raw": tables.raw, "rule": tables.rules}
     for name, stream in batches.items():
-        cursor.register(f"batch_{name}", pa.ipc.open_stream(stream).read_all())
+        cursor.register(f"batch_{name}", pa.ipc.open_stream(stream).read_all().combine_chunks())
     try:
         seen = {row[0] for row in cursor.execute(_SEEN, [tables.first - DAY_LONG, tables.last + DAY_LONG]).fetchall()}
         if len(seen) == tables.event_count:
