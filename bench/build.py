@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Self
 from typing import Self
 
 import msgspec
@@ -20,6 +20,8 @@ from wafscope.store.base import Encoder, EventStore, Records, Tally
 from wafscope.store.open import open_store
 
 PART = 10_000
+_TOGETHER = 12
+"""Batches that are committed at once, as many events as an import commits."""
 _SOURCE = "synthetic"
 _SMALL = 20_000
 _READY = 8
@@ -50,8 +52,9 @@ def build(path: Path, events: int, progress: Callable[[int], None]) -> None:
     with open_store(f"duckdb:///{path.absolute()}") as store:
         encoder, stored = store.encoder(), 0
         batches = [Batch(encoder, n, min(PART, events - n), events) for n in range(0, events, PART)]
-        for payload in _encoded(batches):
-            stored += store.write_all([payload])[0].stored
+        payloads = _encoded(batches)
+        while some := list(islice(payloads, _TOGETHER)):
+            stored += sum(written.stored for written in store.write_all(some))
             progress(stored)
     if stored != events:
         raise RuntimeError(f"{events} events were made and {stored} stored")

@@ -6,7 +6,6 @@ import os
 import threading
 from pathlib import Path
 from typing import Self
-from typing import Self
 
 import msgspec
 

@@ -12,14 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+if TYPE_CHECKING:
+    from wafscope.reader.base import Found
+    from wafscope.source.base import Stretch
+
 What = Literal["typed", "plain", "import", "fast", "tolerant", "odd", "stages"]
 
-COMMIT = 20_000
-"""Events that are written together, as an import does."""
+_AT_ONCE = 256
+"""Records that are read before they are encoded."""
 _CHUNK = 2_000
 _MOST_READ = 100_000
 """Lines after which a reader alone stops: its rate does not depend on them."""
@@ -166,26 +170,23 @@ class _Watch:
 
 def _stages(job: Job) -> Measured:
     """Do by turns in one process what an import does side by side: read, encode, write."""
-    from wafscope.reader.base import Context, Found
-    from wafscope.reader.framing import read_pieces
+    from wafscope.ingest.pipeline import _COMMIT
     from wafscope.source.oneshot import read_once
     from wafscope.store.base import Records, Tally
     from wafscope.store.open import open_store
 
     gc.disable()  # as in a worker
     store = open_store(f"duckdb:///{job.store}")
-    encoder, context, records = store.encoder(), Context(), 0
+    encoder, records = store.encoder(), 0
     parts: list[tuple[bytes, Tally]] = []
     watch = _Watch()
     for stretch in read_once(job.log):
-        found = [p for p in read_pieces(stretch.data, stretch.offset, context) if isinstance(p, Found)]
-        watch.lap("read")
-        payload = encoder.encode([Records(stretch.name, found)], sensor="bench", zone="UTC")
+        reading = _Reading(stretch, watch)
+        payload = encoder.encode([Records(stretch.name, reading.records())], sensor="bench", zone="UTC")
         watch.lap("encode")
-        matches = sum(len(p.event.matches) for p in found)
-        parts.append((payload, Tally(stretch.source, "bench", len(found), matches, len(stretch.data))))
-        records += len(found)
-        if sum(tally.events for _, tally in parts) >= COMMIT:
+        parts.append((payload, Tally(stretch.source, "bench", reading.events, reading.matches, len(stretch.data))))
+        records += reading.events
+        if sum(tally.events for _, tally in parts) >= _COMMIT:
             store.write_all(parts)
             parts = []
         watch.lap("write")
@@ -195,6 +196,30 @@ def _stages(job: Job) -> Measured:
     watch.lap("write")
     total = sum(s.seconds for s in watch.stages.values()), sum(s.cpu_seconds for s in watch.stages.values())
     return Measured(records, *total, store_bytes=Path(job.store).stat().st_size, stages=watch.stages)
+
+
+class _Reading:
+    """Reads a stretch while it is encoded, and tells the two apart."""
+
+    def __init__(self, stretch: Stretch, watch: _Watch) -> None:
+        self._stretch = stretch
+        self._watch = watch
+        self.events = self.matches = 0
+
+    def records(self) -> Iterator[Found]:
+        """Give the records; each few are read at once, so that the clock is not looked at for every one."""
+        from wafscope.reader.base import Context, Found
+        from wafscope.reader.framing import read_pieces
+
+        pieces = read_pieces(self._stretch.data, self._stretch.offset, Context())
+        self._watch.lap("read")
+        while some := list(islice(pieces, _AT_ONCE)):
+            found = [piece for piece in some if isinstance(piece, Found)]
+            self.events += len(found)
+            self.matches += sum(len(piece.event.matches) for piece in found)
+            self._watch.lap("read")
+            yield from found
+            self._watch.lap("encode")
 
 
 def main() -> None:

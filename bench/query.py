@@ -34,7 +34,6 @@ LIMITS: dict[Span, float] = {"day": 100.0, "all": 500.0}
 _LEAST_ROUNDS = 3
 _PATIENCE = 60.0
 """Seconds for questions that are not measured."""
-_PROGRESS = 100_000
 _SLOWEST = 12
 """Kinds of questions that are printed."""
 
@@ -118,8 +117,7 @@ def _build(file: Path, events: int, say: Say) -> None:
     started = time.monotonic()
 
     def progress(stored: int) -> None:
-        if stored % _PROGRESS == 0:
-            say(f"  {stored} events, {time.monotonic() - started:.0f} s")
+        say(f"  {stored} events, {time.monotonic() - started:.0f} s")
 
     build(file, events, progress)
 
@@ -133,21 +131,15 @@ def _measure(store: EventStore, wish: Wish, size: int, say: Say) -> Report:
     say(f"asking for {wish.seconds:.0f} s, {wish.writes} events a second coming in")
     with Writer(store, held.events, wish.writes) as writer:
         end = time.monotonic() + wish.seconds
-        for views in _views(held, timed):
+        for views in _views(held, store):
             for kind, view in views.items():
                 for name in (*PANELS, WHOLE):
                     found.setdefault((name, kind), []).append(ask(name, timed, view))
             rounds += 1
             if rounds >= _LEAST_ROUNDS and time.monotonic() >= end:
                 break
-    sizes = _sizes(store)
     return Report(
-        events=held.events,
-        matches=sizes["matches"],
-        clients=sizes["clients"],
-        hosts=sizes["hosts"],
-        rules=sizes["rules"],
-        store_bytes=size,
+        store=contents,
         cores=os.cpu_count() or 1,
         load=round(load, 2),
         rounds=rounds,
