@@ -49,6 +49,6 @@ def test_ingest_reports_rates_memory_and_size() -> None:
 
 def test_query_reports_every_panel_for_a_day_and_for_all() -> None:
     report = run("query", "--events", "3000", "--seconds", "0")
-    assert report["events"] >= 3000
+    assert report["store"]["events"] >= 3000
     assert {"day", "all"} == {panel["window"] for panel in report["panels"]}
     assert all(panel["exact"] for panel in report["panels"])
