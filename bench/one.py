@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -140,11 +140,20 @@ def _import(job: Job) -> Measured:
     summary = import_paths(store, [job.log], Setting("bench", workers=job.workers))
     store.close()
     seconds = time.perf_counter() - started
+    _end_fork_server()
     if summary.stored + summary.duplicate + summary.quarantined != summary.received:
         raise RuntimeError(f"records were lost: {summary}")
     return Measured(
         summary.received, seconds, _cpu() - cpu, summary.quarantined, store_bytes=Path(job.store).stat().st_size
     )
+
+
+def _end_fork_server() -> None:
+    """End the process that workers were forked from: it hands on what they used only when it is waited for."""
+    from multiprocessing import forkserver
+
+    server: Any = forkserver._forkserver  # private, but there is no other way to wait for it
+    server._stop()
 
 
 def _cpu() -> float:
