@@ -19,6 +19,7 @@ _START = b'{"transaction":'
 _PART = re.compile(rb'"(?:transaction|details|request|response|producer)":\{|"messages":\[|"ruleId":"|\}\}\s*$')
 """What a fragment of a record shows: its quotes are not escaped, so no payload can imitate it."""
 
+_CLOSE = re.compile(rb"^\}\s*$", re.MULTILINE)
 _WITHOUT_JSON = b'{"error":"ModSecurity was not compiled with JSON support."}'
 _LEAD = b"\x00 \t\r\xef\xbb\xbf"
 _MOST_RESTARTS = 64
@@ -29,16 +30,18 @@ def read_pieces(data: bytes, offset: int, context: Context) -> Iterator[Piece]:
     """Yield the pieces of `data`, which stands at `offset` in its source, in order."""
     position = 0
     end = len(data)
+    closes = True
     while position < end:
         stop = data.find(b"\n", position)
         after = end if stop < 0 else stop + 1
         line = data[position : end if stop < 0 else stop]
-        if line.rstrip() == b"{":
-            after, line = _pretty(data, position, after)
         if line[:1] == b"{":
             try:
                 event = read_fast(line, context)
             except (ValueError, RecursionError):
+                if closes and line.rstrip() == b"{":
+                    # Looked for in vain once, there is none further on: the rest is not searched again.
+                    closes, after, line = _pretty(data, position, after)
                 yield from _odd_line(line, offset + position, after - position, context)
             else:
                 yield Found(event, offset + position, after - position)
@@ -47,13 +50,13 @@ def read_pieces(data: bytes, offset: int, context: Context) -> Iterator[Piece]:
         position = after
 
 
-def _pretty(data: bytes, position: int, after: int) -> tuple[int, bytes]:
-    """Return end and bytes of an object printed over several lines, which ends with a `}` at column 1."""
-    close = re.compile(rb"^\}\s*$", re.MULTILINE).search(data, after)
+def _pretty(data: bytes, position: int, after: int) -> tuple[bool, int, bytes]:
+    """Return whether an object printed over several lines is closed by a `}` at column 1, its end and its bytes."""
+    close = _CLOSE.search(data, after)
     if close is None:
-        return after, data[position:after].rstrip(b"\n")
+        return False, after, data[position:after].rstrip(b"\n")
     stop = data.find(b"\n", close.start())
-    return (len(data) if stop < 0 else stop + 1), data[position : close.start() + 1]
+    return True, (len(data) if stop < 0 else stop + 1), data[position : close.start() + 1]
 
 
 def _odd_line(line: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:

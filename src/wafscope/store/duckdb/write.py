@@ -108,14 +108,26 @@ def _write_held(cursor: DuckDBPyConnection, kept: str) -> None:
 
 
 def _write_quarantine(cursor: DuckDBPyConnection, tally: Tally) -> None:
-    if tally.unreadable:
-        cursor.executemany(
-            'INSERT INTO quarantine (source, sensor, "offset", reason, data) VALUES (?, ?, ?, ?, ?)',
-            [
-                (storable(u.source or tally.source), storable(tally.sensor), u.offset, u.reason, u.data)
-                for u in tally.unreadable
-            ],
+    """Keep what could not be read, as one table: a file of garbage can have a piece a line."""
+    if not tally.unreadable:
+        return
+    pieces = pa.table(
+        {
+            "source": pa.array([storable(u.source or tally.source) for u in tally.unreadable], pa.string()),
+            "offset": pa.array([u.offset for u in tally.unreadable], pa.int64()),
+            "reason": pa.array([u.reason for u in tally.unreadable], pa.string()),
+            "data": pa.array([u.data for u in tally.unreadable], pa.binary()),
+        }
+    )
+    cursor.register("batch_quarantine", pieces)
+    try:
+        cursor.execute(
+            'INSERT INTO quarantine (source, sensor, "offset", reason, data)'
+            ' SELECT source, ?, "offset", reason, data FROM batch_quarantine',
+            [storable(tally.sensor)],
         )
+    finally:
+        cursor.unregister("batch_quarantine")
 
 
 def _count(cursor: DuckDBPyConnection, tally: Tally, written: Written) -> None:
