@@ -11,6 +11,7 @@ import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from wafscope.cli.importing import address
 from wafscope.cli.say import note, said
@@ -111,7 +112,8 @@ def _print(field: str, answer: Answer[TopValues]) -> None:
     table.add_column(said(text("Matches")), justify="right")
     for value in answer.value.values:
         shown = said(text("(missing)")) if value.value is None else plain(str(value.value))
-        table.add_row(_unmarked(shown), f"{value.events:,}", f"{value.matches:,}")
+        # A value is no markup.
+        table.add_row(Text(shown), f"{value.events:,}", f"{value.matches:,}")
     Console(highlight=False).print(table)
     note(
         text(
@@ -121,9 +123,3 @@ def _print(field: str, answer: Answer[TopValues]) -> None:
             events=answer.value.events,
         )
     )
-
-
-def _unmarked(value: str) -> str:
-    from rich.markup import escape
-
-    return escape(value)

@@ -20,7 +20,7 @@ from wafscope.errors import InputError
 from wafscope.i18n.text import ntext, text
 from wafscope.ingest.worker import Encoded, Task, encode, start_worker
 from wafscope.source.base import PIECE, Stretch
-from wafscope.source.oneshot import check, read_once, total_size
+from wafscope.source.oneshot import check, read_once, stored_size
 from wafscope.store.base import EventStore, Tally, Written
 
 _SMALL = 4 << 20
@@ -87,20 +87,19 @@ def import_paths(
     started = time.monotonic()
     for path in paths:
         check(path)
-    total = total_size(paths)
     stop = stop or threading.Event()
     summary = Summary()
     sums = dict.fromkeys(paths, summary)
     tasks = _tasks(paths, store, setting, stop)
-    before = _Finished(paths)
+    size = _Size(paths)
     received = 0
 
     def show(encoded: Encoded, task: Task) -> None:
         nonlocal received
         received += encoded.tally.events + len(encoded.tally.unreadable)
-        progress(Progress(before.consumed(task), total, msgspec.structs.replace(summary, received=received)))
+        progress(Progress(size.consumed(task), size.total, msgspec.structs.replace(summary, received=received)))
 
-    results = _encoded(tasks, _workers(setting, total))
+    results = _encoded(tasks, _workers(setting, size.total))
     while True:
         group = _Group(results, show)
         written = store.write_all(group)
@@ -133,15 +132,18 @@ def _part(tally: Tally, written: Written) -> Summary:
     )
 
 
-class _Finished:
-    """Turns the bytes consumed of one source into the bytes consumed of all."""
+class _Size:
+    """The size of the input as stored, and how much of all sources was consumed when so much of one was."""
 
     def __init__(self, paths: list[str]) -> None:
-        self._before = dict.fromkeys(paths, 0)
-        size = 0
-        for path in self._before:
-            self._before[path] = size
-            size += total_size([path]) or 0
+        self.total: int | None = 0
+        self._before: dict[str, int] = {}
+        known = 0
+        for path in dict.fromkeys(paths):
+            self._before[path] = known
+            size = stored_size(path)
+            known += size or 0
+            self.total = None if size is None or self.total is None else known
 
     def consumed(self, task: Task) -> int:
         return self._before[task.source] + task.stretches[-1].consumed

@@ -10,15 +10,12 @@ from wafscope.event.fields import ATTACK_CLASSES, OUTCOMES
 from wafscope.panel.answers import Answers
 from wafscope.panel.change import coverage, held_days
 from wafscope.panel.view import By, Quality, View
-from wafscope.query.question import Bins, Count, Histogram
+from wafscope.query.question import OTHERS, Bins, Count, Histogram
 from wafscope.query.timespan import Window
 
 _HOSTS = 5
 _ALL = 16
 """More than there are classes or outcomes."""
-
-REST = "…"
-"""Name of the stack of all hosts beyond the first five, as the stores give it."""
 
 _CUT_FACTOR = 5
 _CUT_LEAST = 20
@@ -118,15 +115,15 @@ def _stacks(answer: Bins, by: By) -> tuple[str | None, ...]:
         return ATTACK_CLASSES
     if by == "waf.outcome":
         return OUTCOMES
-    ranked = sorted(counts, key=lambda host: (host == REST, -counts[host], host or ""))
-    named = [host for host in ranked if host != REST][:_HOSTS]
-    return (*named, REST) if len(named) < len(counts) else tuple(named)
+    ranked = sorted(counts, key=lambda host: (host == OTHERS, -counts[host], host or ""))
+    named = [host for host in ranked if host != OTHERS][:_HOSTS]
+    return (*named, OTHERS) if len(named) < len(counts) else tuple(named)
 
 
 def _bins(answer: Bins, window: Window, step: int, stacks: tuple[str | None, ...], by: str) -> tuple[Bin, ...]:
     number = -(-window.length // step)
     place = {value: i for i, value in enumerate(stacks)}
-    rest = {"waf.attack_class": "other", "waf.outcome": "unknown", "host": REST}.get(by)
+    rest = {"waf.attack_class": "other", "waf.outcome": "unknown", "host": OTHERS}.get(by)
     counts = [[0] * len(stacks) for _ in range(number)]
     for start, value, events in answer.bins:
         at = (start - window.start) // step

@@ -13,6 +13,9 @@ from wafscope.query.timespan import ALL_TIME, Window
 T = TypeVar("T")
 TopOrder = Literal["events", "matches", "last"]
 
+OTHERS = "…"
+"""Stands for all values of a histogram beyond its limit."""
+
 TIME_LIMIT = 5.0
 """Seconds a question may take unless it says otherwise."""
 

@@ -31,11 +31,11 @@ _TAR_AT = 257
 _HEAD = 512
 
 
-def total_size(paths: list[str]) -> int | None:
-    """Return the size of the input as stored, for a progress bar; None where it has none (standard input)."""
-    if STANDARD_INPUT in paths:
+def stored_size(path: str) -> int | None:
+    """Return the size of a source as stored, for a progress bar; None where it has none (standard input)."""
+    if path == STANDARD_INPUT:
         return None
-    return sum(f.stat().st_size for p in paths for f in _files(Path(p)))
+    return sum(f.stat().st_size for f in _files(Path(path)))
 
 
 def check(path: str) -> None:

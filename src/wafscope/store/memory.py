@@ -26,6 +26,7 @@ from wafscope.event.values import Value, day, match_values, unexplained, value, 
 from wafscope.i18n.text import text
 from wafscope.query.holds import predicate
 from wafscope.query.question import (
+    OTHERS,
     TIME_LIMIT,
     Answer,
     Bins,
@@ -48,9 +49,6 @@ from wafscope.query.question import (
 from wafscope.store.base import Records, Tally, Written
 
 T = TypeVar("T")
-
-OTHERS = "…"
-"""Stands for all values of a histogram beyond its limit."""
 
 _HOST = find("host")
 _GAPS = find("event.gaps")

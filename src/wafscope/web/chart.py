@@ -13,7 +13,8 @@ import msgspec
 from wafscope.event.fields import OUTCOMES
 from wafscope.i18n.moment import Clock
 from wafscope.panel.change import midnight
-from wafscope.panel.series import REST, Series
+from wafscope.panel.series import Series
+from wafscope.query.question import OTHERS
 from wafscope.query.timespan import DAY, HOUR, MINUTE
 
 AXIS = 22
@@ -129,7 +130,7 @@ def fills_of(series: Series) -> tuple[str, ...]:
             "unknown": "f-other",
         }
         return tuple(fills[name or "unknown"] for name in series.stacks)
-    hosts = [stack for stack in series.stacks if stack != REST]
+    hosts = [stack for stack in series.stacks if stack != OTHERS]
     shades = {stack: _HOST_FILLS[min(i, len(_HOST_FILLS) - 1)] for i, stack in enumerate(hosts)}
     return tuple(shades.get(stack, "f-other") for stack in series.stacks)
 

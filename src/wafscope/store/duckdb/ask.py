@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wafscope.event.fields import DAY, Field, find
 from wafscope.query.filter import EVERYTHING
-from wafscope.query.question import Count, Cursor, Histogram, Page, Top
+from wafscope.query.question import OTHERS, Count, Cursor, Histogram, Page, Top
 from wafscope.query.timespan import ALL_TIME
 from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, where
 
@@ -12,9 +12,6 @@ ROW_COLUMNS = (
     "id_high, id_low, epoch_us(time), outcome, score, points, unexplained, method, host, uri, status,"
     " client_address, attack_class, rule_ids"
 )
-OTHERS = "…"
-"""Stands for all values of a histogram beyond its limit."""
-
 _SCORING = f"NOT coalesce({bookkeeping('v')}, false)"
 _ORDER = {"events": "n DESC", "matches": "m DESC", "last": "last DESC"}
 

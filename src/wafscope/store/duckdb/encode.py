@@ -1,7 +1,7 @@
 """From events to the columns of the DuckDB tables: the expensive step, done in worker processes.
 
-A payload is three Arrow tables as IPC streams: events, matches, raw blocks.  Numbers of events and blocks
-are local to the payload; the writer adds its own base.
+A payload is four Arrow tables as IPC streams: events, matches, raw blocks, latest matches of rules.  Numbers
+of events and blocks are local to the payload; the writer adds its own base.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import zstandard
 from wafscope.event.identity import event_id
 from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
+from wafscope.event.values import interrupted, unexplained
 from wafscope.store.base import Records
 from wafscope.store.duckdb.schema import (
     EVENT_SCHEMA,
@@ -32,8 +33,6 @@ BLOCK_BYTES = 1 << 20
 _LEVEL = 1
 
 _values = msgspec.structs.astuple
-_SURE_SOURCES = frozenset({"949110_message", "949110_value", "report"})
-"""Sources of a score that does not come from the matches themselves."""
 
 
 class Tables(msgspec.Struct, frozen=True):
@@ -44,10 +43,7 @@ class Tables(msgspec.Struct, frozen=True):
     raw: bytes
     rules: bytes
     event_count: int
-    block_count: int
     match_count: int
-    repeated: int
-    """Records of this payload that stood in it before, byte for byte: duplicates already."""
     first: int
     last: int
     """Times of the first and the last event, microseconds."""
@@ -69,7 +65,6 @@ class DuckEncoder(msgspec.Struct, frozen=True):
         rows: list[_Row] = []
         for file in files:
             for found in file.records:
-                payload.total += 1
                 identity = event_id(self.key, found.event.raw)
                 if identity in ids:
                     continue
@@ -92,7 +87,6 @@ class _Payload:
     """A payload in the making."""
 
     def __init__(self, sensor: str, zone: str) -> None:
-        self.total = 0
         self._sensor, self._zone = sensor, zone
         self._events, self._matches, self._raw = _Table(EVENT_SCHEMA), _Table(MATCH_SCHEMA), _Table(RAW_SCHEMA)
         self._latest: dict[int, tuple[int, Match]] = {}
@@ -152,9 +146,7 @@ class _Payload:
             raw=self._raw.finish(),
             rules=rules.finish(),
             event_count=self._events.rows,
-            block_count=self._raw.rows,
             match_count=self._matches.rows,
-            repeated=self.total - self._events.rows,
             first=self._first,
             last=self._last,
         )
@@ -183,9 +175,9 @@ def _event_columns(events: list[Event]) -> dict[str, tuple[Any, ...]]:
     """The columns that come from the events themselves."""
     names = Event.__struct_fields__
     columns = dict(zip(names, _transpose([_values(e) for e in events], len(names)), strict=True))
-    columns["interrupted"] = tuple([_WORDS[e.interrupted] for e in events])
+    columns["interrupted"] = tuple([interrupted(e) for e in events])
     columns["match_count"] = tuple([len(e.matches) for e in events])
-    columns["unexplained"] = tuple([_unexplained(e) for e in events])
+    columns["unexplained"] = tuple([unexplained(e) for e in events])
     columns["client_packed"] = tuple([_packed(a) for a in columns["client_address"]])
     rules = [_rule_ids(e.matches) for e in events]
     columns["rule_ids"], columns["repeated_ids"], columns["scoring_count"] = _transpose(rules, 3)
@@ -222,15 +214,6 @@ def _array(values: tuple[Any, ...], field: pa.Field) -> pa.Array:
         if pa.types.is_list(field.type):
             return pa.array([[storable(v) for v in items or ()] for items in values], field.type)
         return pa.array([v if v is None else storable(v) for v in values], field.type)
-
-
-_WORDS = {True: "yes", False: "no", None: None}
-
-
-def _unexplained(event: Event) -> int | None:
-    if event.score is None or event.score_source not in _SURE_SOURCES:
-        return None
-    return max(event.score - event.points, 0)
 
 
 def _rule_ids(matches: tuple[Match, ...]) -> tuple[list[int | None] | None, list[int | None] | None, int]:
