@@ -22,11 +22,27 @@ NO_FIELD_OF_AN_EVENT = {
     "response_headers": "in the record",
     "response_body": "in the record",
     "matches": "has fields of its own",
+    **dict.fromkeys(
+        ("time_logged", "phases", "request_line", "body_kind", "files", "response_protocol", "response_reason"),
+        "in the record; the event page reads it again",
+    ),
+    **dict.fromkeys(
+        ("server_software", "handler", "session", "application", "action_phase", "action_status", "action_message"),
+        "in the record; few formats have it",
+    ),
+    **dict.fromkeys(
+        ("error_messages", "sanitised", "rule_texts", "extra"),
+        "in the record; lists for reading, not for counting",
+    ),
 }
 NO_FIELD_OF_A_MATCH = {
     "bookkeeping": "follows from the rule; `Top.bookkeeping` asks for it",
     "points": "follow from the severity; summed up in the event",
     "attack_class": "follows from the rule; the event has the one that counts",
+    **dict.fromkeys(
+        ("negated", "phase", "action", "others", "rule_text", "cut"),
+        "in the record; the event page reads it again",
+    ),
 }
 DERIVED = {
     "unexplained": "score less points",

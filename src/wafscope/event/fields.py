@@ -55,13 +55,14 @@ _OPTIONAL = frozenset(f.name for f in msgspec.structs.fields(Event) if f.default
 OUTCOMES = ("blocked", "would_block", "below", "no_match", "unknown")
 ATTACK_CLASSES = ("policy", "scanner", "sqli", "xss", "exec", "file", "protocol", "other")
 """In the order in which charts stack them."""
+ACTIONS = ("deny", "drop", "redirect", "proxy", "allow", "pass", "pause", "unknown")
 
 _EVENT = (
     Field("time", "time", "time", text("Time"), text("Start of the transaction, in UTC."), ecs="@timestamp", ocsf="time"),
     Field(
         "waf.outcome", "outcome", "text", text("Action"),
         text("What the engine did: blocked, would_block, below (the threshold), no_match, or unknown."),
-        aliases=("outcome", "action"), ecs="event.action", ocsf="disposition_id", facet=True, choices=OUTCOMES,
+        aliases=("outcome", "action"), ecs="event.outcome", ocsf="disposition_id", facet=True, choices=OUTCOMES,
     ),
     Field(
         "host", "host", "text", text("Host"), text("The Host header exactly as sent."),
@@ -163,7 +164,7 @@ _EVENT = (
         "waf.engine.mode", "engine_mode", "text", text("Engine mode"), text("on, detection_only, off, or unknown."),
         aliases=("mode",), choices=("on", "detection_only", "off", "unknown"),
     ),
-    Field("waf.engine.name", "engine", "text", text("Engine"), text("Name of the engine that wrote the record."), aliases=("engine",), ecs="observer.product", ocsf="metadata.product.name"),
+    Field("waf.engine.name", "engine", "text", text("Engine"), text("Name of the engine that wrote the record."), aliases=("engine",), ecs="observer.product", ocsf="metadata.product.name", facet=True),
     Field("waf.engine.version", "engine_version", "text", text("Engine version"), text("Version of the engine."), ecs="observer.version", ocsf="metadata.product.version"),
     Field("waf.engine.connector", "connector", "text", text("Connector"), text("Connector between web server and engine.")),
     Field("waf.rulesets", "rulesets", "texts", text("Rule sets"), text("Rule sets named in the record."), aliases=("ruleset",), ecs="rule.ruleset", ocsf="policy.name"),
@@ -176,10 +177,17 @@ _EVENT = (
         "waf.interrupted_source", "interrupted_source", "text", text("Source of interrupted"),
         text("flag, action_line, error_log, status_zero, mode, or inferred."),
     ),
+    Field(
+        "waf.action", "action", "text", text("Intervention"),
+        text("What the engine did when it interrupted: deny, drop, redirect, proxy, pause; missing where the log has no word."),
+        ecs="event.action", choices=ACTIONS,
+    ),
+    Field("event.duration", "duration", "integer", text("Duration"), text("Microseconds from the start of the transaction to its record."), aliases=("duration",)),
+    Field("user.name", "user", "text", text("User"), text("User as the web application or server named it."), aliases=("user",), ecs="user.name", ocsf="actor.user.name"),
     Field("waf.matches", "match_count", "integer", text("Matches"), text("Number of matches in the event, bookkeeping rules included."), aliases=("matches",)),
     Field("event.flags", "flags", "texts", text("Oddities"), text("What was odd about the record, such as invalid_utf8."), aliases=("flag",)),
     Field("event.gaps", "gaps", "texts", text("Gaps"), text("What this record cannot tell, such as no_body."), aliases=("gap",)),
-    Field("event.format", "format", "text", text("Format"), text("Format of the record, such as v3.json."), aliases=("format",), ecs="event.dataset"),
+    Field("event.format", "format", "text", text("Format"), text("Format of the record, such as v3.json."), aliases=("format",), ecs="event.dataset", facet=True),
     Field("time.original", "time_original", "text", text("Time as logged"), text("The time exactly as it stands in the record.")),
     Field(
         "time.zone_source", "zone_source", "text", text("Source of the zone"),

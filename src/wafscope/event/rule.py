@@ -48,6 +48,12 @@ def is_bookkeeping(rule_id: int | None) -> bool:
     return rule_id // 1000 in BOOKKEEPING_FILES or rule_id in BOOKKEEPING_IDS
 
 
+@lru_cache(maxsize=4096)
+def points_of(rule_id: int | None, severity: int | None) -> int:
+    """Return the anomaly points of a rule: none for bookkeeping and where no severity is set."""
+    return 0 if severity is None or is_bookkeeping(rule_id) else POINTS.get(severity, 0)
+
+
 def is_outbound(rule_id: int | None) -> bool:
     """Tell a rule on responses (95xxxx): its points belong to the outbound score."""
     return rule_id is not None and 950_000 <= rule_id < 960_000

@@ -19,12 +19,30 @@ class Context(msgspec.Struct, frozen=True):
     """Zone of this machine: the last resort, and an assumption that the event states."""
 
 
+class NotARecord(ValueError):
+    """The bytes are well formed but are no audit record; `foreign` tells another log's object from a broken record."""
+
+    def __init__(self, reason: str, *, foreign: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.foreign = foreign
+
+
+class Section(msgspec.Struct, frozen=True, gc=False):
+    """A section of a native record: its letter, and the bytes between its separator line and the next one."""
+
+    letter: str
+    body: bytes
+
+
 class Found(msgspec.Struct, frozen=True):
     """A record as a reader found it: the event and where its bytes stand in the source."""
 
     event: Event
     offset: int
     length: int
+    more: tuple[tuple[int, int], ...] = ()
+    """Further (offset, length), where the record does not stand in one piece."""
 
 
 class Unreadable(msgspec.Struct, frozen=True):

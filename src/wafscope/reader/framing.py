@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator
 
 from wafscope.event.text import from_bytes, to_bytes
-from wafscope.reader.base import Context, Foreign, Found, Piece, Unreadable
+from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
 from wafscope.reader.modsecurity_json import read_fast, read_tolerant
-from wafscope.reader.modsecurity_record import NotARecord
 
 _START = b'{"transaction":'
 _PART = re.compile(rb'"(?:transaction|details|request|response|producer)":\{|"messages":\[|"ruleId":"|\}\}\s*$')

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 from wafscope.event.model import Event, Headers
-from wafscope.reader.base import Context
+from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_match import Details
 from wafscope.reader.modsecurity_record import (
     Message,
-    NotARecord,
     Parts,
     Producer,
     Request,

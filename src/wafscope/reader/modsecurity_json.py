@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from wafscope.event.model import Event, Headers
-from wafscope.reader.base import Context
+from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
-from wafscope.reader.modsecurity_record import NotARecord, Parts, Transaction, build
+from wafscope.reader.modsecurity_record import Parts, Transaction, build
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False):

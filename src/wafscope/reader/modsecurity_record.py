@@ -5,14 +5,14 @@ Keys by version: formats specification, section 7.2.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from wafscope.event.model import EngineMode, Event, Headers, InterruptedSource, ZoneSource
-from wafscope.reader.base import Context
+from wafscope.event.model import EngineMode, Event, Headers, ZoneSource
+from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.facts import date_of, gaps_of, hot, split_uri
 from wafscope.reader.modsecurity_match import Details, match_of
 from wafscope.reader.timestamps import SECOND, parse_ctime, proved_second, resolve
 from wafscope.reader.verdict import decide, read_score
@@ -77,19 +77,7 @@ class Transaction(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     messages: list[Message] | None = None
 
 
-class NotARecord(ValueError):
-    """The JSON is well formed but is no audit record; `foreign` tells another log's object from a broken record."""
-
-    def __init__(self, reason: str, *, foreign: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.foreign = foreign
-
-
 _MODES: dict[str, EngineMode] = {"Enabled": "on", "DetectionOnly": "detection_only", "Disabled": "off"}
-_HOT = {"host": 0, "user-agent": 1, "referer": 2, "content-type": 3}
-_ALPHA = "request_headers:"  # before names in the alpha versions (ModSecurity-nginx issue 27)
-_AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 class Parts(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +94,7 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     request, request_headers, response_headers = t.request, parts.request_headers, parts.response_headers
     transaction_id = t.unique_id or t.id
     matches = None if t.messages is None else tuple([match_of(m.message, m.details) for m in t.messages])
-    host, user_agent, referer, content_type = _hot(request_headers) if request_headers else (None, None, None, None)
+    host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
     second, zone_source = _moment(t.time_stamp, transaction_id, response_headers, context)
     engine, engine_version, mode, rulesets, connector = _producer(t.producer)
     interrupted, interrupted_source, outcome = decide(t.is_interrupted, mode, t.response.http_code, matches)
@@ -116,7 +104,7 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
         raw=line,
         format=FORMAT,
         flags=parts.flags,
-        gaps=_gaps(request_headers is None, request.body is None, matches is None, interrupted_source, zone_source),
+        gaps=gaps_of(request_headers is None, request.body is None, matches is None, interrupted_source, zone_source),
         time=second * SECOND,
         time_original=t.time_stamp,
         zone_source=zone_source,
@@ -159,53 +147,14 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     )
 
 
-def _hot(headers: Headers) -> tuple[str | None, ...]:
-    """Return Host, User-Agent, Referer and Content-Type: the first of each, in any case."""
-    found: list[str | None] = [None, None, None, None]
-    for name, value in headers:
-        place = _PLACES[name]
-        if place is not None and found[place] is None:
-            found[place] = value
-    return tuple(found)
-
-
-class _Places(dict[str, int | None]):
-    """Where the value of a header goes; a spelling is looked at once."""
-
-    def __missing__(self, name: str) -> int | None:
-        place = _HOT.get(name.lower().removeprefix(_ALPHA))
-        if len(self) < _MOST_NAMES:
-            self[name] = place
-        return place
-
-
-_MOST_NAMES = 4096
-_PLACES = _Places()
-
-
 def _moment(time_stamp: str, transaction_id: str, headers: Headers | None, context: Context) -> tuple[int, ZoneSource]:
     second = proved_second(time_stamp, transaction_id)
     if second is not None:
         return second, "unique_id"
-    found = resolve(parse_ctime(time_stamp), transaction_id, _date(headers), context.zone, context.collector_zone)
+    found = resolve(parse_ctime(time_stamp), transaction_id, date_of(headers), context.zone, context.collector_zone)
     if found is None:
         raise NotARecord("no_time", foreign=False)
     return found
-
-
-def _date(headers: Headers | None) -> str | None:
-    for name, value in headers or ():
-        if name in {"Date", "date"}:
-            return value
-    return None
-
-
-def split_uri(uri: str) -> tuple[str, str | None]:
-    """Split a request target into path and query; an absolute one (HAProxy) loses scheme and authority."""
-    path, mark, query = uri.partition("?")
-    if path[:4].lower() == "http":
-        path = _AUTHORITY.sub("", path, count=1)
-    return path, query if mark else None
 
 
 @lru_cache(maxsize=256)
@@ -218,21 +167,3 @@ def _producer(producer: Producer | None) -> tuple[str, str, EngineMode, tuple[st
     rulesets = tuple(c.removesuffix('"') for c in producer.components)
     mode = _MODES.get(producer.secrules_engine, "unknown")
     return name, version.partition(" ")[0], mode, rulesets, producer.connector
-
-
-@lru_cache(maxsize=256)
-def _gaps(
-    no_headers: bool,  # noqa: FBT001 - facts of one record, named by their order everywhere
-    no_body: bool,  # noqa: FBT001
-    no_messages: bool,  # noqa: FBT001
-    interrupted_source: InterruptedSource,
-    zone_source: ZoneSource,
-) -> tuple[str, ...]:
-    missing = {
-        "no_headers": no_headers,
-        "no_body": no_body,
-        "no_messages": no_messages,
-        "no_blocked_flag": interrupted_source in {"inferred", ""},
-        "zone_assumed": zone_source == "assumed",
-    }
-    return tuple(gap for gap, is_missing in missing.items() if is_missing)

@@ -71,17 +71,19 @@ def decide(
     mode: EngineMode,
     status: int | None,
     matches: tuple[Match, ...] | None,
+    said_by: InterruptedSource = "flag",
 ) -> tuple[bool | None, InterruptedSource, Outcome]:
     """Return whether the engine interrupted, how that is known, and the outcome.
 
-    `flag` is the record's own word where it has one; `matches` is None where part H is not logged.
+    `flag` is the record's own word where it has one, and `said_by` what kind of word that is; `matches` is
+    None where part H is not logged.
     Without a flag (libmodsecurity before 3.0.15) an engine that is on counts as having blocked when a
     blocking rule fired, or when it answered 403 and some rule matched: inferred, and said so.
     """
     over = matches is not None and any(m.rule_id in BLOCKING for m in matches)
     source: InterruptedSource
     if flag is not None:
-        interrupted, source = flag, "flag"
+        interrupted, source = flag, said_by
     elif mode in {"detection_only", "off"}:
         interrupted, source = False, "mode"
     elif mode == "on":

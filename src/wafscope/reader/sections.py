@@ -1,0 +1,33 @@
+"""Taking a native record apart: its sections, told by the boundary of the record itself."""
+
+from __future__ import annotations
+
+import re
+
+from wafscope.reader.base import Section
+
+V2 = re.compile(rb"^--([0-9a-f]{8})-([A-Z])--\r?$", re.MULTILINE)
+V3 = re.compile(rb"^---([0-9A-Za-z]{8})---([A-Z])--\r?$", re.MULTILINE)
+CORAZA = re.compile(rb"^--([A-Za-z]{10}|[A-Za-z]{16})-([A-Z])--\r?$", re.MULTILINE)
+
+
+def sections_of(record: bytes, separator: re.Pattern[bytes]) -> list[Section]:
+    """Split one whole record at the separator lines that carry the boundary of its first line.
+
+    A line of another boundary is part of the section it stands in: a client can send such lines in a body.
+    The body of a section is all that stands between the line feed that ends its separator line and the next
+    separator line; the line feeds that the engine puts before a separator are still in it.
+    Raises ValueError when the record does not begin with a separator line.
+    """
+    first = separator.match(record)
+    if first is None:
+        raise ValueError("no separator line at the start")
+    boundary = first[1]
+    found: list[Section] = []
+    letter, start = first[2], first.end() + 1
+    for line in separator.finditer(record, first.end()):
+        if line[1] == boundary:
+            found.append(Section(letter.decode(), record[start : line.start()]))
+            letter, start = line[2], line.end() + 1
+    found.append(Section(letter.decode(), record[start:]))
+    return found
