@@ -39,6 +39,6 @@ clean: ## Remove the environment and everything made by the build
 	@scripts/setup.sh runtime
 	@touch $@
 
-.venv/.ready-dev: .venv/.ready requirements/dev.txt
+.venv/.ready-dev: .venv/.ready requirements/dev.txt requirements/fuzz.txt
 	@scripts/setup.sh dev
 	@touch $@

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 What = Literal["typed", "plain", "import", "fast", "tolerant", "odd", "stages"]
 
-_AT_ONCE = 256
-"""Records that are read before they are encoded."""
+_AT_ONCE = 64
+"""Records that are read before they are encoded, as many as the encoder takes together."""
 _CHUNK = 2_000
 _MOST_READ = 100_000
 """Lines after which a reader alone stops: its rate does not depend on them."""
@@ -131,14 +131,18 @@ def _chunks(log: str) -> Iterator[list[bytes]]:
 
 
 def _import(job: Job) -> Measured:
-    """Import into a new store, until it is closed."""
-    from wafscope.ingest.pipeline import Setting, import_paths
+    """Import into a new store: from starting the workers and making the store until it is closed.
+
+    The modules of this process are loaded before, as for every other measurement.
+    """
+    import wafscope.store.duckdb.store  # noqa: F401 - loaded before the clock runs
+    from wafscope.ingest.pipeline import Setting, import_paths, start_workers
     from wafscope.store.open import open_store
 
-    store = open_store(f"duckdb:///{job.store}")
+    setting = Setting("bench", workers=job.workers)
     cpu, started = _cpu(), time.perf_counter()
-    summary = import_paths(store, [job.log], Setting("bench", workers=job.workers))
-    store.close()
+    with start_workers([job.log], setting) as workers, open_store(f"duckdb:///{job.store}") as store:
+        summary = import_paths(store, [job.log], setting, workers=workers)
     seconds = time.perf_counter() - started
     _end_fork_server()
     if summary.stored + summary.duplicate + summary.quarantined != summary.received:
@@ -149,11 +153,12 @@ def _import(job: Job) -> Measured:
 
 
 def _end_fork_server() -> None:
-    """End the process that workers were forked from: it hands on what they used only when it is waited for."""
+    """End the process that workers may have been forked from: it hands on what they used only when waited for."""
     from multiprocessing import forkserver
 
     server: Any = forkserver._forkserver  # private, but there is no other way to wait for it
-    server._stop()
+    if server._forkserver_pid is not None:
+        server._stop()
 
 
 def _cpu() -> float:
@@ -178,8 +183,9 @@ class _Watch:
 
 
 def _stages(job: Job) -> Measured:
-    """Do by turns in one process what an import does side by side: read, encode, write."""
+    """Do by turns in one process what an import does side by side: cut, read, encode, write."""
     from wafscope.ingest.pipeline import _COMMIT
+    from wafscope.reader.walk import settled
     from wafscope.source.oneshot import read_once
     from wafscope.store.base import Records, Tally
     from wafscope.store.open import open_store
@@ -189,7 +195,8 @@ def _stages(job: Job) -> Measured:
     encoder, records = store.encoder(), 0
     parts: list[tuple[bytes, Tally]] = []
     watch = _Watch()
-    for stretch in read_once(job.log):
+    for stretch in read_once(job.log, settled):
+        watch.lap("cut")
         reading = _Reading(stretch, watch)
         payload = encoder.encode([Records(stretch.name, reading.records())], sensor="bench", zone="UTC")
         watch.lap("encode")

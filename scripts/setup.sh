@@ -51,6 +51,8 @@ runtime)
 dev)
     say "set-up: requirements of lint and tests"
     pip_install -r requirements/dev.txt
+    pip_install --only-binary :all: -r requirements/fuzz.txt 2>/dev/null ||
+        say "set-up: skipped atheris, there is no wheel of it for this Python: its tests will be skipped"
     ;;
 *)
     say "usage: scripts/setup.sh runtime|dev"

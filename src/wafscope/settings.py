@@ -52,6 +52,8 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     workers: int | None = None
     """Worker processes; one a core unless set, 0 to read in the main process."""
+    largest_record: int = 64 << 20
+    """Bytes; a larger record is counted and named in quarantine, and never held in memory."""
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

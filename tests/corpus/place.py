@@ -19,6 +19,9 @@ JSON_RUNS = tuple(
 )
 """Runs that libmodsecurity 3 logged as JSON."""
 
+RUNS = tuple(sorted(p.parent.name for p in CORPUS.glob("*/SUMMARY.json")))
+"""All runs: every engine, every format."""
+
 
 def summary(run: str) -> dict[str, Any]:
     """The ground truth of a run, counted without Wafscope."""
@@ -29,7 +32,7 @@ def summary(run: str) -> dict[str, Any]:
 def logs(run: str) -> list[str]:
     """The audit log of a run as `wafscope import` takes it: the index of a concurrent log left out."""
     folder = CORPUS / run / "audit"
-    return [str(p) for p in sorted(folder.iterdir()) if not p.name.startswith("index")]
+    return [str(p) for p in sorted(folder.iterdir()) if p.name.startswith(("modsec_audit", "concurrent"))]
 
 
 def zone(run: str) -> str:

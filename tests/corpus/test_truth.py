@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.corpus.place import CORPUS, JSON_RUNS, logs, summary, zone
+from tests.corpus.place import CORPUS, RUNS, logs, summary, zone
 
 from wafscope.ingest.pipeline import Setting, import_paths
 from wafscope.query.question import Count, Scope, Top
@@ -30,14 +30,22 @@ def counts(store: DuckStore, field: str, zone_name: str) -> dict[str, int]:
 
 
 def truth(run: str, key: str) -> dict[str, int]:
-    """Return a table of SUMMARY.json with its days in ISO form."""
-    table: dict[str, int] = summary(run)[key]
-    if key != "per_day":
-        return table
-    return {datetime.strptime(day, "%Y-%b-%d").strftime("%Y-%m-%d"): n for day, n in table.items()}  # noqa: DTZ007 - a day
+    """Return a table of SUMMARY.json with its days in ISO form and `-` for what has no value."""
+    table: Counter[str] = Counter()
+    for value, count in summary(run)[key].items():
+        if key == "per_day":
+            table[datetime.strptime(value, "%Y-%b-%d").strftime("%Y-%m-%d")] += count  # noqa: DTZ007 - a day
+        elif value == "noid" or (key == "per_status" and value == "0"):
+            # Coraza's 0 is no status: the engine stopped before there was one.
+            table["-"] += count
+        else:
+            table[value] += count
+    if key == "per_rule" and (without := summary(run)["messages"] - table.total()):
+        table["-"] += without  # counted by the JSON truth as messages only
+    return dict(table)
 
 
-@pytest.mark.parametrize("run", JSON_RUNS)
+@pytest.mark.parametrize("run", RUNS)
 def test_each_run_in_a_store_of_its_own_gives_the_true_counts(run: str) -> None:
     known = summary(run)
     with DuckStore(None) as store:
@@ -53,17 +61,17 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckStore]:
     """One store with all runs in it."""
     path: Path = tmp_path_factory.mktemp("all") / "all.duckdb"
     with DuckStore(path) as store:
-        import_paths(store, [log for run in JSON_RUNS for log in logs(run)], Setting("s"))
+        import_paths(store, [log for run in RUNS for log in logs(run)], Setting("s"))
         yield store
 
 
 def test_all_runs_in_one_store_give_the_sums(everything: DuckStore) -> None:
-    known = [summary(run) for run in JSON_RUNS]
+    known = [summary(run) for run in RUNS]
     answer = everything.count(Count(Scope()), time_limit=60).value
     assert (sum(k["records"] for k in known), sum(k["messages"] for k in known)) == (answer.events, answer.matches)
     for key in ("per_host", "per_client", "per_status", "per_rule"):
         total: Counter[Any] = Counter()
-        for run in JSON_RUNS:
+        for run in RUNS:
             total.update(truth(run, key))
         assert dict(total) == counts(everything, FIELDS[key], "UTC"), key
 

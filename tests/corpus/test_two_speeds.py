@@ -9,6 +9,7 @@ from tests.corpus.place import CORPUS, JSON_RUNS, ODD, logs
 from wafscope.reader.base import Context, Found
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.modsecurity_json import read_fast, read_tolerant
+from wafscope.reader.walk import settled
 from wafscope.source.oneshot import read_once
 
 pytestmark = [
@@ -25,7 +26,7 @@ def records(paths: list[str]) -> list[bytes]:
     return [
         piece.event.raw
         for path in paths
-        for stretch in read_once(path)
+        for stretch in read_once(path, settled)
         for piece in read_pieces(stretch.data, stretch.offset, CONTEXT)
         if isinstance(piece, Found)
     ]

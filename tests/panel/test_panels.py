@@ -1,5 +1,6 @@
 """The panels over a small store: every figure can be counted by hand."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import pytest
@@ -28,7 +29,7 @@ from wafscope.panel.change import Change, coverage, held_days
 from wafscope.panel.view import View, one_of
 from wafscope.query.filter import Term
 from wafscope.query.parser import parse
-from wafscope.query.question import Cursor
+from wafscope.query.question import Answer, Cursor, Top, TopValues
 from wafscope.query.timespan import DAY, HOUR, MINUTE, Window
 from wafscope.store.memory import MemoryStore
 
@@ -224,6 +225,30 @@ def test_a_client_that_comes_all_day_is_no_burst() -> None:
 def test_presets(answers: Answers) -> None:
     found = first.presets(answers, View(DAY_2))
     assert (found.new_rule_count, found.new_client_count, found.server_errors, found.would_block) == (1, 1, 1, 5)
+
+
+def test_the_panels_of_a_page_share_their_questions() -> None:
+    """Clients are grouped once for three panels, those that are new once for two."""
+    asked: list[Top] = []
+
+    class Asked(MemoryStore):
+        def top(self, question: Top, *, time_limit: float = 5.0) -> Answer[TopValues]:
+            asked.append(question)
+            return super().top(question, time_limit=time_limit)
+
+        def facets(self, questions: Sequence[Top], *, time_limit: float = 5.0) -> Answer[tuple[TopValues, ...]]:
+            asked.extend(questions)
+            return super().facets(questions, time_limit=time_limit)
+
+    store = Asked()
+    write(store, [old(1), old(2), *(new(30 + n) for n in range(9))])
+    answers, view = Answers(store), View(DAY_2)
+    for panel in (first.ask, first.presets, hits.ask, clients.ask, classes.ask, rules.ask):
+        panel(answers, view)
+
+    assert len(set(asked)) == len(asked)
+    in_window = [(top.field, top.new) for top in asked if top.scope == view.scope]
+    assert len(set(in_window)) == len(in_window)
 
 
 def test_list_and_totals(answers: Answers) -> None:

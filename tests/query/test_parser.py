@@ -88,7 +88,7 @@ MEANINGS: dict[str, Filter] = {
         )
     ),
     "ip:192.0.2.1": is_("client.address", "192.0.2.1"),
-    "ip:2001:DB8:0::1": is_("client.address", "2001:db8::1"),
+    "ip:2001:DB8:0::1": Term("client.address", "within", ("2001:db8::1/128",)),
     "ip:10.0.0.0/8": Term("client.address", "within", ("10.0.0.0/8",)),
     "ip:10.1.2.3/8,2001:db8::/32": Term("client.address", "within", ("10.0.0.0/8", "2001:db8::/32")),
     'ip:"unix:"': is_("client.address", "unix:"),
@@ -352,7 +352,7 @@ def test_a_term_is_appended_in_its_place() -> None:
     assert with_term("", "host", None, negated=True) == "host:*"
     assert with_term("", "host", "") == 'host:""'
     assert with_term("", "method", "") == "-method:*"
-    assert with_term("", "ip", "2001:db8::1") == "ip:2001:db8::1"
+    assert with_term("", "ip", "2001:db8::1") == 'ip:"2001:db8::1"'
     assert with_term("", "ip", "2001:DB8::1") == 'ip:"2001:DB8::1"'
     assert with_term("", "ip", "unix:") == 'ip:"unix:"'
     assert with_term("", "path", "/a*") == 'path:"/a*"'

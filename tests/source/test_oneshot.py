@@ -14,6 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wafscope.reader.walk import settled
 from wafscope.source import oneshot
 from wafscope.source.base import Stretch
 from wafscope.source.oneshot import read_once
@@ -31,12 +32,11 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read in pieces of 64 bytes, and take 300 for the largest record."""
     monkeypatch.setattr(oneshot, "PIECE", 64)
-    monkeypatch.setattr(oneshot, "LARGEST_RECORD", 300)
 
 
 def read(path: Path) -> list[Stretch]:
     """Read a file and check that the offsets follow from the bytes."""
-    stretches = list(read_once(str(path)))
+    stretches = list(read_once(str(path), settled, 300))
     for before, after in pairwise(stretches):
         assert before.offset + len(before.data) <= after.offset
     return stretches

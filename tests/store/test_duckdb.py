@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 import pytest
@@ -43,6 +44,29 @@ def test_a_question_that_takes_too_long_is_interrupted(path: Path) -> None:
         with pytest.raises(Cut):
             connection.fetch("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", (), 0.2)
         # The cursor is good for the next question.
+        assert connection.fetch("SELECT count(*) FROM event", (), 5) == [(3,)]
+    finally:
+        connection.close()
+
+
+def test_each_question_has_its_own_time(path: Path) -> None:
+    """One that began later with less time is cut first, and those that are quick are not cut."""
+    endless = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+    connection = Connection(path)
+    cut: list[float] = []
+
+    def ask(limit: float) -> None:
+        with pytest.raises(Cut):
+            connection.fetch(endless, (), limit)
+        cut.append(limit)
+
+    try:
+        threads = [Thread(target=ask, args=(limit,)) for limit in (2.0, 0.2)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert connection.fetch("SELECT count(*) FROM event", (), 5) == [(3,)]
+        assert cut == [0.2, 2.0]
         assert connection.fetch("SELECT count(*) FROM event", (), 5) == [(3,)]
     finally:
         connection.close()

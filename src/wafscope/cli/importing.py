@@ -21,6 +21,7 @@ from wafscope.cli.say import complain, said
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest import pipeline
 from wafscope.ingest.pipeline import Setting, Summary
+from wafscope.ingest.workers import Workers
 from wafscope.settings import Settings, check_zone
 from wafscope.store.base import EventStore
 from wafscope.store.open import open_store
@@ -44,8 +45,9 @@ def import_command(
     settings: Settings, paths: tuple[str, ...], file: str, zone: str, sensor: str, as_json: bool
 ) -> None:
     """Import and print one summary on standard output."""
-    with open_store(address(file)) as store:
-        summary = read_in(store, paths, make_setting(settings, zone, sensor))
+    setting = make_setting(settings, zone, sensor)
+    with pipeline.start_workers(list(paths), setting) as workers, open_store(address(file)) as store:
+        summary = read_in(store, paths, setting, workers)
     if as_json:
         click.echo(msgspec.json.encode(summary).decode())
     else:
@@ -62,7 +64,8 @@ def make_setting(settings: Settings, zone: str, sensor: str) -> Setting:
     """What the import must be told; raises SettingsError for an unknown zone."""
     if zone:
         check_zone(zone, "--timezone")
-    return Setting(sensor or socket.gethostname(), zone, local_zone(), settings.ingest.workers)
+    ingest = settings.ingest
+    return Setting(sensor or socket.gethostname(), zone, local_zone(), ingest.workers, ingest.largest_record)
 
 
 def local_zone() -> str:
@@ -92,10 +95,10 @@ def summarised(summary: Summary) -> Text:
     )
 
 
-def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting) -> Summary:
+def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting, workers: Workers) -> Summary:
     """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError."""
     with _stoppable() as stop, _bar() as show:
-        return pipeline.import_paths(store, list(paths), setting, progress=show, stop=stop, warn=complain)
+        return pipeline.import_paths(store, list(paths), setting, progress=show, stop=stop, warn=complain, workers=workers)
 
 
 @contextmanager

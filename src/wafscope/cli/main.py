@@ -19,6 +19,7 @@ from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
 
 _COMMANDS = {
+    "convert": ("wafscope.cli.convert", "convert_command"),
     "demo": ("wafscope.cli.view", "demo_command"),
     "import": ("wafscope.cli.importing", "import_command"),
     "top": ("wafscope.cli.top", "top_command"),

@@ -15,6 +15,8 @@ from wafscope import sample
 from wafscope.cli.importing import address, make_setting, read_in, summarised
 from wafscope.cli.say import note, said
 from wafscope.i18n.text import text
+from wafscope.ingest.pipeline import start_workers
+from wafscope.ingest.workers import Workers
 from wafscope.service import listen, serve
 from wafscope.settings import Settings
 from wafscope.store.base import EventStore
@@ -53,8 +55,9 @@ def view_command(
 ) -> None:
     """Import with a progress bar, then serve and open the browser."""
     opened = listen(f"127.0.0.1:{port}")
-    with _store(file) as store:
-        note(summarised(read_in(store, paths, make_setting(settings, zone, sensor))))
+    setting = make_setting(settings, zone, sensor)
+    with start_workers(list(paths), setting) as workers, _store(file) as store:
+        note(summarised(read_in(store, paths, setting, workers)))
         serve(store, settings, opened, _announce(no_open=no_open))
 
 
@@ -65,7 +68,7 @@ def demo_command(settings: Settings) -> None:
     opened = listen(settings.web.listen)
     with _store("") as store:
         setting = msgspec.structs.replace(make_setting(settings, "", sample.SENSOR), workers=0)
-        note(summarised(read_in(store, (str(sample.log()),), setting)))
+        note(summarised(read_in(store, (str(sample.log()),), setting, Workers(0))))
         serve(store, settings, opened, _announce(no_open=True))
 
 

@@ -53,16 +53,22 @@ def match_values(match: Match, field: Field) -> tuple[Value, ...]:
 
 def unexplained(event: Event) -> int | None:
     """Return the points that the engine counted and the matches in the log do not explain."""
-    if event.score is None or event.score_source not in _READ_SCORES:
-        return None
-    return max(event.score - event.points, 0)
+    return unexplained_points(event.score, event.score_source, event.points)
+
+
+def unexplained_points(score: int | None, source: str, points: int) -> int | None:
+    """Return the points of a score that `points` do not explain; None where the engine told no score."""
+    return None if score is None or source not in _READ_SCORES else max(score - points, 0)
 
 
 def interrupted(event: Event) -> str | None:
     """Return yes, no, or None where the log cannot tell."""
-    if event.interrupted is None:
-        return None
-    return "yes" if event.interrupted else "no"
+    return interrupted_word(event.interrupted)
+
+
+def interrupted_word(interrupted: bool | None) -> str | None:  # noqa: FBT001 - the value of a field
+    """Return the word for what is known."""
+    return None if interrupted is None else "yes" if interrupted else "no"
 
 
 def day(time: int, zone: tzinfo) -> str:

@@ -9,23 +9,24 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import msgspec
 
 from wafscope.errors import InputError
 from wafscope.i18n.text import ntext, text
-from wafscope.ingest.worker import Encoded, Task, encode, start_worker
-from wafscope.source.base import PIECE, Stretch
+from wafscope.ingest.worker import Encoded, Task
+from wafscope.ingest.workers import NEEDED, Workers
+from wafscope.reader.walk import settled
+from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
 from wafscope.source.oneshot import check, read_once, stored_size
 from wafscope.store.base import EventStore, Tally, Written
 
 _SMALL = 4 << 20
-_COMMIT = 122_880
-"""Events that are committed together: a row group of DuckDB, so that each is compressed once."""
+_COMMIT = 120_000
+"""Events that are committed together.  With those of the last piece, it is almost as many as DuckDB puts into a few
+groups (`store/duckdb/connection.py`): what is left over has to be written twice."""
 _MOST_FILES = 512
 _MOST_WORKERS = 8
 
@@ -67,6 +68,21 @@ class Setting(msgspec.Struct, frozen=True):
     collector_zone: str = "UTC"
     workers: int | None = None
     """Worker processes; None for one a core, 0 to read in this process."""
+    largest_record: int = LARGEST_RECORD
+    """Bytes; a larger record is passed over."""
+
+
+def start_workers(paths: list[str], setting: Setting) -> Workers:
+    """Start the workers that an import will need: before the store is opened, that takes no time.
+
+    Raises InputError as `import_paths` does.
+    """
+    for path in paths:
+        check(path)
+    count = _count(paths, setting)
+    for name in NEEDED if count else ():
+        import_module(name)
+    return Workers(count, fork=True)
 
 
 def import_paths(
@@ -77,8 +93,9 @@ def import_paths(
     progress: Callable[[Progress], None] = lambda _: None,
     stop: threading.Event | None = None,
     warn: Callable[[InputError], None] = lambda _: None,
+    workers: Workers | None = None,
 ) -> Summary:
-    """Read sources into a store and return what became of them.
+    """Read sources into a store and return what became of them; `workers` are ended then.
 
     Raises InputError for a path that is not there, may not be read or is empty - before anything is read -
     and when nothing readable was in any of them; a path with nothing readable beside others that have is a
@@ -99,18 +116,19 @@ def import_paths(
         received += encoded.tally.events + len(encoded.tally.unreadable)
         progress(Progress(size.consumed(task), size.total, msgspec.structs.replace(summary, received=received)))
 
-    results = _encoded(tasks, _workers(setting, size.total))
-    while True:
-        group = _Group(results, show)
-        written = store.write_all(group)
-        for (encoded, task), done in zip(group.taken, written, strict=True):
-            part = _part(encoded.tally, done)
-            summary = summary.add(part)
-            sums[task.source] = sums[task.source].add(part)
-        if group.error is not None:
-            raise group.error
-        if group.last:
-            break
+    with workers or Workers(_count(paths, setting)) as running:
+        results = running.encode(tasks)
+        last = False
+        while not last:
+            group = _Group(results, show)
+            written = store.write_all(group)
+            for (encoded, task), done in zip(group.taken, written, strict=True):
+                part = _part(encoded.tally, done)
+                summary = summary.add(part)
+                sums[task.source] = sums[task.source].add(part)
+            if group.error is not None:
+                raise group.error
+            last = group.last
     if not stop.is_set():
         for path in [p for p, part in sums.items() if not part.received]:
             error = _nothing_readable(path, sums[path])
@@ -155,7 +173,7 @@ def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threadin
     for path in paths:
         kept: list[Stretch] = []
         size = 0
-        for stretch in read_once(path):
+        for stretch in read_once(path, settled, setting.largest_record):
             if stop.is_set():
                 return
             kept.append(stretch)
@@ -167,34 +185,12 @@ def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threadin
             yield Task(path, setting.sensor, setting.zone, setting.collector_zone, tuple(kept), encoder)
 
 
-def _workers(setting: Setting, total: int | None) -> int:
+def _count(paths: list[str], setting: Setting) -> int:
+    """How many workers an import takes."""
     if setting.workers is not None:
         return setting.workers
-    if total is not None and total < _SMALL:
-        return 0
-    return min(os.cpu_count() or 1, _MOST_WORKERS)
-
-
-def _encoded(tasks: Iterable[Task], workers: int) -> Iterator[tuple[Encoded, Task]]:
-    """Encode tasks in worker processes, and give the results in the order of the tasks."""
-    if not workers:
-        for task in tasks:
-            yield encode(task), task
-        return
-    # Not forked from here, where threads run, but from a clean process that has loaded what workers need.
-    context = get_context("forkserver")
-    context.set_forkserver_preload([encode.__module__, "wafscope.store.duckdb.encode"])
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) as pool:
-        waiting: deque[tuple[Future[Encoded], Task]] = deque()
-        for task in tasks:
-            waiting.append((pool.submit(encode, task), task))
-            # One more than there are workers, so that none waits while a result is written.
-            if len(waiting) > workers + 1:
-                future, done = waiting.popleft()
-                yield future.result(), done
-        while waiting:
-            future, done = waiting.popleft()
-            yield future.result(), done
+    total = _Size(paths).total
+    return 0 if total is not None and total < _SMALL else min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
 class _Group:
@@ -236,5 +232,5 @@ def _nothing_readable(path: str, summary: Summary) -> InputError:
             n=summary.foreign,
         ),
         where=path,
-        hint=text("Wafscope reads the JSON audit log of ModSecurity 3: SecAuditLogFormat JSON."),
+        hint=text("Wafscope reads the audit logs of ModSecurity and Coraza, and their lines in error logs."),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,6 +29,11 @@ class Task(msgspec.Struct, frozen=True):
         """The same without the bytes, when they have been read."""
         spent = tuple(msgspec.structs.replace(s, data=b"") for s in self.stretches)
         return msgspec.structs.replace(self, stretches=spent)
+
+    def with_data(self, parts: Sequence[bytes]) -> Task:
+        """The same with the bytes of each stretch."""
+        whole = tuple(msgspec.structs.replace(s, data=data) for s, data in zip(self.stretches, parts, strict=True))
+        return msgspec.structs.replace(self, stretches=whole)
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -56,7 +61,8 @@ class _Reading:
 
     def records(self, stretch: Stretch) -> Iterator[Found]:
         """Give the records of a stretch, one by one."""
-        for piece in read_pieces(stretch.data, stretch.offset, self._context):
+        context = msgspec.structs.replace(self._context, arrival=stretch.written)
+        for piece in read_pieces(stretch.data, stretch.offset, context):
             if isinstance(piece, Found):
                 self.events += 1
                 self.matches += len(piece.event.matches)
@@ -67,7 +73,7 @@ class _Reading:
                 self.unreadable.append(msgspec.structs.replace(piece, source=stretch.name))
         if stretch.damage:
             end = stretch.offset + len(stretch.data)
-            self.unreadable.append(Unreadable(b"", end, stretch.damage, stretch.name))
+            self.unreadable.append(Unreadable(b"", end, stretch.damage, stretch.name, length=stretch.skipped))
 
 
 def encode(task: Task) -> Encoded:

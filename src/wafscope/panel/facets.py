@@ -49,7 +49,9 @@ def fields() -> tuple[Field, ...]:
 def ask(answers: Answers, view: View) -> Facets:
     """Ask for the panel; a field of which nothing is known is left out."""
     asked = fields()
-    answer = answers.facets([Top(field.name, view.scope, limit=LIMIT, bookkeeping=False) for field in asked])
+    answer = answers.facets(
+        [Top(field.name, view.scope, limit=LIMIT, bookkeeping=False, brief=True) for field in asked]
+    )
     facets = []
     for field, found in zip(asked, answer.value, strict=True):
         values = found.values

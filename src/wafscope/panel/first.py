@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from wafscope.panel import clients as client_panel
+from wafscope.panel import outcome
 from wafscope.panel.answers import Answers
 from wafscope.panel.series import peak_bin
 from wafscope.panel.view import Quality, View, one_of
@@ -108,8 +110,8 @@ def ask(answers: Answers, view: View) -> First:
         peak=None if found else peak(answers, view),
         rules=rules if rules and rules.count else None,
         clients=clients if clients and clients.count else None,
-        unexplained=_tally(answers, view, UNEXPLAINED, "rule.id"),
-        server_errors=_tally(answers, view, SERVER_ERROR, "http.response.status_code"),
+        unexplained=_unexplained(answers, view),
+        server_errors=_server_errors(answers, view),
         held_before=before,
         quality=Quality(total.exact, total.cut, total.seconds),
     )
@@ -120,15 +122,15 @@ def presets(answers: Answers, view: View) -> Presets:
     before = held_before(answers, view)
     rules = newcomers(answers, view, "rule.id") if before else None
     clients = newcomers(answers, view, "client.address") if before else None
-    outcomes = answers.top(Top("waf.outcome", view.scope, limit=0)).value.values
-    counts = {value.value: value.events for value in outcomes}
+    outcomes, _ = outcome.ask(answers, view).value
+    counts = {value.value: value.events for value in outcomes.values}
     return Presets(
         new_rules=rules.values if rules else None,
         new_rule_count=rules.count if rules else 0,
         new_clients=clients.values if clients else None,
         new_client_count=clients.count if clients else 0,
         unexplained=answers.count(Count(view.narrowed(UNEXPLAINED))).value.events,
-        server_errors=answers.count(Count(view.narrowed(SERVER_ERROR))).value.events,
+        server_errors=_server_errors(answers, view).events,
         would_block=counts.get("would_block", 0),
         blocked=counts.get("blocked", 0),
     )
@@ -142,14 +144,15 @@ def held_before(answers: Answers, view: View) -> bool:
 
 def newcomers(answers: Answers, view: View, field: Literal["rule.id", "client.address"]) -> Newcomers:
     """Values of a field that no event before the window has."""
-    answer = answers.top(Top(field, view.scope, limit=_MOST_NEW, new=True, bookkeeping=False)).value
+    question = Top(field, view.scope, limit=_MOST_NEW, new=True, bookkeeping=False, brief=True)
+    answer = answers.top(question).value
     whole = len(answer.values) >= answer.distinct
     return Newcomers(field, answer.distinct, answer.values, sum(v.events for v in answer.values) if whole else None)
 
 
 def burst(answers: Answers, view: View) -> Burst | None:
     """The largest burst of a client, if there is one."""
-    answer = answers.top(Top("client.address", view.scope, limit=12)).value
+    answer = answers.top(Top(client_panel.FIELD, view.scope, limit=client_panel.LIMIT, bookkeeping=False)).value
     longest = max(view.window.length // _BURST_PART, 10 * MINUTE)
     for value in answer.values:
         short = value.last - value.first <= longest
@@ -161,7 +164,7 @@ def burst(answers: Answers, view: View) -> Burst | None:
 def _burst(answers: Answers, view: View, value: TopValue, total: int) -> Burst:
     client = None if value.value is None else str(value.value)
     condition = one_of("client.address", (client,))
-    hosts = answers.top(Top("host", view.narrowed(condition), limit=1)).value
+    hosts = answers.top(Top("host", view.narrowed(condition), limit=1, brief=True)).value
     seen = None
     if held_before(answers, view):
         earlier = Scope(Window(-(1 << 60), view.window.start), condition)
@@ -186,15 +189,22 @@ def peak(answers: Answers, view: View) -> Peak | None:
         return None
     start, events = found
     window = Window(start, start + view.window.step())
-    top = answers.top(Top("client.address", Scope(window, view.filter), limit=1)).value.values
+    top = answers.top(Top("client.address", Scope(window, view.filter), limit=1, brief=True)).value.values
     client = top[0].value if top else None
     return Peak(start, window.end, events, None if client is None else str(client), top[0].events if top else 0)
 
 
-def _tally(answers: Answers, view: View, condition: Filter, field: str) -> Tally:
-    scope = view.narrowed(condition)
+def _unexplained(answers: Answers, view: View) -> Tally:
+    """Events of which the log explains too little, and the rule that fired most in them."""
+    scope = view.narrowed(UNEXPLAINED)
     events = answers.count(Count(scope)).value.events
     if not events:
         return Tally(0, None)
-    most = answers.top(Top(field, scope, limit=1, bookkeeping=False)).value.values
+    most = answers.top(Top("rule.id", scope, limit=1, bookkeeping=False, brief=True)).value.values
     return Tally(events, most[0] if most else None)
+
+
+def _server_errors(answers: Answers, view: View) -> Tally:
+    """Server errors, and the most frequent one."""
+    found = answers.top(Top("http.response.status_code", view.narrowed(SERVER_ERROR), limit=1)).value
+    return Tally(found.events, found.values[0] if found.values else None)

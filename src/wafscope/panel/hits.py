@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from wafscope.event.model import EngineMode, Outcome
+from wafscope.panel import outcome
 from wafscope.panel.answers import Answers
 from wafscope.panel.change import Change, Coverage, coverage
 from wafscope.panel.first import Burst, burst
 from wafscope.panel.view import Quality, View, one_of
 from wafscope.query.filter import Not
-from wafscope.query.question import Answer, Count, Top, TopValues
+from wafscope.query.question import Count, Top, TopValues
 from wafscope.query.timespan import Window
 
 
@@ -40,8 +41,8 @@ class Hits(msgspec.Struct, frozen=True):
 def ask(answers: Answers, view: View) -> Hits:
     """Ask for the panel."""
     counts = answers.count(Count(view.scope))
-    outcomes = answers.top(Top("waf.outcome", view.scope, limit=0))
-    modes = answers.top(Top("waf.engine.mode", view.scope, limit=0))
+    by_outcome = outcome.ask(answers, view)
+    outcomes, modes = by_outcome.value
     rules = answers.top(Top("rule.id", view.scope, limit=0, bookkeeping=False))
     held = coverage(answers, view, view.window.before())
     before = None if held.held == "none" else answers.count(Count(view.scope_before)).value.events
@@ -53,12 +54,12 @@ def ask(answers: Answers, view: View) -> Hits:
         matches=counts.value.scoring_matches,
         rules=rules.value.distinct,
         parts=_parts(outcomes),
-        modes=tuple((mode_of(v.value), v.events) for v in modes.value.values),
+        modes=tuple((mode_of(v.value), v.events) for v in modes.values),
         burst=found,
         without_burst=_without(answers, view, counts.value.events, found, held=before is not None),
         quality=Quality(
             exact=rules.exact and counts.exact,
-            cut=any(a.cut for a in (counts, outcomes, modes, rules)),
+            cut=any(a.cut for a in (counts, by_outcome, rules)),
             seconds=counts.seconds,
         ),
     )
@@ -69,8 +70,8 @@ def mode_of(value: object) -> EngineMode:
     return value if value in ("on", "detection_only", "off") else "unknown"
 
 
-def _parts(outcomes: Answer[TopValues]) -> tuple[Part, ...]:
-    counts = {value.value: value.events for value in outcomes.value.values}
+def _parts(outcomes: TopValues) -> tuple[Part, ...]:
+    counts = {value.value: value.events for value in outcomes.values}
     parts = [
         Part(("blocked",), counts.get("blocked", 0)),
         Part(("would_block",), counts.get("would_block", 0)),

@@ -65,7 +65,7 @@ def rules_before(answers: Answers, view: View) -> dict[str | int | None, int] | 
     """Events of each rule in the window before; None where nothing of it is held."""
     if coverage(answers, view, view.window.before()).held == "none":
         return None
-    found = answers.top(Top(FIELD, view.scope_before, limit=0, bookkeeping=False)).value
+    found = answers.top(Top(FIELD, view.scope_before, limit=0, bookkeeping=False, brief=True)).value
     return {value.value: value.events for value in found.values}
 
 

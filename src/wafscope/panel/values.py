@@ -69,5 +69,5 @@ def counts_before(
     known = one_of(field, tuple(value.value for value in values))
     earlier = msgspec.structs.replace(view, window=view.window.before())
     scope: Scope = earlier.narrowed(known)
-    found = answers.top(Top(field, scope, limit=0, bookkeeping=False)).value
+    found = answers.top(Top(field, scope, limit=0, bookkeeping=False, brief=True)).value
     return {value.value: value.events for value in found.values}

@@ -17,7 +17,7 @@ from wafscope.query.printer import value_text
 Values = Callable[[Field, str], Sequence[tuple[str, int]]]
 """Gives values of a field that begin with a text, and how many events have each."""
 
-MOST = 12
+MOST = 16
 """Items in a list; more can not be taken in."""
 
 # A quote that is still open runs to the end of what was typed.

@@ -232,7 +232,9 @@ def _address(field: Field, value: Written) -> Term:
     try:
         if "/" in written:
             return Term(field.name, "within", (str(ip_network(written, strict=False)),))
-        return Term(field.name, "is", (str(ip_address(written)),))
+        address = ip_address(written.removeprefix("[").removesuffix("]"))
+        # An IPv6 address has several spellings, and one engine logs it in brackets: all of them are meant.
+        return Term(field.name, *(("is", (str(address),)) if address.version == 4 else ("within", (f"{address}/128",))))
     except ValueError:
         raise FilterError(
             text("“{value}” is not an address or a network.", value=written),

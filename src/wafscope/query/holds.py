@@ -79,7 +79,8 @@ def _between(value: Value, low: Value | None, high: Value | None) -> bool:
 
 def _inside(value: str, networks: list[IPv4Network | IPv6Network]) -> bool:
     try:
-        address = ip_address(value)
+        # Coraza's middleware logs an IPv6 address in brackets.
+        address = ip_address(value.removeprefix("[").removesuffix("]"))
     except ValueError:
         return False
     return any(address in network for network in networks)

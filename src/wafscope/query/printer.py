@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from ipaddress import ip_address
+from ipaddress import IPv4Address
 
 from wafscope.event.fields import Field, find
 from wafscope.event.text import storable
@@ -37,6 +37,10 @@ def quote(value: str) -> str:
     """Write a text so that it can stand as a value, as a word, or in a list, in quotes where it needs them."""
     value = storable(value)
     return value if _PLAIN_WORD.fullmatch(value) else _quoted(value)
+
+
+_ONE_ADDRESS = "/128"
+"""A network of one IPv6 address: what a bare address means."""
 
 
 def condition_text(name: str, term: Term) -> str:
@@ -97,7 +101,7 @@ def _values(field: Field, term: Term) -> list[str]:
         case "like":
             return [_pattern(storable(str(value))) for value in term.values if value]
         case "within":
-            return [str(value) for value in term.values]
+            return [str(value).removesuffix(_ONE_ADDRESS) for value in term.values]
         case _:
             kept = [value for value in term.values if value is not None and (value != "" or can_be_empty(field))]
             return [value_text(field, value) for value in kept]
@@ -135,7 +139,7 @@ def _time_range(low: int | None, high: int | None) -> str:
 def _is_usual_address(value: str) -> bool:
     """Tell whether the parser would read a bare address back as just this text."""
     try:
-        return str(ip_address(value)) == value
+        return str(IPv4Address(value)) == value
     except ValueError:
         return False
 

@@ -126,7 +126,8 @@ class Top(msgspec.Struct, frozen=True):
 
     `limit` 0 means all.  `zone` is the IANA zone for the field `day`.  `new` keeps only values that no event
     before the window has (the filter is not applied to those earlier events).  `bookkeeping` False leaves
-    bookkeeping rules out of fields of matches.
+    bookkeeping rules out of fields of matches.  `brief` asks for the events of each value and no other figure:
+    the others are 0 in the answer.
     """
 
     field: str
@@ -136,6 +137,7 @@ class Top(msgspec.Struct, frozen=True):
     order: TopOrder = "events"
     new: bool = False
     bookkeeping: bool = True
+    brief: bool = False
 
 
 class TopValue(msgspec.Struct, frozen=True):
@@ -143,9 +145,9 @@ class TopValue(msgspec.Struct, frozen=True):
 
     value: str | int | None
     events: int
-    matches: int
-    first: int
-    last: int
+    matches: int = 0
+    first: int = 0
+    last: int = 0
 
 
 class TopValues(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ class Context(msgspec.Struct, frozen=True):
     """Zone configured for the source; used where the record does not prove its own."""
     collector_zone: tzinfo = UTC
     """Zone of this machine: the last resort, and an assumption that the event states."""
+    arrival: int = 0
+    """When the file was last written, microseconds since the epoch: for records that tell no time at all."""
 
 
 class NotARecord(ValueError):
@@ -51,8 +53,12 @@ class Unreadable(msgspec.Struct, frozen=True):
     data: bytes
     offset: int
     reason: str
-    """`cut`, `spliced`, `not_json`, `too_deep`, `no_time`, `wrong_encoding`, or `engine_without_json`."""
+    """`cut`, `spliced`, `damaged`, `not_json`, `too_deep`, `no_time`, `wrong_encoding`, `engine_without_json`."""
     source: str = ""
+    length: int | None = None
+    """How much of the input it takes, a line end too; None where that is the length of `data`."""
+    more: tuple[tuple[int, int], ...] = ()
+    """Further (offset, length), where the bytes do not stand in one piece."""
 
 
 class Foreign(msgspec.Struct, frozen=True):

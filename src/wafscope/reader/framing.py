@@ -1,137 +1,153 @@
 """From a stretch of bytes to its pieces: records, foreign lines, and what can not be read.
 
-A stretch begins at a line and ends at the end of one (or of the input).  The pieces cover it without gap
-or overlap; a record's line end belongs to the record.
+A stretch begins where a record may begin and ends where none goes on (`walk.settled`).  Its pieces cover it
+without gap or overlap; a record's line end and container prefix belong to the record.  Every record is told by
+its own bytes: formats change inside one stream when a configuration changes.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from wafscope.event.text import from_bytes, to_bytes
+import msgspec
+
+from wafscope.event.model import Event
+from wafscope.reader import native
 from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
-from wafscope.reader.modsecurity_json import read_fast, read_tolerant
+from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
+from wafscope.reader.json_lines import pieces_of_json, pieces_of_other
+from wafscope.reader.sections import V3, is_spliced
+from wafscope.reader.walk import Walk
+from wafscope.reader.wrapping import Stream
 
-_START = b'{"transaction":'
-_PART = re.compile(rb'"(?:transaction|details|request|response|producer)":\{|"messages":\[|"ruleId":"|\}\}\s*$')
-"""What a fragment of a record shows: its quotes are not escaped, so no payload can imitate it."""
+_MOST_WRAPPERS = 3
+"""Prefixes in front of prefixes are taken off so often: docker's JSON around syslog, say."""
 
-_CLOSE = re.compile(rb"^\}\s*$", re.MULTILINE)
-_WITHOUT_JSON = b'{"error":"ModSecurity was not compiled with JSON support."}'
-_LEAD = b"\x00 \t\r\xef\xbb\xbf"
-_MOST_RESTARTS = 64
-_raw_decode = json.JSONDecoder(parse_float=str, strict=False).raw_decode
-
-
-def read_pieces(data: bytes, offset: int, context: Context) -> Iterator[Piece]:
-    """Yield the pieces of `data`, which stands at `offset` in its source, in order."""
-    position = 0
-    end = len(data)
-    closes = True
-    while position < end:
-        stop = data.find(b"\n", position)
-        after = end if stop < 0 else stop + 1
-        line = data[position : end if stop < 0 else stop]
-        if line[:1] == b"{":
-            try:
-                event = read_fast(line, context)
-            except (ValueError, RecursionError):
-                if closes and line.rstrip() == b"{":
-                    # Looked for in vain once, there is none further on: the rest is not searched again.
-                    closes, after, line = _pretty(data, position, after)
-                yield from _odd_line(line, offset + position, after - position, context)
-            else:
-                yield Found(event, offset + position, after - position)
-        else:
-            yield from _odd_line(line, offset + position, after - position, context)
-        position = after
+Range = tuple[int, int]
 
 
-def _pretty(data: bytes, position: int, after: int) -> tuple[bool, int, bytes]:
-    """Return whether an object printed over several lines is closed by a `}` at column 1, its end and its bytes."""
-    close = _CLOSE.search(data, after)
-    if close is None:
-        return False, after, data[position:after].rstrip(b"\n")
-    stop = data.find(b"\n", close.start())
-    return True, (len(data) if stop < 0 else stop + 1), data[position : close.start() + 1]
+def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -> Iterator[Piece]:
+    """Yield the pieces of `data`, which stands at `offset` in its source.
 
-
-def _odd_line(line: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:
-    """Yield the pieces of a line that the fast path refused; `length` counts its line end too."""
-    body = line.lstrip(_LEAD)
-    lead = len(line) - len(body)
-    body = body.rstrip(b"\r")
-    if not body.strip(_LEAD):
-        yield Foreign(offset, length, lines=0)
-        return
-    if lead and body[:1] == b"{":
-        yield Foreign(offset, lead, lines=0)
-        offset, length = offset + lead, length - lead
-    else:
-        body = line.rstrip(b"\r")
-    if body[:1] == b"{":
-        try:
-            yield Found(read_tolerant(body, context), offset, length)
-        except NotARecord as error:
-            yield Foreign(offset, length) if error.foreign else Unreadable(line, offset, error.reason)
-        except RecursionError:
-            yield Unreadable(line, offset, "too_deep")
-        except ValueError:
-            yield from _damaged(body, offset, length, context)
-        return
-    if _START in body:
-        yield from _damaged(body, offset, length, context)
-    elif _PART.search(body):
-        yield Unreadable(line, offset, "cut")
-    elif b"\x00" in body:
-        yield Unreadable(line, offset, "wrong_encoding")
-    else:
-        yield Foreign(offset, length)
-
-
-def _damaged(body: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:
-    """Take the whole records out of a line on which several stand, or one inside the rest of another.
-
-    A record begins at `{"transaction":`; inside a text of a record its quotes would be escaped, so that
-    no payload can pass for one.  What lies between is unreadable.
+    Records in several pieces and those behind prefixes come after the ones that stand on their own.
     """
-    if body.startswith(_WITHOUT_JSON):
-        yield Unreadable(body, offset, "engine_without_json")
-        return
-    done = position = 0
-    for _ in range(_MOST_RESTARTS):
-        start = body.find(_START, position)
-        if start < 0:
-            break
-        size = _object_size(body[start:])
-        event = None
-        if size:
-            try:
-                event = read_tolerant(body[start : start + size], context)
-            except (ValueError, RecursionError):
-                event = None
-        if event is None:
-            position = start + 1
+    walk = Walk(data, wrappers=depth < _MOST_WRAPPERS)
+    headless: list[Foreign] | None = [] if offset == 0 and not depth else None
+    """Lines before the first record: where that is the rest of one, they belong to it."""
+    for span in walk.spans():
+        if isinstance(span, native.Region):
+            if headless and _is_rest(headless, span):
+                end = span.records[0].ranges[0][1]
+                yield Unreadable(data[:end], 0, "cut")
+                span = native.Region(end, span.records[1:], span.end, span.pending)  # noqa: PLW2901
+            elif headless:
+                yield from headless
+            headless = None
+            yield from _native(data, offset, span, context)
             continue
-        if body[done:start].strip():
-            yield Unreadable(body[done:start], offset + done, "spliced")
-        elif start > done:
-            yield Foreign(offset + done, start - done, lines=0)
-        done = position = start + size
-        last = done >= len(body.rstrip())
-        yield Found(event, offset + start, length - start if last else size)
-        if last:
-            return
-    yield Unreadable(body[done:], offset + done, "spliced" if done else "cut" if body[:1] == b"{" else "not_json")
+        pieces = pieces_of_json if span.kind == "json" else pieces_of_other
+        for piece in pieces(data, span, offset, context):
+            if headless is None:
+                yield piece
+            elif isinstance(piece, Foreign):
+                headless.append(piece)
+            else:
+                yield from headless
+                headless = None
+                yield piece
+    yield from headless or ()
+    for stream in walk.streams.values():
+        yield from _stream(data, offset, stream, context, depth)
+    for kind, ranges in walk.groups:
+        yield _group(data, offset, ranges, ERROR_LOGS[kind], context)
 
 
-def _object_size(data: bytes) -> int:
-    """Return how many bytes the JSON object at the start of `data` takes; 0 when it is not whole."""
-    text = from_bytes(data)
+def _is_rest(lines: list[Foreign], region: native.Region) -> bool:
+    """Tell that the lines from the start of a file to a region are the rest of a record, as its first piece is."""
+    return sum(line.length for line in lines) == region.start and not region.records[0].whole
+
+
+def _native(data: bytes, offset: int, region: native.Region, context: Context) -> Iterator[Piece]:
+    for record in region.records:
+        whole = b"".join([data[start:end] for start, end in record.ranges])
+        place = _place(record.ranges, offset)
+        if not record.whole or (record.format == "v3.native" and is_spliced(whole, V3)):
+            reason = "spliced" if record.whole else "cut"
+            yield Unreadable(whole, place[0][0], reason, length=place[0][1], more=place[1:])
+            continue
+        try:
+            event = NATIVE[record.format](whole.rstrip(b"\r\n"), context)
+        except (ValueError, RecursionError) as error:
+            reason = error.reason if isinstance(error, NotARecord) else "damaged"
+            yield Unreadable(whole, place[0][0], reason, length=place[0][1], more=place[1:])
+            continue
+        if len(record.ranges) > 1:
+            event = _flagged(event, "interleaved")
+        yield Found(event, *place[0], place[1:])
+    yield from _between(data, offset, region)
+
+
+def _between(data: bytes, offset: int, region: native.Region) -> Iterator[Piece]:
+    """What no record of a region owns, such as empty lines."""
+    position = region.start
+    for start, end in sorted(part for record in region.records for part in record.ranges):
+        if start > position:
+            yield _loose(data[position:start], offset + position)
+        position = max(position, end)
+    if position < region.end:
+        yield _loose(data[position : region.end], offset + position)
+
+
+def _loose(data: bytes, offset: int) -> Piece:
+    return Unreadable(data, offset, "spliced") if data.strip() else Foreign(offset, len(data), lines=0)
+
+
+def _stream(data: bytes, offset: int, stream: Stream, context: Context, depth: int) -> Iterator[Piece]:
+    """The pieces of what stands behind prefixes, with their places in the input."""
+    for piece in read_pieces(stream.data(), 0, context, depth=depth + 1):
+        inner = ((piece.offset, _length(piece)), *_more(piece))
+        ranges = [place for start, length in inner for place in stream.where(start, start + length)]
+        place = _place(ranges, offset)
+        if isinstance(piece, Found):
+            yield Found(piece.event, *place[0], place[1:])
+        elif isinstance(piece, Unreadable):
+            whole = b"".join([data[start:end] for start, end in ranges])
+            yield Unreadable(whole, place[0][0], piece.reason, length=place[0][1], more=place[1:])
+        else:
+            yield from (Foreign(*each, lines=piece.lines if i == 0 else 0) for i, each in enumerate(place))
+
+
+def _group(data: bytes, offset: int, ranges: list[Range], reader: LineReader, context: Context) -> Piece:
+    """The event of the lines that an error log has about one transaction."""
+    lines = [data[start:end].rstrip(b"\r\n") for start, end in ranges]
+    place = _place(ranges, offset)
     try:
-        _, end = _raw_decode(text)
+        return Found(reader(lines, context), *place[0], place[1:])
     except (ValueError, RecursionError):
-        return 0
-    return len(to_bytes(text[:end]))
+        whole = b"".join([data[start:end] for start, end in ranges])
+        return Unreadable(whole, place[0][0], "damaged", length=place[0][1], more=place[1:])
+
+
+def _place(ranges: Sequence[Range], offset: int) -> tuple[Range, ...]:
+    """Turn (start, end) in a stretch into (offset, length) in its source; what touches is one."""
+    found: list[Range] = []
+    for start, end in ranges:
+        if found and found[-1][0] + found[-1][1] == offset + start:
+            found[-1] = (found[-1][0], found[-1][1] + end - start)
+        else:
+            found.append((offset + start, end - start))
+    return tuple(found)
+
+
+def _length(piece: Piece) -> int:
+    if isinstance(piece, Unreadable):
+        return len(piece.data) if piece.length is None else piece.length
+    return piece.length
+
+
+def _more(piece: Piece) -> tuple[Range, ...]:
+    return () if isinstance(piece, Foreign) else piece.more
+
+
+def _flagged(event: Event, flag: str) -> Event:
+    return msgspec.structs.replace(event, flags=(*event.flags, flag))

@@ -9,6 +9,7 @@ from wafscope.event.model import Event, Headers
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_match import Details
 from wafscope.reader.modsecurity_record import (
+    UNKNOWN_MAKER,
     Message,
     Parts,
     Producer,
@@ -16,6 +17,7 @@ from wafscope.reader.modsecurity_record import (
     Response,
     Transaction,
     build,
+    maker_of,
 )
 
 
@@ -54,12 +56,12 @@ class Coercion:
                 body=self.maybe_text(request, "body"),
             ),
             response=Response(body=self.maybe_text(response, "body"), http_code=self.integer(response, "http_code")),
-            producer=self.producer(producer) if producer is not None else None,
             messages=self.messages(t["messages"]) if t.get("messages") is not None else None,
         )
         version = request.get("http_version")
         parts = Parts(
             "" if version is None else self.word(version),
+            maker_of(self.producer(producer)) if producer is not None else UNKNOWN_MAKER,
             self.headers(request),
             self.headers(response),
             tuple(self.flags),
@@ -144,7 +146,7 @@ class Coercion:
             components=self.words(owner, "components"),
         )
 
-    def messages(self, value: object) -> list[Message] | None:
+    def messages(self, value: object) -> list[Message[Any]] | None:
         if not isinstance(value, list):
             self.odd()
             return None

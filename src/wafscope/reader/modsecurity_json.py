@@ -1,15 +1,16 @@
 """libmodsecurity 3 JSON (`v3.json`), every version: one object per line, or one file per transaction.
 
-Two speeds.  The fast path decodes into typed Structs with msgspec and reads almost every line.  What it
-refuses - bytes that are not UTF-8, lone surrogates, values of another type, the invalid JSON of an empty
-`http_version` - goes to the tolerant path, which keeps pairs and, where it must, converts value by value.
-Both end in the same `build`, so that they give the same event.
+Two speeds.  The fast path decodes into typed Structs with msgspec and reads almost every line.  What it refuses
+goes to the tolerant path: the invalid JSON of an empty `http_version` is mended and decoded like any other; bytes
+that are not UTF-8, lone surrogates and values of another type need a decoder that keeps pairs and, where it must,
+converts value by value.  All end in the same `build`, so that they give the same event.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,7 +18,15 @@ import msgspec
 from wafscope.event.model import Event, Headers
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
-from wafscope.reader.modsecurity_record import Parts, Transaction, build
+from wafscope.reader.modsecurity_record import (
+    UNKNOWN_MAKER,
+    Maker,
+    Parts,
+    Producer,
+    Transaction,
+    build,
+    maker_of,
+)
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False):
@@ -25,26 +34,74 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Record).decode
+_Objects = Transaction[Any]
+_decode_producer = msgspec.json.Decoder(Producer | None).decode
 _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
+
+_NO_VERSION = b'"http_version":,'
+"""An empty version made invalid JSON before 3.0.15 (modsecurity pull request 3364)."""
 
 
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
-    transaction: Transaction[Any] = _decode(line).transaction
-    request, response = transaction.request, transaction.response
-    if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
-        raise NotARecord("no_time", foreign=False)
-    version = "" if request.http_version is None else bytes(request.http_version).decode()
-    parts = Parts(
-        version[1:-1] if version[:1] == '"' else version,
-        _pairs(bytes(request.headers)) if request.headers is not None else None,
-        _pairs(bytes(response.headers)) if response.headers is not None else None,
-    )
-    return build(line, context, transaction, parts)
+    return _read_decoded(line, line, context)
 
 
 def read_tolerant(line: bytes, context: Context) -> Event:
     """Read one record however odd; raises NotARecord, ValueError or RecursionError when there is none."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return read_pairs(line, context)
+    flags: tuple[str, ...] = ()
+    mended = line
+    if _NO_VERSION in line:
+        # Inside a text its quotes would be escaped.
+        mended, flags = line.replace(_NO_VERSION, b'"http_version":"",', 1), ("repaired",)
+    try:
+        return _read_decoded(mended, line, context, flags)
+    except NotARecord:
+        raise
+    except (ValueError, RecursionError):
+        return read_pairs(line, context)
+
+
+def _read_decoded(data: bytes, line: bytes, context: Context, flags: tuple[str, ...] = ()) -> Event:
+    """Build the event of `line` from `data`, which is the same or a mended copy."""
+    transaction: Transaction[Any] = _decode(data).transaction
+    request, response = transaction.request, transaction.response
+    if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
+        raise NotARecord("no_time", foreign=False)
+    parts = Parts(
+        "" if request.http_version is None else _version(bytes(request.http_version)),
+        UNKNOWN_MAKER if transaction.producer is None else _maker(bytes(transaction.producer)),
+        None if request.headers is None else _pairs(bytes(request.headers)),
+        None if response.headers is None else _pairs(bytes(response.headers)),
+        flags,
+    )
+    return build(line, context, transaction, parts)
+
+
+@lru_cache(maxsize=256)
+def _version(data: bytes) -> str:
+    """Return an HTTP version, which is a number before 3.0.15 and a text since: as written, `1.10` too."""
+    text = data.decode("ascii")
+    if text[0] == '"' and "\\" not in text:
+        return text[1:-1]
+    if not text[0].isdigit():
+        raise ValueError("http_version")
+    return text
+
+
+@lru_cache(maxsize=256)
+def _maker(data: bytes) -> Maker:
+    """Return who wrote the record, which is the same for thousands."""
+    producer = _decode_producer(data)
+    return UNKNOWN_MAKER if producer is None else maker_of(producer)
+
+
+def read_pairs(line: bytes, context: Context) -> Event:
+    """Read one record from its members as they stand, repeated names and all; raises as `read_tolerant` does."""
     flags: list[str] = []
     try:
         text = line.decode()
@@ -54,18 +111,17 @@ def read_tolerant(line: bytes, context: Context) -> Event:
     try:
         top = _loads(text)
     except ValueError:
-        # An empty version made invalid JSON before 3.0.15 (modsecurity pull request 3364).
-        if '"http_version":,' not in text:
+        if _NO_VERSION.decode() not in text:
             raise
-        top = _loads(text.replace('"http_version":,', '"http_version":"",', 1))
+        top = _loads(text.replace(_NO_VERSION.decode(), '"http_version":"",', 1))
         flags.append("repaired")
     inner = dict(top).get("transaction") if isinstance(top, dict | tuple) else None
     if not isinstance(inner, dict | tuple):
         raise NotARecord("not_json", foreign=True)
-    escaped = "invalid_utf8" not in flags and _SURROGATE_ESCAPE.search(text) is not None
+    escaped = "invalid_utf8" not in flags and "\\u" in text and _SURROGATE_ESCAPE.search(text) is not None
     if not escaped:
         try:
-            return _from_objects(line, context, msgspec.convert(inner, Transaction[Any]), tuple(flags))
+            return _from_objects(line, context, msgspec.convert(inner, _Objects), tuple(flags))
         except msgspec.ValidationError:
             pass  # some value is of another type
     return Coercion(flags, escaped=escaped).event(line, context, dict(inner))
@@ -79,8 +135,15 @@ def _from_objects(line: bytes, context: Context, transaction: Transaction[Any], 
     version = request.http_version
     if version is not None and not isinstance(version, str | int):
         raise msgspec.ValidationError("http_version")
-    headers = _members(request.headers), _members(response.headers)
-    return build(line, context, transaction, Parts("" if version is None else str(version), *headers, flags))
+    producer = transaction.producer
+    parts = Parts(
+        "" if version is None else str(version),
+        UNKNOWN_MAKER if producer is None else maker_of(msgspec.convert(producer, Producer)),
+        _members(request.headers),
+        _members(response.headers),
+        flags,
+    )
+    return build(line, context, transaction, parts)
 
 
 def _members(headers: object) -> Headers | None:
@@ -111,16 +174,18 @@ _loads = json.JSONDecoder(object_pairs_hook=_object, parse_float=str, strict=Fal
 def _pairs(data: bytes) -> Headers:
     """Return the members of a JSON object of texts in order, repeated names and all.
 
-    A dict keeps the last of repeated names.  Without a backslash no text holds a quote, so that four quotes
-    a member prove that nothing was lost; anything else goes to the decoder that keeps pairs.
+    A dict keeps the last of repeated names.  Four quotes a member, escaped ones not counted, prove that nothing
+    was lost; anything else goes to the decoder that keeps pairs.
     """
-    if b"\\" not in data:
-        members = _decode_headers(data)
-        if data.count(b'"') == 4 * len(members):
-            return tuple(members.items())
-    pairs = json.loads(data, object_pairs_hook=tuple)
-    if not isinstance(pairs, tuple) or not all(isinstance(value, str) for _, value in pairs):
-        raise ValueError("headers are no object of texts")
+    members = _decode_headers(data)
+    quotes = data.count(b'"')
+    if quotes != 4 * len(members) and b"\\" in data:
+        quotes = -1 if b"\\\\" in data else quotes - data.count(b'\\"')
+    return tuple(members.items()) if quotes == 4 * len(members) else _all_pairs(data)
+
+
+def _all_pairs(data: bytes) -> Headers:
+    pairs: Headers = json.loads(data, object_pairs_hook=tuple)
     if b"\\u" in data and any(has_surrogate(text) for pair in pairs for text in pair):
         raise ValueError("lone surrogate")
     return pairs

@@ -9,6 +9,7 @@ cut at 100, both inside their quotes (formats specification, section 6.4).
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -24,7 +25,11 @@ _LIBINJECTION = {"detected SQLi using libinjection.": "DetectSQLi", "detected XS
 _WITHIN = " found within "
 
 
-class Details(msgspec.Struct, frozen=True, gc=False):
+Tags = TypeVar("Tags")
+"""What tags are decoded to: raw JSON on the fast path, Python objects elsewhere."""
+
+
+class Details(msgspec.Struct, Generic[Tags], frozen=True, gc=False):
     """`details` of a message, as libmodsecurity writes it: all texts but the tags."""
 
     match: str = ""
@@ -39,16 +44,16 @@ class Details(msgspec.Struct, frozen=True, gc=False):
     rev: str = ""
     maturity: str = ""
     accuracy: str = ""
-    tags: tuple[str, ...] = ()
+    tags: Tags = ()  # type: ignore[assignment]  # absent
 
 
-def match_of(message: str, details: Details) -> Match:
-    """Return the match of one member of `messages`."""
-    rule_id, line, severity, maturity, accuracy, bookkeeping, points = _numbers(
+def match_of(message: str, details: Details[Any]) -> Match:
+    """Return the match of one member of `messages`; raises ValueError where the tags are no texts."""
+    rule_id, line, severity, maturity, accuracy, bookkeeping, points = read_numbers(
         details.ruleId, details.lineNumber, details.severity or details.serverity, details.maturity, details.accuracy
     )
-    operator, parameter, target, value = _sentence(details.match, details.data)
-    tags = details.tags
+    operator, parameter, target, value = read_sentence(details.match, details.data)
+    tags = details.tags if isinstance(details.tags, tuple) else _tags(details.tags)
     return Match(
         rule_id,
         message,
@@ -57,7 +62,7 @@ def match_of(message: str, details: Details) -> Match:
         operator,
         parameter,
         value,
-        "" if operator and operator not in _INJECTION else details.match,
+        "" if operator and operator not in INJECTION else details.match,
         details.reference,
         severity,
         details.file,
@@ -74,7 +79,7 @@ def match_of(message: str, details: Details) -> Match:
 
 
 @lru_cache(maxsize=4096)
-def _numbers(
+def read_numbers(
     rule: str, line: str, severity: str, maturity: str, accuracy: str
 ) -> tuple[int | None, int | None, int | None, int | None, int | None, bool, int]:
     """Return rule id, line, severity, maturity, accuracy, and what the id and the severity mean."""
@@ -87,10 +92,10 @@ def _numbers(
     return rule_id, _integer(line), level, _integer(maturity), _integer(accuracy), bookkeeping, points
 
 
-_INJECTION = frozenset(_LIBINJECTION.values())
+INJECTION = frozenset(_LIBINJECTION.values())
 
 
-def _sentence(text: str, data: str) -> tuple[str, str, str, str]:
+def read_sentence(text: str, data: str) -> tuple[str, str, str, str]:
     """Return operator, parameter, target and value; empty where the sentence does not tell."""
     if not text.startswith(_HEAD):
         operator = _LIBINJECTION.get(text, "")
@@ -105,5 +110,23 @@ def _sentence(text: str, data: str) -> tuple[str, str, str, str]:
     return operator, parameter, target, value.removesuffix(_TAIL)
 
 
+def _tags(tags: msgspec.Raw | list[Any]) -> tuple[str, ...]:
+    if isinstance(tags, msgspec.Raw):
+        return _decoded_tags(bytes(tags))
+    return msgspec.convert(tags, tuple[str, ...])
+
+
+@lru_cache(maxsize=4096)
+def _decoded_tags(data: bytes) -> tuple[str, ...]:
+    """The tags of a rule, of which it has a dozen: they are the same in all its matches."""
+    return _decode_tags(data)
+
+
+_decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
 def _integer(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    if not text.isascii() or not text.isdigit() or len(text) > 10:
+        return None
+    number = int(text)
+    return number if number < 1 << 31 else None

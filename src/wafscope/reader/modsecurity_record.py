@@ -5,7 +5,6 @@ Keys by version: formats specification, section 7.2.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -23,11 +22,11 @@ Part = TypeVar("Part")
 """What a part of no fixed type is decoded to: raw JSON on the fast path, Python objects on the tolerant one."""
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+class Message(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     """A rule that fired."""
 
     message: str = ""
-    details: Details = Details()
+    details: Details[Part] = Details()
 
 
 class Request(msgspec.Struct, Generic[Part], frozen=True, gc=False):
@@ -73,17 +72,31 @@ class Transaction(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     is_interrupted: bool | None = None
     request: Request[Part] = Request()
     response: Response[Part] = Response()
-    producer: Producer | None = None
-    messages: list[Message] | None = None
+    producer: Part = None  # type: ignore[assignment]  # None: absent
+    messages: list[Message[Part]] | None = None
 
 
 _MODES: dict[str, EngineMode] = {"Enabled": "on", "DetectionOnly": "detection_only", "Disabled": "off"}
+
+
+class Maker(msgspec.Struct, frozen=True, gc=False):
+    """Who wrote a record, and with which rules."""
+
+    engine: str = "ModSecurity"
+    version: str = ""
+    connector: str = ""
+    mode: EngineMode = "unknown"
+    rulesets: tuple[str, ...] = ()
+
+
+UNKNOWN_MAKER = Maker()
 
 
 class Parts(msgspec.Struct, frozen=True, gc=False):
     """What the two paths read each in its own way; headers are None where their part is not logged."""
 
     version: str
+    maker: Maker
     request_headers: Headers | None
     response_headers: Headers | None
     flags: tuple[str, ...] = ()
@@ -96,55 +109,23 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     matches = None if t.messages is None else tuple([match_of(m.message, m.details) for m in t.messages])
     host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
     second, zone_source = _moment(t.time_stamp, transaction_id, response_headers, context)
-    engine, engine_version, mode, rulesets, connector = _producer(t.producer)
-    interrupted, interrupted_source, outcome = decide(t.is_interrupted, mode, t.response.http_code, matches)
+    maker = parts.maker
+    interrupted, interrupted_source, outcome = decide(t.is_interrupted, maker.mode, t.response.http_code, matches)
     score = read_score(matches or ())
     path, query = split_uri(request.uri)
+    gaps = gaps_of(request_headers is None, request.body is None, matches is None, interrupted_source, zone_source)
+    # By place, in the order of the model: by name, it would take three times as long, a tenth of all reading.
     return Event(
-        raw=line,
-        format=FORMAT,
-        flags=parts.flags,
-        gaps=gaps_of(request_headers is None, request.body is None, matches is None, interrupted_source, zone_source),
-        time=second * SECOND,
-        time_original=t.time_stamp,
-        zone_source=zone_source,
-        transaction_id=transaction_id,
-        client_address=t.client_ip,
-        client_port=t.client_port,
-        server_address=t.host_ip,
-        server_port=t.host_port,
-        server_name=request.hostname,
-        server_id=t.server_id,
-        host=host,
-        method=request.method or request.protocol,
-        protocol=parts.version,
-        uri=request.uri,
-        path=path,
-        query=query,
-        request_headers=request_headers or (),
-        request_body=request.body,
-        user_agent=user_agent,
-        referer=referer,
-        content_type=content_type,
-        status=t.response.http_code,
-        response_headers=response_headers or (),
-        response_body=t.response.body,
-        engine=engine,
-        engine_version=engine_version,
-        connector=connector,
-        engine_mode=mode,
-        rulesets=rulesets,
-        matches=matches or (),
-        attack_class=score.attack_class,
-        interrupted=interrupted,
-        interrupted_source=interrupted_source,
-        outcome=outcome,
-        score=score.score,
-        score_source=score.score_source,
-        score_outbound=score.outbound,
-        threshold=score.threshold,
-        points=score.points,
-    )
+        line, FORMAT, parts.flags, gaps,
+        second * SECOND, t.time_stamp, None, None, (), zone_source, transaction_id,
+        t.client_ip, t.client_port, t.host_ip, t.host_port, request.hostname, t.server_id, host,
+        "", request.method or request.protocol, parts.version, request.uri, path, query,
+        request_headers or (), request.body, "", (), user_agent, referer, content_type,
+        t.response.http_code, "", "", response_headers or (), t.response.body,
+        maker.engine, maker.version, maker.connector, maker.mode, maker.rulesets, "", "", None, None, None,
+        matches or (), score.attack_class, interrupted, interrupted_source, "", None, None, "", (), (), (), (),
+        outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
+    )  # fmt: skip
 
 
 def _moment(time_stamp: str, transaction_id: str, headers: Headers | None, context: Context) -> tuple[int, ZoneSource]:
@@ -157,13 +138,10 @@ def _moment(time_stamp: str, transaction_id: str, headers: Headers | None, conte
     return found
 
 
-@lru_cache(maxsize=256)
-def _producer(producer: Producer | None) -> tuple[str, str, EngineMode, tuple[str, ...], str]:
-    """Return engine, version, mode, rule sets and connector."""
-    if producer is None:
-        return "ModSecurity", "", "unknown", (), ""
+def maker_of(producer: Producer) -> Maker:
+    """Return what part H says about who wrote the record."""
     # "ModSecurity v3.0.9 (Linux)"; every version up to 3.0.16 leaves a stray quote at the end of each component.
     name, _, version = producer.modsecurity.partition(" v")
     rulesets = tuple(c.removesuffix('"') for c in producer.components)
     mode = _MODES.get(producer.secrules_engine, "unknown")
-    return name, version.partition(" ")[0], mode, rulesets, producer.connector
+    return Maker(name, version.partition(" ")[0], producer.connector, mode, rulesets)

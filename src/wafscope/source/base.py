@@ -24,3 +24,7 @@ class Stretch(msgspec.Struct, frozen=True):
     """Bytes of the input as stored (compressed, perhaps) that have been read so far in this source."""
     damage: str = ""
     """Set on the last stretch of a file that could not be read to its end: the reason."""
+    skipped: int = 0
+    """Bytes that are passed over behind `data`, because they are too many to hold."""
+    written: int = 0
+    """When the file was last written, microseconds since the epoch; of standard input, when it was opened."""

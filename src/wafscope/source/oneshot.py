@@ -11,17 +11,20 @@ import gzip
 import lzma
 import sys
 import tarfile
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+import msgspec
 import zstandard
 
 from wafscope.errors import InputError
 from wafscope.i18n.text import Text, text
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
+from wafscope.source.index import is_index, read_index
 
 STANDARD_INPUT = "-"
 
@@ -50,12 +53,19 @@ def check(path: str) -> None:
         for file in files:
             file.open("rb").close()
         size = sum(f.stat().st_size for f in files)
+        missing = _missing(place)
     except OSError as error:
         raise InputError(
             text("It can not be read: {reason}", reason=error.strerror or str(error)),
             where=str(error.filename or path),
             hint=text("Audit logs usually belong to root: try sudo, or copy the file."),
         ) from error
+    if not files and missing:
+        raise InputError(
+            text("It is an index, and none of the files that it names is there."),
+            where=path,
+            hint=text("Give the storage directory: SecAuditLogStorageDir in the configuration of the engine."),
+        )
     if not size:
         raise InputError(
             text("There is nothing in it: 0 bytes."),
@@ -64,22 +74,50 @@ def check(path: str) -> None:
         )
 
 
-def read_once(path: str) -> Iterator[Stretch]:
-    """Yield the stretches of one source, which `check` has found to be there."""
+Settled = Callable[[bytes], int]
+"""How much of some bytes can be read alone, because no record goes on behind it."""
+
+
+class Cutter(msgspec.Struct, frozen=True):
+    """How a file is cut."""
+
+    settled: Settled
+    largest: int
+
+
+def read_once(path: str, settled: Settled, largest: int = LARGEST_RECORD) -> Iterator[Stretch]:
+    """Yield the stretches of one source, which `check` has found to be there; `settled` tells where to cut.
+
+    What is longer than `largest` bytes without a place to cut is passed over.
+    """
+    cutter = Cutter(settled, largest)
     if path == STANDARD_INPUT:
-        yield from _file(path, path, cast("BufferedReader", sys.stdin.buffer), 0)
+        yield from _dated(_file(path, path, cast("BufferedReader", sys.stdin.buffer), 0, cutter), time.time())
         return
     before = 0
+    for name in _missing(Path(path)):
+        yield Stretch(path, name, 0, b"", 0, damage="missing_file")
     for file in _files(Path(path)):
         with file.open("rb") as stream:
-            yield from _file(path, str(file), stream, before)
+            yield from _dated(_file(path, str(file), stream, before, cutter), file.stat().st_mtime)
         before += file.stat().st_size
+
+
+def _dated(stretches: Iterator[Stretch], second: float) -> Iterator[Stretch]:
+    """Say when the file of stretches was written, where the stretches do not."""
+    for stretch in stretches:
+        yield stretch if stretch.written else msgspec.structs.replace(stretch, written=round(second * 1_000_000))
 
 
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
         return sorted(f for f in place.rglob("*") if f.is_file() and not f.is_symlink())
-    return [place]
+    return list(read_index(place).files) if place.is_file() and is_index(place) else [place]
+
+
+def _missing(place: Path) -> tuple[str, ...]:
+    """Names in an index whose files are not there."""
+    return read_index(place).missing if place.is_file() and is_index(place) else ()
 
 
 def _nearby(place: Path) -> Text:
@@ -107,15 +145,15 @@ class _Meter:
         return True
 
 
-def _file(source: str, name: str, stream: BufferedReader, before: int) -> Iterator[Stretch]:
+def _file(source: str, name: str, stream: BufferedReader, before: int, cutter: Cutter) -> Iterator[Stretch]:
     meter = _Meter(stream, before)
     opened = cast("BinaryIO", _Steady(_decompressed(stream, meter)))
     head = opened.read(_HEAD)
     whole = cast("BinaryIO", _Rejoined(head, opened))
     if head[_TAR_AT : _TAR_AT + 5] == b"ustar":
-        yield from _archive(source, name, whole, meter)
+        yield from _archive(source, name, whole, meter, cutter)
     else:
-        yield from _stretches(source, name, whole, meter)
+        yield from _stretches(source, name, whole, meter, cutter)
 
 
 def _decompressed(stream: BufferedReader, meter: _Meter) -> IO[bytes]:
@@ -172,55 +210,61 @@ class _Rejoined:
         return data
 
 
-def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter) -> Iterator[Stretch]:
+def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: Cutter) -> Iterator[Stretch]:
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 opened = archive.extractfile(member) if member.isfile() else None
                 if opened is not None:
-                    yield from _stretches(source, f"{name}/{member.name}", cast("BinaryIO", opened), meter)
+                    inner = cast("BinaryIO", opened)
+                    yield from _dated(_stretches(source, f"{name}/{member.name}", inner, meter, cutter), member.mtime)
     except (tarfile.TarError, *_BROKEN):
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
 
-def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter) -> Iterator[Stretch]:
-    """Cut a stream before lines that open a record, so that none is torn, however it is printed."""
-    offset = 0
+def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: Cutter) -> Iterator[Stretch]:
+    """Cut a stream where no record goes on, so that none is torn, however it is written."""
+    offset, look_at = 0, 0
     rest = b""
     while True:
-        damage = ""
-        try:
-            data = stream.read(PIECE)
-        except _BROKEN:
-            data, damage = b"", "damaged_archive"
-        if not data:
-            if rest or damage:
-                yield Stretch(source, name, offset, rest, meter.count, damage)
-            return
+        data, damage, ended = _piece(stream)
         data = rest + data if rest else data
-        cut = _last_cut(data)
+        if ended:
+            if data or damage:
+                yield Stretch(source, name, offset, data, meter.count, damage)
+            return
+        cut = cutter.settled(data) if len(data) >= look_at else 0
         if cut:
             yield Stretch(source, name, offset, data[:cut], meter.count)
-        elif len(data) > LARGEST_RECORD:
-            yield Stretch(source, name, offset, b"", meter.count, damage="too_large")
-            cut, rest = _skip_line(data, stream)
-            offset += cut
-            continue
-        offset += cut
-        rest = data[cut:]
+            offset, rest, look_at = offset + cut, data[cut:], 0
+        elif len(data) > cutter.largest:
+            skipped, rest = _skip(data, stream)
+            yield Stretch(source, name, offset, b"", meter.count, damage="too_large", skipped=skipped)
+            offset, look_at = offset + skipped, 0
+        else:
+            # Looked at again when there is twice as much: the time stays in proportion to the input.
+            rest, look_at = data, 2 * len(data)
 
 
-def _skip_line(data: bytes, stream: BinaryIO) -> tuple[int, bytes]:
-    """Pass over a line too long to hold; return its length and what was read beyond it."""
-    skipped = 0
+def _piece(stream: BinaryIO) -> tuple[bytes, str, bool]:
+    """Return the next bytes, what is wrong with the rest, and whether there is no rest."""
+    data = b""
+    try:
+        data = stream.read(PIECE)
+        more = data if len(data) == PIECE else stream.read(1)
+    except _BROKEN:
+        return data, "damaged_archive", True
+    return (data, "", False) if len(data) == PIECE else (data + more, "", not more)
+
+
+def _skip(data: bytes, stream: BinaryIO) -> tuple[int, bytes]:
+    """Pass over what is too long to hold; return its length and what was read beyond it."""
+    skipped = data.rfind(b"\n") + 1
+    if skipped:
+        return skipped, data[skipped:]
     while (end := data.find(b"\n")) < 0:
         skipped += len(data)
         data = stream.read(PIECE)
         if not data:
             return skipped, b""
     return skipped + end + 1, data[end + 1 :]
-
-
-def _last_cut(data: bytes) -> int:
-    """Return where the last line that opens a record begins; else the end of the last line; 0 for neither."""
-    return data.rfind(b"\n{") + 1 or data.rfind(b"\n") + 1

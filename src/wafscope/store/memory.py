@@ -174,10 +174,11 @@ class MemoryStore:
             known = _count_values(earlier, msgspec.structs.replace(question, bookkeeping=True))
             counts = {key: count for key, count in counts.items() if key not in known}
         ordered = sorted(counts.values(), key=lambda one: _rank(one, getattr(one, question.order)))
+        kept = ordered[: question.limit] if question.limit else ordered
         return TopValues(
-            values=tuple(ordered[: question.limit] if question.limit else ordered),
+            values=tuple(TopValue(one.value, one.events) for one in kept) if question.brief else tuple(kept),
             distinct=sum(key is not None for key in counts),
-            events=len(found),
+            events=0 if question.brief else len(found),
         )
 
 

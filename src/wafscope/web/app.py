@@ -8,6 +8,7 @@ from litestar import Litestar, Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from wafscope.store.base import EventStore
+from wafscope.web import compression
 from wafscope.web.console import Console
 from wafscope.web.pages import complete, event, events, overview, problem, service, top
 from wafscope.web.pages.address import page
@@ -39,6 +40,8 @@ def create_app(store: EventStore, settings: WebSettings) -> Litestar:
         middleware=[HostCheck(settings.names)],
         before_send=[add_headers],
         exception_handlers=problem.handlers(console),
+        compression_config=compression.settings(),
+        on_startup=[console.prepare],
         on_shutdown=[console.close],
         openapi_config=None,
         request_max_body_size=1 << 16,

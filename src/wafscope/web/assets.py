@@ -1,7 +1,8 @@
-"""The built style sheet and scripts: kept in memory, and cached by browsers until they change."""
+"""The built style sheet and scripts: kept in memory, compressed too, and cached by browsers until they change."""
 
 from __future__ import annotations
 
+import gzip
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class Asset(msgspec.Struct, frozen=True):
     type: str
     tag: str
     """Digest of the content: ETag, and part of the address."""
+    compressed: bytes
+    """The content with gzip."""
 
 
 class Assets:
@@ -36,4 +39,5 @@ class Assets:
 
 def _asset(path: Path) -> Asset:
     content = path.read_bytes()
-    return Asset(content, TYPES[path.suffix], blake2b(content, digest_size=8).hexdigest())
+    tag = blake2b(content, digest_size=8).hexdigest()
+    return Asset(content, TYPES[path.suffix], tag, gzip.compress(content, mtime=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Thread
 from typing import Any
 
 from litestar import Request, Response
@@ -43,6 +44,10 @@ class Console:
         self.assets = Assets(settings.static)
         self._templates = Templates(self.assets.address)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="panel")
+
+    def prepare(self) -> None:
+        """Make ready for the first page, beside whatever else goes on and in no panel's place."""
+        Thread(target=self._templates.prepare, name="prepare", daemon=True).start()
 
     def close(self) -> None:
         """Wait for no panel any more; those under way end by their time limit."""

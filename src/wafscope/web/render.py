@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
 from wafscope.event.text import from_bytes, to_bytes
@@ -34,6 +35,32 @@ class Templates:
         """Render a template in a language."""
         return _environment(language).get_template(template).render(asset=self._assets, **context)
 
+    def prepare(self) -> None:
+        """Compile all templates: the first page would wait longer for that than for its answers."""
+        for language in LANGUAGES:
+            environment = _environment(language)
+            for name in environment.list_templates():
+                environment.get_template(name)
+
+
+class _Compiled(BytecodeCache):
+    """Compiled templates: the same for every language, since only what they call differs."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@cache
+def _compiled() -> _Compiled:
+    return _Compiled()
+
 
 @cache
 def _environment(language: str) -> Environment:
@@ -41,6 +68,7 @@ def _environment(language: str) -> Environment:
         loader=PackageLoader("wafscope.web", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        bytecode_cache=_compiled(),
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wafscope.event.fields import DAY, Field, find
 from wafscope.query.filter import EVERYTHING
 from wafscope.query.question import OTHERS, Count, Cursor, Histogram, Page, Top
 from wafscope.query.timespan import ALL_TIME
 from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, where
+from wafscope.store.duckdb.schema import FIRST_FIELDS, QUARTER, first_table
 
 ROW_COLUMNS = (
     "id_high, id_low, epoch_us(time), outcome, score, points, unexplained, method, host, uri, status,"
     " client_address, attack_class, rule_ids"
 )
-_SCORING = f"NOT coalesce({bookkeeping('v')}, false)"
+_SCORING = f"NOT coalesce({bookkeeping('any_value(v)')}, false)"
+"""Of a group of rules.  A condition on the group's own column would be tested on every row: the planner moves it."""
+_TIMES = "epoch_us(min(time)) AS first, epoch_us(max(time)) AS last"
+_NO_FIGURES = "0 AS m, 0 AS first, 0 AS last"
+_EVERY = 1 << 60
+"""A limit that nothing reaches."""
 _ORDER = {"events": "n DESC", "matches": "m DESC", "last": "last DESC"}
 
 
@@ -53,13 +61,15 @@ def any_beyond(question: Page, cursor: Cursor, sign: str) -> Sql:
 def count(question: Count) -> Sql:
     """Events, matches, scoring matches, first and last time."""
     return Sql(
-        "SELECT count(*), coalesce(sum(match_count), 0), coalesce(sum(scoring_count), 0), min(epoch_us(time)),"
-        " max(epoch_us(time)) FROM event WHERE "
+        "SELECT count(*), coalesce(sum(match_count), 0), coalesce(sum(scoring_count), 0), epoch_us(min(time)),"
+        " epoch_us(max(time)) FROM event WHERE "
     ) + where(question.scope)
 
 
 def histogram(question: Histogram) -> Sql:
     """Bins by number from the start of the window; beyond `limit` values of `by`, the rest is one."""
+    if _is_of_quarters(question):
+        return _quarters(question)
     start = question.scope.window.start
     by = _event_value(find(question.by), "UTC")[0] if question.by else "NULL"
     bins = Sql(
@@ -80,23 +90,37 @@ def histogram(question: Histogram) -> Sql:
     )
 
 
+def _is_of_quarters(question: Histogram) -> bool:
+    """Whether the counts that are kept tell all: bins of all events that begin and end with quarters of an hour."""
+    window = question.scope.window
+    is_whole = not any(time % QUARTER for time in (window.start, window.end, question.step))
+    return is_whole and not question.by and question.scope.filter == EVERYTHING
+
+
+def _quarters(question: Histogram) -> Sql:
+    window = question.scope.window
+    return Sql(
+        "SELECT (start - ?) // ? AS bin, NULL, sum(events)::BIGINT FROM quarter WHERE start >= ? AND start < ?"
+        " GROUP BY bin ORDER BY bin",
+        (window.start, question.step, window.start, window.end),
+    )
+
+
 def top(question: Top) -> Sql:
-    """Values with counts, in order; beside each the number of distinct values and the sum of the counts."""
-    field = DAY if question.field == DAY.name else find(question.field)
+    """Values with counts, in order; beside each the number of distinct values and the sum of the counts.
+
+    The figures that a brief question does not want are 0.
+    """
+    field = _field(question)
     groups = _groups(field, question)
     if question.new and question.scope.window != ALL_TIME:
-        groups = (
-            Sql("(SELECT g.* FROM ")
-            + groups
-            + Sql(" AS g ANTI JOIN (")
-            + _earlier(field, question)
-            + Sql(") AS e ON g.v IS NOT DISTINCT FROM e.v)")
-        )
+        groups = Sql("(SELECT g.* FROM ") + groups + Sql(" AS g ") + _only_new(field, question) + Sql(")")
+    figures, total = ("0, 0, 0", "0") if question.brief else ("m, first, last", "(SELECT sum(n) FROM g)::BIGINT")
     sql = (
         Sql("WITH g AS MATERIALIZED (SELECT * FROM ")
         + groups
         + Sql(
-            ") SELECT v, n, m, first, last, (SELECT count(v) FROM g), (SELECT sum(n) FROM g)::BIGINT FROM g"
+            f") SELECT v, n, {figures}, (SELECT count(v) FROM g), {total} FROM g"
             f" ORDER BY {_ORDER[question.order]}, v ASC NULLS LAST"
         )
     )
@@ -105,10 +129,54 @@ def top(question: Top) -> Sql:
 
 def counts_every_event_once(question: Top) -> bool:
     """Whether the counts of all values add up to the events in scope."""
-    if question.new or question.field == DAY.name:
-        return not question.new
-    field = find(question.field)
-    return field.scope == "event" and field.type != "texts"
+    field = _field(question)
+    return not question.new and field.scope == "event" and field.type != "texts"
+
+
+def together(questions: Sequence[Top]) -> tuple[Top, ...]:
+    """Those of the questions that one pass over the events answers: brief ones about fields with few values."""
+    found: dict[str, Top] = {}
+    for question in questions:
+        field = _field(question)
+        is_simple = field.scope == "event" and field.type in {"text", "integer"} and field is not DAY
+        is_brief = question.brief and question.order == "events" and not question.new
+        if is_simple and is_brief and question.scope == questions[0].scope:
+            found.setdefault(field.column, question)
+    return tuple(found.values()) if len(found) > 1 else ()
+
+
+def tops(questions: tuple[Top, ...]) -> Sql:
+    """The values of several fields: place of the question, text or number, events, distinct values."""
+    fields = [_field(question) for question in questions]
+    columns = [f'"{field.column}"' for field in fields]
+    words, numbers = (
+        ", ".join(column for column, field in zip(columns, fields, strict=True) if field.type == kind)
+        for kind in ("text", "integer")
+    )
+    # GROUPING() has a bit for each column, the first one the highest, and 1 where the row is not of its group.
+    places = " ".join(
+        f"WHEN {(1 << len(fields)) - 1 - (1 << (len(fields) - 1 - i))} THEN {i}" for i in range(len(fields))
+    )
+    return (
+        Sql(
+            f"WITH g AS (SELECT CASE GROUPING({', '.join(columns)}) {places} END AS place,"
+            f" coalesce(NULL, {words or 'NULL'})::VARCHAR AS word,"
+            f" coalesce(NULL, {numbers or 'NULL'})::BIGINT AS number, count(*) AS n FROM event WHERE "
+        )
+        + where(questions[0].scope)
+        + Sql(
+            f" GROUP BY GROUPING SETS ({', '.join(f'({column})' for column in columns)})), r AS (SELECT *,"
+            " row_number() OVER (PARTITION BY place ORDER BY n DESC, word ASC NULLS LAST, number ASC NULLS LAST)"
+            " AS rank, count(coalesce(word, number::VARCHAR)) OVER (PARTITION BY place) AS total FROM g)"
+            " SELECT place, word, number, n, total FROM r"
+            " WHERE rank <= (?::BIGINT[])[place + 1] ORDER BY place, rank",
+            ([question.limit or _EVERY for question in questions],),
+        )
+    )
+
+
+def _field(question: Top) -> Field:
+    return DAY if question.field == DAY.name else find(question.field)
 
 
 def _groups(field: Field, question: Top) -> Sql:
@@ -117,15 +185,17 @@ def _groups(field: Field, question: Top) -> Sql:
     if field.scope == "match":
         return _match_groups(field, question)
     value, parameters = _event_value(field, question.zone)
+    figures = f"sum(match_count)::BIGINT AS m, {_TIMES}" if _has_figures(question) else _NO_FIGURES
     return (
-        Sql(
-            f"(SELECT {value} AS v, count(*) AS n, sum(match_count)::BIGINT AS m, min(epoch_us(time)) AS first,"
-            " max(epoch_us(time)) AS last FROM event WHERE ",
-            parameters,
-        )
+        Sql(f"(SELECT {value} AS v, count(*) AS n, {figures} FROM event WHERE ", parameters)
         + where(question.scope)
         + Sql(" GROUP BY v)")
     )
+
+
+def _has_figures(question: Top) -> bool:
+    """Whether more is wanted than the events of each value, if only to set them in order."""
+    return not question.brief or question.order != "events"
 
 
 def _event_value(field: Field, zone: str) -> tuple[str, tuple[object, ...]]:
@@ -145,18 +215,24 @@ def _items(column: str) -> str:
 
 
 def _rule_groups(question: Top) -> Sql:
-    """Count rules from the arrays on the event: no join with the matches."""
-    kept = "true" if question.bookkeeping else _SCORING
+    """Count rules from the arrays on the event: no join with the matches.
+
+    Bookkeeping rules are left out of the groups: there are far fewer of them than of rules in events.
+    """
+    kept = "" if question.bookkeeping else f" HAVING {_SCORING}"
     scoped = where(question.scope)
+    if not _has_figures(question):
+        rules = Sql("(SELECT unnest(rule_ids) AS v FROM event WHERE ") + scoped
+        return Sql(f"(SELECT v, count(*) AS n, {_NO_FIGURES} FROM ") + rules + Sql(f") GROUP BY v{kept})")
     return (
         Sql(
-            "(SELECT v, sum(once)::BIGINT AS n, count(*) AS m, min(t) AS first, max(t) AS last"
-            " FROM (SELECT unnest(rule_ids) AS v, epoch_us(time) AS t, 1 AS once FROM event WHERE "
+            f"(SELECT v, sum(once)::BIGINT AS n, count(*) AS m, {_TIMES}"
+            " FROM (SELECT unnest(rule_ids) AS v, time, 1 AS once FROM event WHERE "
         )
         + scoped
-        + Sql(" UNION ALL SELECT unnest(repeated_ids) AS v, epoch_us(time) AS t, 0 AS once FROM event WHERE ")
+        + Sql(" UNION ALL SELECT unnest(repeated_ids) AS v, time, 0 AS once FROM event WHERE ")
         + scoped
-        + Sql(f" AND repeated_ids IS NOT NULL) WHERE {kept} GROUP BY v)")
+        + Sql(f" AND repeated_ids IS NOT NULL) GROUP BY v{kept})")
     )
 
 
@@ -171,8 +247,7 @@ def _match_groups(field: Field, question: Top) -> Sql:
         column = _items(column)
     return (
         Sql(
-            "(SELECT v, count(DISTINCT event) AS n, count(*) AS m, min(epoch_us(time)) AS first,"
-            " max(epoch_us(time)) AS last"
+            f"(SELECT v, count(DISTINCT event) AS n, count(*) AS m, {_TIMES}"
             f" FROM (SELECT {column} AS v, event, time FROM match WHERE "
         )
         + (joined(parts, "AND") if parts else TRUE)
@@ -180,14 +255,26 @@ def _match_groups(field: Field, question: Top) -> Sql:
     )
 
 
-def _earlier(field: Field, question: Top) -> Sql:
-    """All values that events before the window have."""
-    before = Sql(" WHERE time < make_timestamptz(?::BIGINT)", (question.scope.window.start,))
-    if field.column == "rule_id":
-        return Sql("SELECT DISTINCT unnest(rule_ids) AS v FROM event") + before
+def _only_new(field: Field, question: Top) -> Sql:
+    """The join that keeps, of the values `g.v`, those that no event before the window has."""
+    start = question.scope.window.start
+    if field in FIRST_FIELDS:
+        # A value of the window that was first seen before it is not new, nor can it have been first seen later.
+        found = Sql(
+            f"SEMI JOIN (SELECT value AS v FROM {first_table(field)}"
+            " WHERE time >= make_timestamptz(?::BIGINT) AND time < make_timestamptz(?::BIGINT)",
+            (start, question.scope.window.end),
+        )
+    else:
+        found = Sql("ANTI JOIN (") + _values(field, question.zone)
+        found += Sql(" WHERE time < make_timestamptz(?::BIGINT)", (start,))
+    return found + Sql(") AS e ON g.v IS NOT DISTINCT FROM e.v")
+
+
+def _values(field: Field, zone: str) -> Sql:
+    """All values of a field, those of bookkeeping rules too."""
     if field.scope == "match":
         column = f'"{field.column}"'
-        column = _items(column) if field.type == "texts" else column
-        return Sql(f"SELECT {column} AS v FROM match") + before
-    value, parameters = _event_value(field, question.zone)
-    return Sql(f"SELECT {value} AS v FROM event", parameters) + before
+        return Sql(f"SELECT {_items(column) if field.type == 'texts' else column} AS v FROM match")
+    value, parameters = _event_value(field, zone)
+    return Sql(f"SELECT {value} AS v FROM event", parameters)

@@ -6,6 +6,7 @@ again until it takes, since an interrupt that comes before the start is lost.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,17 @@ from wafscope.i18n.text import text
 from wafscope.store.duckdb.schema import VERSION, statements
 
 _SETTINGS = {
-    # A checkpoint compresses the last row group anew: the fewer, the better.
-    "checkpoint_threshold": "192MB",
+    # A row group that is full is compressed and written at once, not when five of them are.
+    "write_buffer_row_group_count": "1",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "enable_external_access": "false",
 }
+_ROW_GROUP = 30_720
+"""Rows of a row group.  One that is full goes to the file while its transaction runs; the rest of a transaction goes
+through the log (WAL) and is compressed when that is applied: an import of less than DuckDB's 122 880 would all do."""
+
+_NAME = "store"
+"""The attached database: only so can the size of its row groups be chosen."""
 _AGAIN = 0.02
 
 
@@ -50,14 +56,10 @@ class Connection:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._root = duckdb.connect(
-                str(path) if path else ":memory:",
-                read_only=read_only,
-                config={**_SETTINGS, "memory_limit": memory_limit},
-            )
+            self._root = _attached(path, memory_limit, read_only=read_only)
         except (duckdb.Error, OSError) as error:
             raise _opening_failed(error, path) from error
-        self._root.execute("SET TimeZone='UTC'")
+        self._watchdog = _Watchdog()
         self._free: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
         self.writer = self._cursor()
@@ -67,6 +69,7 @@ class Connection:
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._root.cursor()
+        cursor.execute(f"USE {_NAME}")
         cursor.execute("SET TimeZone='UTC'")
         return cursor
 
@@ -117,13 +120,13 @@ class Connection:
         """Run a question and return its rows; raises Cut when the limit, in seconds, is over."""
         if time_limit <= 0:
             raise Cut
-        with self._borrowed() as cursor, _watchdog(cursor, time_limit) as fired:
+        with self._borrowed() as cursor, self._watchdog.guard(cursor, time_limit) as guarded:
             try:
                 return cursor.execute(sql, list(parameters)).fetchall()
             except duckdb.InterruptException as error:
                 raise Cut from error
             except duckdb.Error as error:
-                if fired.is_set():
+                if guarded.is_over:
                     raise Cut from error
                 raise StoreError(text("The store could not answer: {reason}", reason=str(error))) from error
 
@@ -146,6 +149,7 @@ class Connection:
             ) from error
 
     def close(self) -> None:
+        self._watchdog.close()
         with self._lock:
             for cursor in self._free:
                 cursor.close()
@@ -154,26 +158,79 @@ class Connection:
         self._root.close()
 
 
-@contextmanager
-def _watchdog(cursor: duckdb.DuckDBPyConnection, time_limit: float) -> Iterator[threading.Event]:
-    done, fired = threading.Event(), threading.Event()
-
-    def bark() -> None:
-        fired.set()
-        while not done.is_set():
-            cursor.interrupt()
-            time.sleep(_AGAIN)
-
-    timer = threading.Timer(time_limit, bark)
-    timer.daemon = True
-    timer.start()
+def _attached(path: Path | None, memory_limit: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB that has the file attached, and may touch no other."""
+    settings = {**_SETTINGS, "memory_limit": memory_limit}
+    if path is not None:
+        settings["temp_directory"] = f"{path}.tmp"
+    root = duckdb.connect(":memory:", config=settings)
     try:
-        yield fired
-    finally:
-        done.set()
-        timer.cancel()
-        if fired.is_set():
-            timer.join()
+        options = f"TYPE duckdb, ROW_GROUP_SIZE {_ROW_GROUP}{', READ_ONLY' if read_only else ''}"
+        root.execute(f"ATTACH ? AS {_NAME} ({options})", [str(path) if path else ":memory:"])
+        root.execute("SET enable_external_access = false")
+    except duckdb.Error:
+        root.close()
+        raise
+    return root
+
+
+class _Guarded:
+    """A cursor that is at work, and the time at which it has to be done."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, deadline: float) -> None:
+        self.cursor = cursor
+        self.deadline = deadline
+        self.is_over = False
+
+
+class _Watchdog:
+    """Interrupts the cursors whose time is over.
+
+    One thread does it for all: to start one for each question would add a tenth to the short ones.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._guarded: set[_Guarded] = set()
+        self._wakes = math.inf
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @contextmanager
+    def guard(self, cursor: duckdb.DuckDBPyConnection, time_limit: float) -> Iterator[_Guarded]:
+        """Interrupt the cursor if it is not done in time, and never after that."""
+        guarded = _Guarded(cursor, time.monotonic() + time_limit)
+        with self._changed:
+            self._guarded.add(guarded)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+                self._thread.start()
+            elif guarded.deadline < self._wakes:
+                self._changed.notify()
+        try:
+            yield guarded
+        finally:
+            with self._changed:
+                self._guarded.remove(guarded)
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                self._wakes = math.inf
+                for guarded in self._guarded:
+                    if guarded.deadline <= now:
+                        guarded.is_over = True
+                        guarded.cursor.interrupt()
+                    self._wakes = min(self._wakes, now + _AGAIN if guarded.is_over else guarded.deadline)
+                self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
 
 
 def _opening_failed(error: Exception, path: Path | None) -> StoreError:

@@ -1,49 +1,65 @@
 """From events to the columns of the DuckDB tables: the expensive step, done in worker processes.
 
-A payload is four Arrow tables as IPC streams: events, matches, raw blocks, latest matches of rules.  Numbers
-of events and blocks are local to the payload; the writer adds its own base.
+A payload is three Arrow tables as IPC streams - events, matches, raw blocks - and the latest match of each
+rule.  Numbers of events and blocks are local to the payload; the writer adds its own base.
+
+Columns that hold few distinct values, mostly the same together, are written as numbers of the rows of a small
+table: looking up all of them at once costs less than writing them one by one, and they take a third of the room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from array import array
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate, islice
+from operator import attrgetter
 from socket import AF_INET, AF_INET6, inet_pton
-from struct import unpack
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import zstandard
 
-from wafscope.event.identity import event_id
+from wafscope.event.identity import Identifier
 from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
-from wafscope.event.values import interrupted, unexplained
+from wafscope.event.values import interrupted_word, unexplained_points
 from wafscope.store.base import Records
-from wafscope.store.duckdb.schema import (
-    EVENT_SCHEMA,
-    MATCH_SCHEMA,
-    RAW_SCHEMA,
-    RULE_SCHEMA,
-)
+from wafscope.store.duckdb.schema import EVENT_FIELDS, EVENT_SCHEMA, MATCH_FIELDS, MATCH_SCHEMA, RAW_SCHEMA
 
 BLOCK_RECORDS = 256
 BLOCK_BYTES = 1 << 20
 _LEVEL = 1
+_TOGETHER = 64
+"""So many events are worked on at a time and let go of: they stay in the cache of the processor, and memory holds
+columns, not objects.  With 512 at a time, reading alone took a quarter longer."""
 
-_values = msgspec.structs.astuple
+
+class Rule(msgspec.Struct, frozen=True, array_like=True):
+    """What the latest match of a rule says about it; in the order of the columns of its table."""
+
+    rule_id: int
+    message: str
+    file: str
+    line: int | None
+    severity: int | None
+    tags: tuple[str, ...]
+    version: str
+    time: int
 
 
 class Tables(msgspec.Struct, frozen=True):
     """A payload taken apart: Arrow tables as IPC streams, and what the writer needs to know of them."""
 
-    events: bytes
-    matches: bytes
-    raw: bytes
-    rules: bytes
+    events: memoryview
+    matches: memoryview
+    raw: memoryview
+    rules: tuple[Rule, ...]
     event_count: int
     match_count: int
+    block_count: int
     first: int
     last: int
     """Times of the first and the last event, microseconds."""
@@ -55,182 +71,362 @@ class DuckEncoder(msgspec.Struct, frozen=True):
     key: bytes
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
-        """Encode the records of several files; a record that stands here twice is taken once.
-
-        The records are taken a few hundred at a time and let go of: what is worked on stays in the cache of
-        the processor, and memory holds columns, not objects.
-        """
+        """Encode the records of several files; a record that stands here twice is taken once."""
         payload = _Payload(sensor, zone)
+        identify = Identifier(self.key).identify
         ids: set[bytes] = set()
         rows: list[_Row] = []
-        for file in files:
+        for number, file in enumerate(files):
             for found in file.records:
-                identity = event_id(self.key, found.event.raw)
+                identity = identify(found.event.raw)
                 if identity in ids:
                     continue
                 ids.add(identity)
-                rows.append((identity, found.event, file.name, found.offset, found.length))
+                rows.append((identity, found.event, number, found.offset, found.length))
                 if len(rows) == _TOGETHER:
                     payload.add(rows)
                     rows = []
         payload.add(rows)
-        return msgspec.msgpack.encode(payload.finish())
+        return msgspec.msgpack.encode(payload.finish([file.name for file in files]))
 
 
-_Row = tuple[bytes, Event, str, int, int]
-"""Id, event, and where it stands: file, offset, length."""
+_Row = tuple[bytes, Event, int, int, int]
+"""Id, event, and where it stands: number of the file, offset, length."""
 
-_TOGETHER = 2 * BLOCK_RECORDS
+_SETTING = (
+    "format", "flags", "gaps", "zone_source", "server_address", "server_port", "server_name", "server_id", "engine",
+    "engine_version", "connector", "engine_mode", "rulesets", "interrupted_source", "method", "protocol", "status",
+)  # fmt: skip
+"""Columns that tell where an event comes from, and how: a log has few rows of them."""
+
+_VERDICT = (
+    "outcome", "interrupted", "action", "attack_class", "score", "score_source", "points", "threshold",
+    "score_outbound",
+)  # fmt: skip
+"""Columns that the rules that fired decide."""
+
+_COUNTED = ("unexplained", "match_count", "rule_ids", "repeated_ids", "scoring_count")
+"""Columns that follow from those and from the rules."""
+
+_RULE = (
+    "rule_id", "message", "severity", "tags", "file", "line", "revision", "version", "maturity", "accuracy", "operator",
+    "parameter", "bookkeeping",
+)  # fmt: skip
+"""Columns of a match that its rule decides."""
+
+_CODED = frozenset(
+    {*_SETTING, *_VERDICT, *_COUNTED, "client_address", "client_packed", "sensor", "source", "zone"},
+)
+_PLACES = ("seq", "id_high", "id_low", "block", "block_offset", "raw_length", "source_offset", "source_length")
+
+
+def _batch_schema(schema: pa.Schema, coded: Container[str]) -> pa.Schema:
+    return pa.schema([(f.name, pa.dictionary(pa.int32(), f.type) if f.name in coded else f.type) for f in schema])
+
+
+EVENT_BATCH = _batch_schema(EVENT_SCHEMA.remove(EVENT_SCHEMA.get_field_index("seq")), _CODED)
+"""Events as they stand in a payload; the writer numbers them."""
+
+MATCH_BATCH = _batch_schema(MATCH_SCHEMA, _RULE)
+"""Matches as they stand in a payload."""
+
+_EMPTY_IS_MISSING = frozenset(
+    f.column for f in (*EVENT_FIELDS, *MATCH_FIELDS) if f.type in {"text", "address"} and not f.empty_is_value
+)
+"""Columns in which an empty text is a missing value."""
+
+EVENT_TEXTS = _EMPTY_IS_MISSING.intersection(EVENT_SCHEMA.names) - _CODED
+MATCH_TEXTS = _EMPTY_IS_MISSING.intersection(MATCH_SCHEMA.names) - {*_RULE}
+"""Such columns in which it is not yet None in a payload."""
+
+_setting = attrgetter(*_SETTING)
+_verdict = attrgetter(*_VERDICT)
+_rule = attrgetter(*_RULE)
+
+
+def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType, list[str]]]:
+    """Columns with a value of its own in most rows - attributes of an event or a match - by their type."""
+    kinds: dict[pa.DataType, list[str]] = {}
+    for field in schema:
+        if field.name not in others:
+            kinds.setdefault(field.type, []).append(field.name)
+    return list(kinds.items())
+
+
+_EVENT_SINGLE = _single(EVENT_SCHEMA, {*_CODED, *_PLACES})
+_MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time"})
+
+
+class _Codes(dict[Any, int]):
+    """Numbers distinct values in the order in which they come."""
+
+    def __missing__(self, value: Any) -> int:
+        self[value] = code = len(self)
+        return code
+
+
+class _Columns:
+    """Columns of one type, which grow together: one call for all of them makes an array."""
+
+    def __init__(self, kind: pa.DataType, names: Sequence[str]) -> None:
+        self._kind = kind
+        self._names = names
+        self._values = [attrgetter(name) for name in names]
+        self._parts: list[tuple[pa.Array, int]] = []
+
+    def add(self, items: Sequence[object]) -> None:
+        """Add a row for each item."""
+        values: list[Any] = []
+        for of_item in self._values:
+            values += map(of_item, items)
+        self._parts.append((_array(values, self._kind), len(items)))
+
+    def finish(self) -> dict[str, pa.Array]:
+        """Return the columns by name."""
+        return {
+            name: pa.concat_arrays([array.slice(place * rows, rows) for array, rows in self._parts])
+            if self._parts
+            else pa.array([], self._kind)
+            for place, name in enumerate(self._names)
+        }
 
 
 class _Payload:
-    """A payload in the making."""
+    """A payload in the making: columns that grow."""
 
     def __init__(self, sensor: str, zone: str) -> None:
         self._sensor, self._zone = sensor, zone
-        self._events, self._matches, self._raw = _Table(EVENT_SCHEMA), _Table(MATCH_SCHEMA), _Table(RAW_SCHEMA)
-        self._latest: dict[int, tuple[int, Match]] = {}
-        self._first, self._last = 0, 0
+        self._count = 0
+        self._ids: list[bytes] = []
+        self._settings, self._verdicts, self._clients, self._rules = _Codes(), _Codes(), _Codes(), _Codes()
+        self._setting, self._verdict, self._client = array("i"), array("i"), array("i")
+        self._file, self._offset, self._length = array("i"), array("q"), array("i")
+        self._raw = _Raw()
+        self._single = [_Columns(*each) for each in _EVENT_SINGLE]
+        self._matches = [_Columns(*each) for each in _MATCH_SINGLE]
+        self._match_event, self._match_time, self._rule = array("q"), array("q"), array("i")
+        self._first, self._last = sys.maxsize, -sys.maxsize
 
     def add(self, rows: list[_Row]) -> None:
-        """Add the columns of some events, their matches and their records."""
+        """Add some events, their matches and their records."""
         if not rows:
             return
-        base = self._events.rows
-        events = [row[1] for row in rows]
-        blocks, offsets = self._pack([e.raw for e in events])
-        columns = _event_columns(events)
-        ids, _, columns["source"], columns["source_offset"], columns["source_length"] = _transpose(rows, 5)
-        halves = unpack(f">{2 * len(rows)}Q", b"".join(ids))
-        columns["id_high"], columns["id_low"] = halves[::2], halves[1::2]
-        columns["seq"] = tuple(range(base, base + len(rows)))
-        columns["sensor"], columns["zone"] = (self._sensor,) * len(rows), (self._zone,) * len(rows)
-        columns["block"], columns["block_offset"] = tuple(blocks), tuple(offsets)
-        self._events.add(columns)
-        matches = [(i, e.time, m) for i, e in enumerate(events, base) for m in e.matches]
-        self._matches.add(_match_columns(matches))
-        _keep_latest(self._latest, matches)
-        times = columns["time"]
-        self._first = min(times) if not base else min(self._first, *times)
-        self._last = max(self._last, *times)
+        ids, events, files, offsets, lengths = zip(*rows, strict=True)
+        self._ids += ids
+        self._file.extend(files)
+        self._offset.extend(offsets)
+        self._length.extend(lengths)
+        self._raw.add([event.raw for event in events])
+        self._setting.extend(map(self._settings.__getitem__, map(_setting, events)))
+        self._verdict.extend([self._verdicts[_verdict(e), _rules_of(e.matches)] for e in events])
+        self._client.extend([self._clients[e.client_address] for e in events])
+        for columns in self._single:
+            columns.add(events)
+        times = [event.time for event in events]
+        self._first, self._last = min(self._first, *times), max(self._last, *times)
+        self._add_matches(events)
+        self._count += len(rows)
 
-    def _pack(self, records: list[bytes]) -> tuple[list[int], list[int]]:
-        """Compress records in blocks; return block and offset of each record."""
-        compress = zstandard.ZstdCompressor(level=_LEVEL).compress
-        base = self._raw.rows
-        blocks: list[int] = []
-        offsets: list[int] = []
-        packed: list[bytes] = []
-        block: list[bytes] = []
-        size = 0
-        for raw in records:
-            if block and (len(block) == BLOCK_RECORDS or size + len(raw) > BLOCK_BYTES):
-                packed.append(compress(b"".join(block)))
-                block, size = [], 0
-            blocks.append(base + len(packed))
-            offsets.append(size)
-            block.append(raw)
-            size += len(raw)
-        packed.append(compress(b"".join(block)))
-        self._raw.add({"block": tuple(range(base, base + len(packed))), "data": tuple(packed)})
-        return blocks, offsets
+    def _add_matches(self, events: Sequence[Event]) -> None:
+        matches = [match for event in events for match in event.matches]
+        if not matches:
+            return
+        for number, event in enumerate(events, self._count):
+            count = len(event.matches)
+            if count:
+                self._match_event.extend([number] * count)
+                self._match_time.extend([event.time] * count)
+        self._rule.extend([self._rules[_rule(match)] for match in matches])
+        for columns in self._matches:
+            columns.add(matches)
 
-    def finish(self) -> Tables:
-        """Close the streams and return the payload."""
-        rules = _Table(RULE_SCHEMA)
-        rows = [(i, m.message, m.file, m.line, m.severity, m.tags, m.version, t) for i, (t, m) in self._latest.items()]
-        rules.add(dict(zip(RULE_SCHEMA.names, _transpose(rows, len(RULE_SCHEMA)), strict=True)))
+    def _latest(self) -> tuple[Rule, ...]:
+        """What the latest match of each rule says; of several at one time, the last one."""
+        rules = [_as_rule(*values) for values in self._rules]
+        latest: dict[int, tuple[int, Rule]] = {}
+        for code, time in zip(self._rule, self._match_time, strict=True):
+            rule = rules[code]
+            if rule is not None:
+                known = latest.get(rule.rule_id)
+                if known is None or time >= known[0]:
+                    latest[rule.rule_id] = (time, rule)
+        return tuple([msgspec.structs.replace(rule, time=time) for time, rule in latest.values()])
+
+    def finish(self, files: list[str]) -> Tables:
+        """Return the payload."""
         return Tables(
-            events=self._events.finish(),
-            matches=self._matches.finish(),
-            raw=self._raw.finish(),
-            rules=rules.finish(),
-            event_count=self._events.rows,
-            match_count=self._matches.rows,
+            events=_stream(EVENT_BATCH, self._event_columns(files)),
+            matches=_stream(MATCH_BATCH, self._match_columns()),
+            raw=_stream(RAW_SCHEMA, self._raw.columns()),
+            rules=self._latest(),
+            event_count=self._count,
+            match_count=len(self._match_event),
+            block_count=self._raw.count,
             first=self._first,
             last=self._last,
         )
 
+    def _event_columns(self, files: list[str]) -> dict[str, pa.Array]:
+        halves = array("Q", b"".join(self._ids))
+        if sys.byteorder == "little":
+            halves.byteswap()
+        columns = {
+            "id_high": _integers(halves[::2], pa.uint64()),
+            "id_low": _integers(halves[1::2], pa.uint64()),
+            "source_offset": _integers(self._offset, pa.int64()),
+            "source_length": _integers(self._length, pa.int32()),
+            **self._raw.places(),
+        }
+        for single in self._single:
+            columns |= single.finish()
+        columns |= _coded(EVENT_SCHEMA, self._setting, _SETTING, self._settings)
+        verdicts = [_counted(verdict, rules) for verdict, rules in self._verdicts]
+        columns |= _coded(EVENT_SCHEMA, self._verdict, (*_VERDICT, *_COUNTED), verdicts)
+        clients = [(address, _packed(address)) for address in self._clients]
+        columns |= _coded(EVENT_SCHEMA, self._client, ("client_address", "client_packed"), clients)
+        places = [(file, self._sensor, self._zone) for file in files]
+        columns |= _coded(EVENT_SCHEMA, self._file, ("source", "sensor", "zone"), places)
+        return columns
 
-class _Table:
-    """A table as an Arrow stream, written batch by batch."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self.rows = 0
-        self._schema = schema
-        self._sink = pa.BufferOutputStream()
-        self._writer = pa.ipc.new_stream(self._sink, schema)
-
-    def add(self, columns: dict[str, tuple[Any, ...]]) -> None:
-        batch = pa.RecordBatch.from_arrays([_array(columns[f.name], f) for f in self._schema], schema=self._schema)
-        self._writer.write_batch(batch)
-        self.rows += batch.num_rows
-
-    def finish(self) -> bytes:
-        self._writer.close()
-        return bytes(self._sink.getvalue())
-
-
-def _event_columns(events: list[Event]) -> dict[str, tuple[Any, ...]]:
-    """The columns that come from the events themselves."""
-    names = Event.__struct_fields__
-    columns = dict(zip(names, _transpose([_values(e) for e in events], len(names)), strict=True))
-    columns["interrupted"] = tuple([interrupted(e) for e in events])
-    columns["match_count"] = tuple([len(e.matches) for e in events])
-    columns["unexplained"] = tuple([unexplained(e) for e in events])
-    columns["client_packed"] = tuple([_packed(a) for a in columns["client_address"]])
-    rules = [_rule_ids(e.matches) for e in events]
-    columns["rule_ids"], columns["repeated_ids"], columns["scoring_count"] = _transpose(rules, 3)
-    columns["raw_length"] = tuple([len(e.raw) for e in events])
-    return columns
+    def _match_columns(self) -> dict[str, pa.Array]:
+        columns = {
+            "event": _integers(self._match_event, pa.int64()),
+            "time": _integers(self._match_time, MATCH_SCHEMA.field("time").type),
+        }
+        for single in self._matches:
+            columns |= single.finish()
+        return columns | _coded(MATCH_SCHEMA, self._rule, _RULE, self._rules)
 
 
-def _match_columns(matches: list[tuple[int, int, Match]]) -> dict[str, tuple[Any, ...]]:
-    names = Match.__struct_fields__
-    columns = dict(zip(names, _transpose([_values(m) for _, _, m in matches], len(names)), strict=True))
-    columns["event"] = tuple([i for i, _, _ in matches])
-    columns["time"] = tuple([t for _, t, _ in matches])
-    return columns
+class _Raw:
+    """Records as logged, in compressed blocks."""
+
+    def __init__(self) -> None:
+        self._compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+        self._packed: list[bytes] = []
+        self._parts: list[bytes] = []
+        self._records = self._size = 0
+        self._block, self._offset, self._length = array("q"), array("i"), array("i")
+
+    @property
+    def count(self) -> int:
+        return len(self._packed)
+
+    def add(self, records: Sequence[bytes]) -> None:
+        """Put records into a block - into the next one where they make this one too large."""
+        lengths = array("i", map(len, records))
+        size = sum(lengths)
+        if self._records and (self._records + len(records) > BLOCK_RECORDS or self._size + size > BLOCK_BYTES):
+            self._pack()
+        if size > BLOCK_BYTES and len(records) > 1:
+            middle = len(records) // 2
+            self.add(records[:middle])
+            self.add(records[middle:])
+            return
+        self._block.extend([len(self._packed)] * len(records))
+        self._offset.extend(islice(accumulate(lengths, initial=self._size), len(records)))
+        self._length += lengths
+        self._parts.append(b"".join(records))
+        self._records += len(records)
+        self._size += size
+
+    def _pack(self) -> None:
+        self._packed.append(self._compress(b"".join(self._parts)))
+        self._parts, self._records, self._size = [], 0, 0
+
+    def places(self) -> dict[str, pa.Array]:
+        """Where the record of each event is."""
+        return {
+            "block": _integers(self._block, pa.int64()),
+            "block_offset": _integers(self._offset, pa.int32()),
+            "raw_length": _integers(self._length, pa.int32()),
+        }
+
+    def columns(self) -> dict[str, pa.Array]:
+        """The blocks."""
+        if self._records:
+            self._pack()
+        return {"block": _array(range(self.count), pa.int64()), "data": _array(self._packed, pa.binary())}
 
 
-def _keep_latest(latest: dict[int, tuple[int, Match]], matches: list[tuple[int, int, Match]]) -> None:
-    """Keep the latest match of each rule: what is known of the rule."""
-    for _, time, match in matches:
-        if match.rule_id is None:
-            continue
-        known = latest.get(match.rule_id)
-        if known is None or time >= known[0]:
-            latest[match.rule_id] = (time, match)
+def _stream(schema: pa.Schema, columns: dict[str, pa.Array]) -> memoryview:
+    batch = pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(batch)
+    return memoryview(sink.getvalue())
 
 
-def _transpose(rows: list[Any], width: int) -> list[tuple[Any, ...]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+def _coded(
+    schema: pa.Schema, codes: array[int], names: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> dict[str, pa.Array]:
+    """Columns whose values stand together in a few rows: each a dictionary of Arrow, with the same numbers."""
+    numbers = _integers(codes, pa.int32())
+    found = {}
+    for name, values in zip(names, zip(*rows, strict=True) if codes else [()] * len(names), strict=True):
+        kept = [value or None for value in values] if name in _EMPTY_IS_MISSING else values
+        dictionary = _array(kept, schema.field(name).type)
+        found[name] = pa.DictionaryArray.from_arrays(numbers, dictionary, safe=False)
+    return found
 
 
-def _array(values: tuple[Any, ...], field: pa.Field) -> pa.Array:
+def _integers(values: array[int], kind: pa.DataType) -> pa.Array:
+    """An array of numbers none of which is missing."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     try:
-        return pa.array(values, field.type)
+        return pa.array(values, kind)
     except UnicodeEncodeError:
-        if pa.types.is_list(field.type):
-            return pa.array([[storable(v) for v in items or ()] for items in values], field.type)
-        return pa.array([v if v is None else storable(v) for v in values], field.type)
+        if pa.types.is_list(kind):
+            return pa.array([[storable(v) for v in items or ()] for items in values], kind)
+        return pa.array([v if v is None else storable(v) for v in values], kind)
 
 
-def _rule_ids(matches: tuple[Match, ...]) -> tuple[list[int | None] | None, list[int | None] | None, int]:
+_NO_RULES: tuple[tuple[int | None, bool], ...] = ()
+
+
+def _rules_of(matches: tuple[Match, ...]) -> tuple[tuple[int | None, bool], ...]:
+    return tuple([(m.rule_id, m.bookkeeping) for m in matches]) if matches else _NO_RULES
+
+
+def _counted(verdict: tuple[Any, ...], rules: tuple[tuple[int | None, bool], ...]) -> tuple[Any, ...]:
+    """The values of the columns of `_VERDICT` and `_COUNTED`."""
+    outcome, interrupted, action, attack_class, score, score_source, points, *rest = verdict
+    unexplained = unexplained_points(score, score_source, points)
+    return (
+        *(outcome, interrupted_word(interrupted), action, attack_class, score, score_source, points, *rest),
+        *(unexplained, len(rules), *_rule_ids(rules)),
+    )
+
+
+def _rule_ids(
+    rules: tuple[tuple[int | None, bool], ...],
+) -> tuple[list[int | None] | None, list[int | None] | None, int]:
     """Return the distinct rules, scoring ones first; further matches of the same rules; scoring matches."""
-    if not matches:
+    if not rules:
         return None, None, 0
     scoring: dict[int | None, None] = {}
     summing: dict[int | None, None] = {}
     repeated: list[int | None] = []
     count = 0
-    for match in matches:
-        kept = summing if match.bookkeeping else scoring
-        count += not match.bookkeeping
-        if match.rule_id in kept:
-            repeated.append(match.rule_id)
-        kept[match.rule_id] = None
+    for rule_id, bookkeeping in rules:
+        kept = summing if bookkeeping else scoring
+        count += not bookkeeping
+        if rule_id in kept:
+            repeated.append(rule_id)
+        kept[rule_id] = None
     return [*scoring, *summing], repeated or None, count
+
+
+def _as_rule(*values: Any) -> Rule | None:
+    """A rule from the values of the columns of `_RULE`; None for one without an id."""
+    rule_id, message, severity, tags, file, line, _, version, *_ = values
+    if rule_id is None:
+        return None
+    kept = tuple([storable(tag) for tag in tags])
+    return Rule(rule_id, storable(message), storable(file), line, severity, kept, storable(version), 0)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -239,7 +435,8 @@ def _packed(address: str | None) -> bytes | None:
     if address is None:
         return None
     try:
-        # A scope (`fe80::1%eth0`) is no part of the address.
-        return inet_pton(AF_INET6 if ":" in address else AF_INET, address.partition("%")[0])
+        # A scope (`fe80::1%eth0`) is no part of the address, nor are the brackets of Coraza's middleware.
+        bare = address.partition("%")[0].removeprefix("[").removesuffix("]")
+        return inet_pton(AF_INET6 if ":" in bare else AF_INET, bare)
     except (OSError, ValueError):
         return None

@@ -6,6 +6,8 @@
     rule       what the latest match says about each rule
     tally      counters of each source, committed together with the events they count
     held       events by gap and by source of the zone, counted when they are written
+    quarter    events by quarter of an hour, counted when they are written
+    first_…    when each value of a field was first seen, for the fields of `FIRST_FIELDS`
     quarantine what could not be read, whole
     meta       schema version and the key of the event ids
 
@@ -16,7 +18,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from wafscope.event.fields import FIELDS, Field
+from wafscope.event.fields import FIELDS, Field, find
+from wafscope.query.timespan import MINUTE
 
 VERSION = 1
 
@@ -31,6 +34,12 @@ _ARROW = {
 
 EVENT_FIELDS: tuple[Field, ...] = tuple(f for f in FIELDS if f.scope == "event")
 MATCH_FIELDS: tuple[Field, ...] = tuple(f for f in FIELDS if f.scope == "match")
+
+FIRST_FIELDS: tuple[Field, ...] = (find("rule.id"), find("client.address"))
+"""Fields whose new values every page asks for: the times when they were first seen are kept."""
+
+QUARTER = 15 * MINUTE
+"""Zones of today differ by whole quarters of an hour, so that the days of each can be put together from them."""
 
 EVENT_EXTRA: tuple[tuple[str, str, pa.DataType], ...] = (
     ("seq", "BIGINT", pa.int64()),
@@ -89,6 +98,11 @@ def _columns(fields: tuple[Field, ...], extra: tuple[tuple[str, str, pa.DataType
     return ", ".join(columns)
 
 
+def first_table(field: Field) -> str:
+    """The table of when each value of a field was first seen."""
+    return f"first_{field.column}"
+
+
 def statements() -> list[str]:
     """The statements that make an empty store."""
     return [
@@ -101,6 +115,8 @@ def statements() -> list[str]:
         """CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,
             quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT)""",
         "CREATE TABLE held (kind VARCHAR, value VARCHAR, events BIGINT)",
+        "CREATE TABLE quarter (start BIGINT, events BIGINT)",
+        *(f"CREATE TABLE {first_table(f)} (value {_TYPES[f.type]}, time TIMESTAMPTZ)" for f in FIRST_FIELDS),
         """CREATE TABLE quarantine (source VARCHAR, sensor VARCHAR, "offset" BIGINT, reason VARCHAR,
             seen TIMESTAMPTZ DEFAULT now(), data BLOB)""",
     ]

@@ -36,7 +36,7 @@ from wafscope.store.duckdb import ask
 from wafscope.store.duckdb.compile import Sql
 from wafscope.store.duckdb.connection import Connection, Cut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
-from wafscope.store.duckdb.write import write_tables
+from wafscope.store.duckdb.write import Writing
 
 T = TypeVar("T")
 
@@ -61,9 +61,10 @@ class DuckStore:
 
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         with self._connection.writing() as cursor:
-            written = tuple(
-                write_tables(cursor, msgspec.msgpack.decode(payload, type=Tables), tally) for payload, tally in parts
-            )
+            writing = Writing(cursor)
+            for payload, tally in parts:
+                writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
+            written = writing.finish()
         self._generation += 1
         return written
 
@@ -109,10 +110,16 @@ class DuckStore:
 
     def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
         started = time.monotonic()
-        answers = [self.top(q, time_limit=time_limit - (time.monotonic() - started)) for q in questions]
-        return Answer(
-            tuple(a.value for a in answers), cut=any(a.cut for a in answers), seconds=time.monotonic() - started
-        )
+        found, cut = {}, False
+        together = ask.together(questions)
+        if together:
+            several = self._answer(lambda a: _several(a, together), (TopValues(),) * len(together), time_limit)
+            found, cut = dict(zip(together, several.value, strict=True)), several.cut
+        for question in questions:
+            if question not in found:
+                answer = self.top(question, time_limit=time_limit - (time.monotonic() - started))
+                found[question], cut = answer.value, cut or answer.cut
+        return Answer(tuple(found[q] for q in questions), cut=cut, seconds=time.monotonic() - started)
 
     def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
         sql = Sql(
@@ -188,11 +195,22 @@ def _row(r: tuple[Any, ...]) -> Row:
 
 def _top(ask_store: _Ask, question: Top) -> TopValues:
     rows = ask_store(ask.top(question))
-    if ask.counts_every_event_once(question):
+    if question.brief:
+        events = 0
+    elif ask.counts_every_event_once(question):
         events = rows[0][6] if rows else 0
     else:
         events = ask_store(ask.count(Count(question.scope)))[0][0]
     return TopValues(tuple(TopValue(*r[:5]) for r in rows), distinct=rows[0][5] if rows else 0, events=events)
+
+
+def _several(ask_store: _Ask, questions: tuple[Top, ...]) -> tuple[TopValues, ...]:
+    values: list[list[TopValue]] = [[] for _ in questions]
+    distinct = [0] * len(questions)
+    for place, word, number, events, total in ask_store(ask.tops(questions)):
+        values[place].append(TopValue(number if word is None else word, events))
+        distinct[place] = total
+    return tuple(TopValues(tuple(found), distinct=total) for found, total in zip(values, distinct, strict=True))
 
 
 def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
@@ -215,14 +233,18 @@ def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
     return StoredEvent(event_id, event, sensor or "", source or "", source_offset, source_length)
 
 
+_HELD = Sql(
+    "SELECT (SELECT epoch_us(min(time)) FROM event), (SELECT epoch_us(max(time)) FROM event),"
+    " (SELECT count(*) FROM event),"
+    " (SELECT list((source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches)"
+    " ORDER BY source, sensor) FROM tally),"
+    " (SELECT list((kind, value, events) ORDER BY events DESC, value) FROM held)"
+)
+
+
 def _held(ask_store: _Ask) -> Held:
-    first, last, events = ask_store(Sql("SELECT min(epoch_us(time)), max(epoch_us(time)), count(*) FROM event"))[0]
-    sources = ask_store(
-        Sql(
-            "SELECT source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches"
-            " FROM tally ORDER BY source, sensor"
-        )
+    first, last, events, sources, counted = ask_store(_HELD)[0]
+    gaps, zones = (
+        tuple((value, n) for kind, value, n in counted or () if kind == wanted) for wanted in ("gap", "zone_source")
     )
-    counted = ask_store(Sql("SELECT kind, value, events FROM held ORDER BY events DESC, value"))
-    gaps, zones = ([(value, n) for kind, value, n in counted if kind == wanted] for wanted in ("gap", "zone_source"))
-    return Held(first, last, events, tuple(SourceCounts(*s) for s in sources), tuple(gaps), tuple(zones))
+    return Held(first, last, events, tuple(SourceCounts(*s) for s in sources or ()), gaps, zones)

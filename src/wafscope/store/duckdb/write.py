@@ -1,142 +1,296 @@
-"""Writing a payload: events, matches, raw records and counters in one transaction.
+"""Writing payloads: events, matches, raw records and counters in one transaction.
 
 Duplicates are found by an anti-join on the id within the time range of the batch, a day added on either
 side: a record keeps its time, whatever the name of its file.
+
+Every statement takes some milliseconds to plan, whatever it has to do, so several payloads are written together,
+and what is counted is written once a transaction.
 """
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from wafscope.event.text import storable
 from wafscope.query.timespan import DAY as DAY_LONG
 from wafscope.store.base import Tally, Written
-from wafscope.store.duckdb.encode import Tables
-from wafscope.store.duckdb.schema import EVENT_COLUMNS, EVENT_FIELDS, MATCH_COLUMNS, MATCH_FIELDS
-
-_SEEN = (
-    "SELECT b.seq FROM batch_event AS b SEMI JOIN"
-    " (SELECT id_high, id_low FROM event"
-    " WHERE time BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)) AS e"
-    " USING (id_high, id_low)"
-)
-_BASES = "SELECT coalesce((SELECT max(seq) FROM event), -1) + 1, coalesce((SELECT max(block) FROM raw), -1) + 1"
-
-
-def _selected(names: list[str], texts: set[str], shifts: dict[str, str]) -> str:
-    """The select list: an empty text is a missing value; local numbers get the store's base."""
-    items = []
-    for name in names:
-        column = f"nullif(\"{name}\", '')" if name in texts else f'"{name}"'
-        items.append(shifts.get(name, column))
-    return ", ".join(items)
-
-
-_EVENTS = _selected(
+from wafscope.store.duckdb.encode import EVENT_BATCH, EVENT_TEXTS, MATCH_BATCH, MATCH_TEXTS, Rule, Tables
+from wafscope.store.duckdb.schema import (
     EVENT_COLUMNS,
-    {f.column for f in EVENT_FIELDS if f.type in {"text", "address"} and not f.empty_is_value},
-    {"seq": "seq + $seq", "block": "block + $block"},
+    FIRST_FIELDS,
+    MATCH_COLUMNS,
+    QUARTER,
+    RAW_SCHEMA,
+    RULE_SCHEMA,
+    first_table,
 )
-_MATCHES = _selected(MATCH_COLUMNS, {f.column for f in MATCH_FIELDS if f.type == "text"}, {"event": "event + $seq"})
+
+_TOGETHER = 10_000
+"""Events that are written by one statement."""
+
+_NUMBER = pa.int64()
+_EVENTS = EVENT_BATCH.append(pa.field("seq", _NUMBER)).append(pa.field("first_block", _NUMBER))
+_MATCHES = MATCH_BATCH.append(pa.field("first_event", _NUMBER))
+_RAW = RAW_SCHEMA.append(pa.field("first_block", _NUMBER))
+_IDS = pa.schema([_EVENTS.field(name) for name in ("seq", "id_high", "id_low", "match_count")])
+
+_SEEN = """
+    WITH b AS MATERIALIZED (FROM batch_ids)
+    SELECT seq, match_count FROM b SEMI JOIN
+        (SELECT id_high, id_low FROM event
+        WHERE time BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)) AS e
+        USING (id_high, id_low)
+    UNION
+    SELECT seq, match_count FROM
+        (SELECT seq, match_count, row_number() OVER (PARTITION BY id_high, id_low ORDER BY seq) AS n FROM b)
+        WHERE n > 1
+"""
+"""Events that are stored already, or stand in the batch before."""
+
+_NEXT_EVENT = "SELECT coalesce(max(seq), -1) + 1 FROM event"
+_NEXT_BLOCK = "SELECT coalesce(max(block), -1) + 1 FROM raw"
 
 
-def write_tables(cursor: DuckDBPyConnection, tables: Tables, tally: Tally) -> Written:
-    """Write a payload and its tally inside the transaction that `cursor` is in."""
-    stored = matches = 0
-    if tables.event_count:
-        stored, matches = _write_events(cursor, tables)
-    _write_quarantine(cursor, tally)
-    written = Written(
-        stored=stored, duplicate=tally.events - stored, quarantined=len(tally.unreadable), matches=matches
+def _selected(names: list[str], texts: frozenset[str], shifts: dict[str, str]) -> str:
+    """The select list: an empty text is a missing value; local numbers get the store's base."""
+    return ", ".join(
+        shifts.get(name, f"nullif(\"{name}\", '') AS \"{name}\"" if name in texts else f'"{name}"') for name in names
     )
-    _count(cursor, tally, written)
-    return written
 
 
-def _write_events(cursor: DuckDBPyConnection, tables: Tables) -> tuple[int, int]:
-    batches = {"event": tables.events, "match": tables.matches, "raw": tables.raw, "rule": tables.rules}
-    for name, stream in batches.items():
-        cursor.register(f"batch_{name}", pa.ipc.open_stream(stream).read_all().combine_chunks())
-    try:
-        seen = {row[0] for row in cursor.execute(_SEEN, [tables.first - DAY_LONG, tables.last + DAY_LONG]).fetchall()}
-        if len(seen) == tables.event_count:
-            return 0, 0
-        seq, block = _row(cursor, _BASES)
-        base = {"seq": seq, "block": block}
-        kept, kept_match, kept_raw = "", "", ""
+_EVENT_COLUMNS = _selected(EVENT_COLUMNS, EVENT_TEXTS, {"block": "block + first_block AS block"})
+_MATCH_COLUMNS = _selected(
+    MATCH_COLUMNS,
+    MATCH_TEXTS,
+    {"event": "event + first_event AS event"},
+)
+_RAW_COLUMNS = "block + first_block AS block, data"
+
+
+class _Part(msgspec.Struct):
+    """A payload with its place among the others."""
+
+    tables: Tables
+    tally: Tally
+    first_event: int
+    first_block: int
+    stored: int = 0
+    matches: int = 0
+
+    def written(self) -> Written:
+        """What became of it."""
+        duplicate, quarantined = self.tally.events - self.stored, len(self.tally.unreadable)
+        return Written(stored=self.stored, duplicate=duplicate, quarantined=quarantined, matches=self.matches)
+
+    def events(self) -> pa.RecordBatch:
+        numbers = array("q", range(self.first_event, self.first_event + self.tables.event_count))
+        seq = pa.Array.from_buffers(_NUMBER, len(numbers), [None, pa.py_buffer(numbers)])
+        return _with(self.tables.events, _EVENTS, seq, self.first_block)
+
+    def match_rows(self) -> pa.RecordBatch:
+        return _with(self.tables.matches, _MATCHES, self.first_event)
+
+    def raw(self) -> pa.RecordBatch:
+        return _with(self.tables.raw, _RAW, self.first_block)
+
+
+class Writing:
+    """A transaction in which payloads are written."""
+
+    def __init__(self, cursor: DuckDBPyConnection) -> None:
+        """Write inside the transaction that `cursor` is in."""
+        self._cursor = cursor
+        self._first = self._next = next_event(cursor)
+        self._next_block: int = _row(cursor, _NEXT_BLOCK)[0]
+        self._waiting: list[_Part] = []
+        self._written: list[Written] = []
+        self._rules: dict[int, Rule] = {}
+        self._counts: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, tables: Tables, tally: Tally) -> None:
+        """Write a payload and its tally, now or together with the next ones."""
+        _write_quarantine(self._cursor, tally)
+        self._waiting.append(_Part(tables, tally, self._next, self._next_block))
+        self._next += tables.event_count
+        self._next_block += tables.block_count
+        if self._next - self._waiting[0].first_event >= _TOGETHER:
+            self._flush()
+
+    def finish(self) -> tuple[Written, ...]:
+        """Write what is left, and what is counted; return what became of each payload."""
+        self._flush()
+        _write_rules(self._cursor, list(self._rules.values()))
+        for key, numbers in self._counts.items():
+            _count(self._cursor, key, numbers)
+        if any(each.stored for each in self._written):
+            keep_counts(self._cursor, self._first)
+        return tuple(self._written)
+
+    def _flush(self) -> None:
+        parts = [part for part in self._waiting if part.tables.event_count]
+        if parts:
+            self._write(parts)
+        for part in self._waiting:
+            written = part.written()
+            self._written.append(written)
+            self._add_counts(part.tally, written)
+            if part.stored:
+                for rule in part.tables.rules:
+                    known = self._rules.get(rule.rule_id)
+                    if known is None or rule.time >= known.time:
+                        self._rules[rule.rule_id] = rule
+        self._waiting = []
+
+    def _write(self, parts: list[_Part]) -> None:
+        """Write the events of some payloads, and note in each how many were stored."""
+        cursor = self._cursor
+        events = [part.events() for part in parts]
+        span = min(p.tables.first for p in parts) - DAY_LONG, max(p.tables.last for p in parts) + DAY_LONG
+        with _batch(cursor, "batch_ids", _IDS, [batch.select(_IDS.names) for batch in events]):
+            seen: dict[int, int] = dict(cursor.execute(_SEEN, span).fetchall())
+        for part in parts:
+            numbers = range(part.first_event, part.first_event + part.tables.event_count)
+            known = [seen[number] for number in numbers if number in seen] if seen else []
+            part.stored, part.matches = len(numbers) - len(known), part.tables.match_count - sum(known)
+        if not any(part.stored for part in parts):
+            return
+        kept = kept_match = kept_raw = ""
         if seen:
             cursor.execute("CREATE OR REPLACE TEMP TABLE batch_seen (seq BIGINT)")
-            cursor.register("batch_seen_rows", pa.table({"seq": pa.array(sorted(seen), pa.int64())}))
-            cursor.execute("INSERT INTO batch_seen FROM batch_seen_rows")
-            cursor.unregister("batch_seen_rows")
+            rows = pa.record_batch([pa.array(sorted(seen), _NUMBER)], ["seq"])
+            with _batch(cursor, "batch_seen_rows", rows.schema, [rows]):
+                cursor.execute("INSERT INTO batch_seen FROM batch_seen_rows")
             kept = " WHERE seq NOT IN (FROM batch_seen)"
-            kept_match = " WHERE event NOT IN (FROM batch_seen)"
-            kept_raw = f" WHERE block IN (SELECT block FROM batch_event{kept})"
-        cursor.execute(f"INSERT INTO event SELECT {_EVENTS} FROM batch_event{kept}", base)
-        cursor.execute(f"INSERT INTO match SELECT {_MATCHES} FROM batch_match{kept_match}", {"seq": seq})
-        cursor.execute(f"INSERT INTO raw SELECT block + $block, data FROM batch_raw{kept_raw}", {"block": block})
-        _write_rules(cursor)
-        _write_held(cursor, kept)
-        matches = tables.match_count if not seen else _row(cursor, f"SELECT count(*) FROM batch_match{kept_match}")[0]
-        return tables.event_count - len(seen), matches
+            kept_match = " WHERE event + first_event NOT IN (FROM batch_seen)"
+            with _batch(cursor, "batch_event", _EVENTS, events):
+                cursor.execute(
+                    f"CREATE OR REPLACE TEMP TABLE batch_block AS SELECT DISTINCT {_BLOCK} AS block FROM batch_event{kept}"
+                )
+            kept_raw = f" WHERE {_BLOCK} IN (FROM batch_block)"
+        with _batch(cursor, "batch_event", _EVENTS, events):
+            cursor.execute(f"INSERT INTO event SELECT {_EVENT_COLUMNS} FROM batch_event{kept}")
+        with _batch(cursor, "batch_match", _MATCHES, [part.match_rows() for part in parts]):
+            cursor.execute(f"INSERT INTO match SELECT {_MATCH_COLUMNS} FROM batch_match{kept_match}")
+        with _batch(cursor, "batch_raw", _RAW, [part.raw() for part in parts]):
+            cursor.execute(f"INSERT INTO raw SELECT {_RAW_COLUMNS} FROM batch_raw{kept_raw}")
+
+    def _add_counts(self, tally: Tally, written: Written) -> None:
+        numbers = (
+            tally.events + written.quarantined, written.stored, written.duplicate, written.quarantined, tally.foreign,
+            tally.bytes, written.matches,
+        )  # fmt: skip
+        counts = self._counts.setdefault((storable(tally.source), storable(tally.sensor)), [0] * len(numbers))
+        for place, number in enumerate(numbers):
+            counts[place] += number
+
+
+_BLOCK = "block + first_block"
+
+
+def _with(stream: memoryview, schema: pa.Schema, *more: pa.Array | int) -> pa.RecordBatch:
+    """The batch of a stream with further columns: an array, or a number that is the same in all rows."""
+    batch = pa.ipc.open_stream(stream).read_next_batch()
+    rows = batch.num_rows
+    added = [pa.repeat(pa.scalar(each, _NUMBER), rows) if isinstance(each, int) else each for each in more]
+    return pa.RecordBatch.from_arrays([*batch.columns, *added], schema=schema)
+
+
+@contextmanager
+def _batch(cursor: DuckDBPyConnection, name: str, schema: pa.Schema, batches: list[pa.RecordBatch]) -> Iterator[None]:
+    """Let one statement read some batches as a table.
+
+    A stream of batches, not a table of Arrow: for that, DuckDB loads a part of pyarrow that takes 0.1 s.
+    """
+    cursor.register(name, pa.RecordBatchReader.from_batches(schema, batches))
+    try:
+        yield
     finally:
-        for name in batches:
-            cursor.unregister(f"batch_{name}")
+        cursor.unregister(name)
 
 
-def _write_rules(cursor: DuckDBPyConnection) -> None:
+def _write_rules(cursor: DuckDBPyConnection, rules: list[Rule]) -> None:
     """Keep what the latest match says about each rule."""
-    cursor.execute("DELETE FROM rule USING batch_rule AS b WHERE rule.rule_id = b.rule_id AND rule.time <= b.time")
-    cursor.execute("INSERT INTO rule SELECT b.* FROM batch_rule AS b ANTI JOIN rule USING (rule_id)")
+    if not rules:
+        return
+    columns = zip(*map(msgspec.structs.astuple, rules), strict=True)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, RULE_SCHEMA, strict=True)]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=RULE_SCHEMA)
+    with _batch(cursor, "batch_rule", RULE_SCHEMA, [rows]):
+        cursor.execute("DELETE FROM rule USING batch_rule AS b WHERE rule.rule_id = b.rule_id AND rule.time <= b.time")
+    with _batch(cursor, "batch_rule", RULE_SCHEMA, [rows]):
+        cursor.execute("INSERT INTO rule SELECT b.* FROM batch_rule AS b ANTI JOIN rule USING (rule_id)")
 
 
-def _write_held(cursor: DuckDBPyConnection, kept: str) -> None:
-    """Add to what is asked on every page, so that no question has to look at all events for it."""
-    counts = cursor.execute(
-        f"""SELECT 'gap', v, count(*) FROM (SELECT unnest(list_distinct(gaps)) AS v FROM batch_event{kept})
-            WHERE v <> '' GROUP BY v
-            UNION ALL SELECT 'zone_source', zone_source, count(*) FROM batch_event{kept} GROUP BY zone_source"""
-    ).fetchall()
-    for kind, value, events in counts:
-        key = [kind, value]
-        if not cursor.execute("SELECT 1 FROM held WHERE kind = ? AND value = ?", key).fetchall():
-            cursor.execute("INSERT INTO held VALUES (?, ?, 0)", key)
-        cursor.execute("UPDATE held SET events = events + ? WHERE kind = ? AND value = ?", [events, *key])
+def next_event(cursor: DuckDBPyConnection) -> int:
+    """The number that the next event will have."""
+    number: int = _row(cursor, _NEXT_EVENT)[0]
+    return number
+
+
+def keep_counts(cursor: DuckDBPyConnection, base: int) -> None:
+    """Bring what is kept of the events up to date with those from number `base` on, once for all of a transaction.
+
+    Events come in any order: a value may turn out to have been there before it was first seen.
+    """
+    cursor.execute(
+        """MERGE INTO quarter AS k USING
+            (SELECT t - (t % $quarter + $quarter) % $quarter AS start, count(*) AS events
+            FROM (SELECT epoch_us(time) AS t FROM event WHERE seq >= $base) GROUP BY ALL) AS b ON k.start = b.start
+            WHEN MATCHED THEN UPDATE SET events = k.events + b.events
+            WHEN NOT MATCHED THEN INSERT VALUES (b.start, b.events)""",
+        {"quarter": QUARTER, "base": base},
+    )
+    cursor.execute(
+        """MERGE INTO held AS k USING
+            (SELECT 'gap' AS kind, value, count(*) AS events FROM
+            (SELECT unnest(list_distinct(gaps)) AS value FROM event WHERE seq >= $base) WHERE value <> '' GROUP BY ALL
+            UNION ALL SELECT 'zone_source', zone_source, count(*) FROM event WHERE seq >= $base GROUP BY ALL) AS b
+            ON k.kind = b.kind AND k.value = b.value
+            WHEN MATCHED THEN UPDATE SET events = k.events + b.events
+            WHEN NOT MATCHED THEN INSERT VALUES (b.kind, b.value, b.events)""",
+        {"base": base},
+    )
+    for field in FIRST_FIELDS:
+        value = "unnest(rule_ids)" if field.scope == "match" else f'"{field.column}"'
+        cursor.execute(
+            f"""MERGE INTO {first_table(field)} AS k USING
+                (SELECT value, min(time) AS time FROM
+                (SELECT {value} AS value, time FROM event WHERE seq >= $base) GROUP BY value) AS b
+                ON k.value IS NOT DISTINCT FROM b.value
+                WHEN MATCHED AND b.time < k.time THEN UPDATE SET time = b.time
+                WHEN NOT MATCHED THEN INSERT VALUES (b.value, b.time)""",
+            {"base": base},
+        )
 
 
 def _write_quarantine(cursor: DuckDBPyConnection, tally: Tally) -> None:
     """Keep what could not be read, as one table: a file of garbage can have a piece a line."""
     if not tally.unreadable:
         return
-    pieces = pa.table(
-        {
-            "source": pa.array([storable(u.source or tally.source) for u in tally.unreadable], pa.string()),
-            "offset": pa.array([u.offset for u in tally.unreadable], pa.int64()),
-            "reason": pa.array([u.reason for u in tally.unreadable], pa.string()),
-            "data": pa.array([u.data for u in tally.unreadable], pa.binary()),
-        }
-    )
-    cursor.register("batch_quarantine", pieces)
-    try:
+    columns = {
+        "source": pa.array([storable(u.source or tally.source) for u in tally.unreadable], pa.string()),
+        "offset": pa.array([u.offset for u in tally.unreadable], pa.int64()),
+        "reason": pa.array([u.reason for u in tally.unreadable], pa.string()),
+        "data": pa.array([u.data for u in tally.unreadable], pa.binary()),
+    }
+    pieces = pa.record_batch(list(columns.values()), list(columns))
+    with _batch(cursor, "batch_quarantine", pieces.schema, [pieces]):
         cursor.execute(
             'INSERT INTO quarantine (source, sensor, "offset", reason, data)'
             ' SELECT source, ?, "offset", reason, data FROM batch_quarantine',
             [storable(tally.sensor)],
         )
-    finally:
-        cursor.unregister("batch_quarantine")
 
 
-def _count(cursor: DuckDBPyConnection, tally: Tally, written: Written) -> None:
-    """Add to the counters of the source."""
-    key = [storable(tally.source), storable(tally.sensor)]
-    numbers = [
-        tally.events + written.quarantined, written.stored, written.duplicate, written.quarantined, tally.foreign,
-        tally.bytes, written.matches,
-    ]  # fmt: skip
+def _count(cursor: DuckDBPyConnection, key: tuple[str, str], numbers: list[int]) -> None:
+    """Add to the counters of a source."""
     names = ("received", "stored", "duplicate", "quarantined", "foreign_lines", "bytes", "matches")
     if not cursor.execute("SELECT 1 FROM tally WHERE source = ? AND sensor = ?", key).fetchall():
         cursor.execute("INSERT INTO tally VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0)", key)

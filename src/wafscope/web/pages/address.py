@@ -9,12 +9,20 @@ from litestar import Response, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
+from wafscope.web.compression import AS_IT_IS
+
 Handler = Callable[..., Response[Any]] | Callable[..., dict[str, Any]]
 
 
-def page(path: str, *, quick: bool = False) -> Callable[[Handler], HTTPRouteHandler]:
+def page(path: str, *, quick: bool = False, as_it_is: bool = False) -> Callable[[Handler], HTTPRouteHandler]:
     """Bind a page: GET, and HEAD for those who only want to know whether it is there.
 
-    Handlers run in threads, since they wait for the store; `quick` ones do not.
+    Handlers run in threads, since they wait for the store; `quick` ones do not.  With `as_it_is` the answer is
+    not compressed.
     """
-    return route(path, http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=not quick)
+    return route(
+        path,
+        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        sync_to_thread=not quick,
+        opt={AS_IT_IS: True} if as_it_is else {},
+    )

@@ -58,7 +58,7 @@ class _Values:
             # Many values: those that begin so are asked for, as far as the store can.
             scope = Scope(self._window, Term(field.name, "like", (f"{prefix.replace('*', '')}*",)))
         try:
-            found = answers.top(Top(field.name, scope, limit=_VALUES, bookkeeping=False)).value.values
+            found = answers.top(Top(field.name, scope, limit=_VALUES, bookkeeping=False, brief=True)).value.values
         except StoreError:
             return []
         shown = [v for v in found if v.value is not None and str(v.value).lower().startswith(prefix.lower())][:MOST]

@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from wafscope.errors import WafscopeError
 from wafscope.i18n.catalogue import LANGUAGES
+from wafscope.web.compression import accepts_gzip
 from wafscope.web.console import COOKIE, Console
 from wafscope.web.pages.address import page
 from wafscope.web.pages.problem import unknown_address
@@ -43,16 +44,20 @@ class Reports:
 def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
     """Make the handlers."""
 
-    @page("/static/{name:str}", quick=True)
+    @page("/static/{name:str}", quick=True, as_it_is=True)
     def static(request: Request[Any, Any, Any]) -> Response[Any]:
         found = console.assets.find(request.path_params["name"])
         if found is None:
             return unknown_address(console, request)
         is_named = request.query_params.get("v") == found.tag
-        headers = {"ETag": f'"{found.tag}"', "Cache-Control": _FOREVER if is_named else _ASK}
-        if f'"{found.tag}"' in request.headers.get("if-none-match", ""):
+        packed = accepts_gzip(request.headers.get("accept-encoding", ""))
+        tag = f'"{found.tag}-gzip"' if packed else f'"{found.tag}"'
+        headers = {"ETag": tag, "Cache-Control": _FOREVER if is_named else _ASK, "Vary": "Accept-Encoding"}
+        if tag in request.headers.get("if-none-match", ""):
             return Response(b"", status_code=304, headers=headers, media_type=found.type)
-        return Response(found.content, headers=headers, media_type=found.type)
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(found.compressed if packed else found.content, headers=headers, media_type=found.type)
 
     @page("/lang/{code:str}", quick=True)
     def language(request: Request[Any, Any, Any]) -> Response[Any]:

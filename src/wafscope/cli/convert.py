@@ -1,0 +1,224 @@
+"""`wafscope convert`: events as ECS, OCSF, JSON lines or CSV, for other programs; nothing is stored."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wafscope.cli.importing import local_zone
+from wafscope.cli.say import complain, note, said
+from wafscope.errors import SettingsError, WafscopeError
+from wafscope.export.base import Options
+from wafscope.export.stream import FORMS, Conversion, Setting, Summary
+from wafscope.export.stream import Progress as Moved
+from wafscope.i18n.text import Text, ntext, text
+from wafscope.settings import Settings, check_zone
+from wafscope.source.oneshot import STANDARD_INPUT
+
+_STANDARD_OUTPUT = "-"
+_INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ended, as shells have it."""
+
+
+@click.command(
+    "convert",
+    help=said(
+        text(
+            "Read logs and write their events as ECS, OCSF, JSON lines or CSV. PATH is a file, a directory of a"
+            " concurrent log, an archive, or - for standard input."
+        )
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(list(FORMS)),
+    default="jsonl",
+    show_default=True,
+    help=said(text("Elastic Common Schema 8, OCSF 1.6, the whole event as JSON lines, or a table.")),
+)
+@click.option("--output", "file", default="", help=said(text("Write to this file, anew, instead of standard output.")))
+@click.option(
+    "--timezone",
+    "zone",
+    default="",
+    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
+)
+@click.option(
+    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
+)
+@click.option(
+    "--fields", default="", help=said(text("Columns of csv: names as in the search box, separated by commas."))
+)
+@click.option("--raw", is_flag=True, help=said(text("Put in each record as it was logged, too; not for csv.")))
+@click.pass_obj
+def convert_command(
+    settings: Settings, paths: tuple[str, ...], form: str, file: str, zone: str, sensor: str, fields: str, raw: bool
+) -> None:
+    """Convert, and say on standard error what became of the sources."""
+    options = _options(form, fields, raw=raw)
+    setting = Setting(
+        sensor=sensor or socket.gethostname(),
+        zone=ZoneInfo(check_zone(zone, "--timezone")) if zone else None,
+        collector_zone=ZoneInfo(local_zone()),
+        largest_record=settings.ingest.largest_record,
+    )
+    file = "" if file == _STANDARD_OUTPUT else file
+    if file:
+        _check_output(file, paths)
+    with _stoppable() as stop, _Output(file) as output:
+        conversion = Conversion(FORMS[form](options), setting, output.write)
+        try:
+            with _bar(shown=bool(file) or not sys.stdout.isatty()) as show:
+                conversion.run(list(paths), progress=show, stop=stop, warn=complain)
+            interrupted = stop()
+        except KeyboardInterrupt:
+            interrupted = True
+        except BrokenPipeError:
+            # Whoever reads has had enough, such as `head`: no error, and nobody to tell.
+            return
+    note(_summarised(conversion.summary))
+    if interrupted:
+        raise SystemExit(_INTERRUPTED)
+
+
+def _options(form: str, fields: str, *, raw: bool) -> Options:
+    """What is asked of the form; raises SettingsError for what it does not have."""
+    if raw and form == "csv":
+        raise SettingsError(
+            text("A table has no column for the record as logged."), where="--raw", hint=text("Use --to jsonl.")
+        )
+    if fields and form != "csv":
+        raise SettingsError(
+            text("Only a table has columns."), where="--fields", hint=text("Use --to csv, or leave --fields out.")
+        )
+    return Options(raw=raw, fields=tuple(fields.split(",")) if fields else ())
+
+
+def _check_output(file: str, paths: tuple[str, ...]) -> None:
+    """Raise an error when the output can not be written, or would be written over what is to be read."""
+    place = Path(file).resolve()
+    for path in paths:
+        if path != STANDARD_INPUT and place.is_relative_to(Path(path).resolve()):
+            raise SettingsError(
+                text("It is among the files to read, and would be written over."),
+                where=file,
+                hint=text("Give --output another name."),
+            )
+    if place.is_dir():
+        raise SettingsError(text("It is a directory."), where=file, hint=text("Give --output the name of a file."))
+    if not place.parent.is_dir():
+        raise SettingsError(
+            text("There is no such directory."), where=str(Path(file).parent), hint=text("Make it first.")
+        )
+
+
+class _Output:
+    """Where the bytes go: a file, made when the first of them come, or standard output."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._stream: FileIO | None = None
+
+    def __enter__(self) -> _Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def write(self, data: bytes) -> None:
+        """Write whole lines; raises BrokenPipeError, and WafscopeError for any other failure."""
+        rest = memoryview(data)
+        try:
+            if self._stream is None:
+                # Without a buffer: what can not be written must not be tried again at the end of the program.
+                self._stream = FileIO(self._file, "wb") if self._file else FileIO(sys.stdout.fileno(), "wb", False)  # noqa: FBT003
+            while rest:
+                rest = rest[self._stream.write(rest) or 0 :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._take_back(data, len(data) - len(rest))
+            raise WafscopeError(
+                text("It can not be written: {reason}", reason=error.strerror or str(error)),
+                where=self._file or said(text("Standard output")),
+                hint=text("Is the disk full, or may you not write there?"),
+            ) from error
+
+    def _take_back(self, data: bytes, written: int) -> None:
+        """Cut off the line that a full disk tore."""
+        if self._stream is not None and self._file and written:
+            torn = written - (data.rfind(b"\n", 0, written) + 1)
+            self._stream.truncate(self._stream.tell() - torn)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C end the conversion behind the event that is being written; a second one at once."""
+    stopped = False
+
+    def interrupt(_number: int, _frame: object) -> None:
+        nonlocal stopped
+        if stopped:
+            raise KeyboardInterrupt
+        stopped = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: stopped
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Show:
+    """Moves the bar."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None, rate="")
+        self._started = time.monotonic()
+
+    def __call__(self, moved: Moved) -> None:
+        rate = moved.events / max(time.monotonic() - self._started, 1e-6)
+        words = said(text("{rate} records/s", rate=round(rate)))
+        self._bar.update(self._task, total=moved.total, completed=moved.consumed, rate=words)
+
+
+@contextmanager
+def _bar(*, shown: bool) -> Iterator[_Show]:
+    """A progress bar on a terminal, unless the events themselves are written to it."""
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not (shown and sys.stderr.isatty())
+    ) as bar:
+        yield _Show(bar)
+
+
+def _summarised(summary: Summary) -> Text:
+    return text(
+        "{written} written, {quarantined} not readable, {foreign} foreign lines; {matches} matches, {megabytes} MB in"
+        " {seconds} s.",
+        written=ntext("{n} event", "{n} events", n=summary.events),
+        quarantined=summary.quarantined,
+        foreign=summary.foreign,
+        matches=summary.matches,
+        megabytes=round(summary.bytes / 1e6, 1),
+        seconds=round(summary.seconds, 1),
+    )

@@ -1,0 +1,194 @@
+"""Worker processes, which read and encode what they are sent.
+
+Each has a thread in this process that hands it one task after the other.  What is sent is large, so it goes through
+pipes as it is: through a process pool of the standard library each byte would be copied five times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import queue
+import sys
+import threading
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import msgspec
+
+from wafscope.errors import WafscopeError
+from wafscope.i18n.text import text
+from wafscope.ingest.worker import Encoded, Task, encode, start_worker
+
+_PIPE = 1 << 20
+"""Bytes that a pipe holds, where that can be chosen: the more, the fewer turns sender and receiver take."""
+
+
+NEEDED = (encode.__module__, "wafscope.store.duckdb.encode")
+"""Modules that workers need."""
+
+
+class Workers:
+    """Some worker processes; with none, tasks are done in this process."""
+
+    def __init__(self, count: int, *, fork: bool = False) -> None:
+        """Start them; with `fork`, from this process as it is: only before a store is opened (see `_context`)."""
+        context = _context(fork=fork)
+        with warnings.catch_warnings():
+            # Python warns of any thread, such as one of a memory allocator, which knows how to be forked.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._workers = [_Worker(context) for _ in range(count)]
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(count, "worker") if count else None
+
+    def encode(self, tasks: Iterable[Task]) -> Iterator[tuple[Encoded, Task]]:
+        """Encode tasks, and give the results in the order of the tasks."""
+        if self._threads is None:
+            for task in tasks:
+                yield encode(task), task
+            return
+        waiting: deque[tuple[Future[Encoded], Task]] = deque()
+        for task in tasks:
+            waiting.append((self._threads.submit(self._call, task), task.without_data()))
+            # One more than there are workers, so that none waits while a result is written.
+            if len(waiting) > len(self._workers) + 1:
+                future, done = waiting.popleft()
+                yield future.result(), done
+        while waiting:
+            future, done = waiting.popleft()
+            yield future.result(), done
+
+    def _call(self, task: Task) -> Encoded:
+        worker = self._idle.get()
+        try:
+            return worker.call(task)
+        finally:
+            self._idle.put(worker)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+        # The later ones hold copies of the pipes to the earlier ones, which must be closed for those to end.
+        for worker in reversed(self._workers):
+            worker.close()
+
+
+def _context(*, fork: bool) -> Any:
+    """How processes are started.
+
+    Forked from here they are there at once, with all that is loaded.  That is safe as long as no other thread runs:
+    not those of an open store, nor on systems whose libraries start some.  Else they are forked from a clean process,
+    which first has to load everything again.
+    """
+    if fork and sys.platform == "linux" and threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(NEEDED))
+    return context
+
+
+class _Worker:
+    """A worker process, as seen from here."""
+
+    def __init__(self, context: Any) -> None:
+        tasks, self._tasks = _pipe(context)
+        self._results, results = _pipe(context)
+        ends = (self._tasks, self._results)
+        self._process = context.Process(target=_serve, args=(tasks, results, ends), daemon=True)
+        self._process.start()
+        tasks.close()
+        results.close()
+        self._answers = open(self._results.fileno(), "rb", closefd=False)  # noqa: SIM115 - closed in `close`
+
+    def call(self, task: Task) -> Encoded:
+        """Let the process do a task."""
+        try:
+            _send(self._tasks.fileno(), task.without_data(), [stretch.data for stretch in task.stretches])
+            answer, (payload,) = _receive(self._answers)
+        except (OSError, EOFError) as error:
+            raise WafscopeError(
+                text("A worker process has ended unexpectedly."),
+                where=task.source,
+                hint=text("Is there enough memory? What was committed before is safe."),
+            ) from error
+        if isinstance(answer, BaseException):
+            raise answer
+        return msgspec.structs.replace(answer, payload=payload)
+
+    def close(self) -> None:
+        """End the process."""
+        self._tasks.close()
+        self._answers.close()
+        self._results.close()
+        self._process.join()
+
+
+def _pipe(context: Any) -> tuple[Connection, Connection]:
+    receiver, sender = context.Pipe(duplex=False)
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl  # noqa: PLC0415 - not on every system
+
+        fcntl.fcntl(sender.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+    return receiver, sender
+
+
+def _serve(tasks: Connection, results: Connection, others: Sequence[Connection]) -> None:
+    """What a worker process does until its parent closes the pipe, of whose `others` ends it has copies."""
+    for end in others:
+        end.close()
+    start_worker()
+    with open(tasks.fileno(), "rb", closefd=False) as stream, contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            task, data = _receive(stream)
+            try:
+                encoded = encode(task.with_data(data))
+            except Exception as error:  # noqa: BLE001 - raised again in the parent
+                error.add_note(traceback.format_exc())
+                _send(results.fileno(), _sendable(error), [b""])
+            else:
+                _send(results.fileno(), msgspec.structs.replace(encoded, payload=b""), [encoded.payload])
+
+
+def _sendable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+    except Exception:  # noqa: BLE001 - whatever is wrong with it
+        return RuntimeError(repr(error))
+    return error
+
+
+def _send(pipe: int, message: object, parts: Sequence[bytes]) -> None:
+    """Send a message, and bytes that belong to it as they are."""
+    head = pickle.dumps((message, [len(part) for part in parts]))
+    for data in (len(head).to_bytes(8), head, parts[0] if len(parts) == 1 else b"".join(parts)):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(pipe, view) :]
+
+
+def _receive(pipe: BinaryIO) -> tuple[Any, list[bytes]]:
+    """Receive what `_send` sends; raises EOFError at the end."""
+    message, sizes = pickle.loads(_read(pipe, int.from_bytes(_read(pipe, 8))))  # noqa: S301 - from a process of ours
+    return message, [_read(pipe, size) for size in sizes]
+
+
+def _read(pipe: BinaryIO, size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data

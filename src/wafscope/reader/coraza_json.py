@@ -1,0 +1,315 @@
+"""Coraza's own JSON (`coraza.json`), versions 2 to 3.8: one object per line, or one file per transaction.
+
+`messages` stands beside `transaction`.  Part K gives every entry its `data`; without it 3.4 and later write
+`error_message` alone, earlier versions write nothing.  The key is left out when it would be empty, so that a
+record without it cannot tell "no rule fired" from "not logged" (formats specification, section 8.2).
+
+Two speeds, one `_build`: `read_fast` decodes into the Structs and refuses whatever they do not know;
+`read_tolerant` takes anything that has a time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from wafscope.event.model import Event, File, Headers, Match, ZoneSource
+from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.coraza_coercion import Int32, Int64, read_as, written
+from wafscope.reader.coraza_event import (
+    MODES,
+    Told,
+    event_of,
+    has_replacements,
+    http_version,
+    microseconds,
+    moment,
+    stopwatch,
+)
+from wafscope.reader.coraza_line import NO_WORDS, Fired, Pair, Rule, Words, make_rule, read_fired, words_of
+from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, matches_of_lines, settle
+from wafscope.reader.coraza_rule import NO_TEXT, read_rule
+
+FORMAT = "coraza.json"
+
+TELLS = {
+    "blocked": "yes: is_interrupted from 3.3 on; before that inferred from status 0",
+    "score": "yes: message of rule 949110, up to 3.6 also the report 980170",
+    "zone": "yes: nanoseconds since the epoch",
+    "request_headers": "yes: part B; names in lower case, sorted",
+    "request_body": "partly: only with part C",
+    "response_headers": "yes: part F; names in lower case, sorted",
+    "response_body": "partly: only with part E",
+    "matched_value": "partly: as far as the rule's logdata names it; cut at 280 bytes without part K",
+    "rule_ids": "partly: before 3.4 only with part K",
+    "rule_text": "partly: only with part K",
+    "files": "partly: only with part J",
+    "stopwatch": "yes: part H; five phases",
+    "engine_mode": "yes: part H",
+    "bytes": "partly: bytes that are not UTF-8 become U+FFFD; error_message keeps those of the matched values",
+}
+
+
+class Data(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """`data` of a message: the rule, with part K."""
+
+    file: str = ""
+    line: Int32 | None = None
+    id: Int32 | None = None
+    rev: str = ""
+    msg: str = ""
+    data: str = ""
+    severity: Int32 | None = None
+    ver: str = ""
+    maturity: Int32 | None = None
+    accuracy: Int32 | None = None
+    tags: tuple[str, ...] | None = None
+    raw: str = ""
+
+
+class Message(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One matched value of one rule, or one link of its chain."""
+
+    actionset: str = ""
+    message: str = ""
+    error_message: str = ""
+    data: Data | None = None
+
+
+class Upload(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """An uploaded file, part J."""
+
+    name: str = ""
+    size: Int64 | None = None
+    mime: str = ""
+
+
+HeaderLists = dict[str, tuple[str, ...]]
+
+
+class Request(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """`transaction.request`."""
+
+    method: str = ""
+    protocol: str = ""
+    uri: str = ""
+    http_version: str = ""
+    headers: HeaderLists | None = None
+    body: str = ""
+    files: tuple[Upload, ...] | None = None
+    args: dict[str, Any] | None = None
+    length: int | None = None
+
+
+class Response(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """`transaction.response`."""
+
+    protocol: str = ""
+    status: Int32 | None = None
+    headers: HeaderLists | None = None
+    body: str = ""
+
+
+class Producer(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Part H: who wrote the record."""
+
+    connector: str = ""
+    version: str = ""
+    server: str = ""
+    rule_engine: str = ""
+    stopwatch: str = ""
+    rulesets: tuple[str, ...] | None = None
+
+
+class Transaction(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """`transaction`."""
+
+    timestamp: str = ""
+    unix_timestamp: int = 0
+    id: str = ""
+    client_ip: str = ""
+    client_port: Int32 = 0
+    host_ip: str = ""
+    host_port: Int32 = 0
+    server_id: str = ""
+    request: Request | None = None
+    response: Response | None = None
+    producer: Producer | None = None
+    highest_severity: str = ""
+    is_interrupted: bool | None = None
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One line."""
+
+    transaction: Transaction
+    messages: tuple[Message, ...] | None = None
+
+
+_decode = msgspec.json.Decoder(Record).decode
+_NO_REQUEST = Request()
+_NO_RESPONSE = Response()
+_NO_PRODUCER = Producer()
+_NO_DATA = Data()
+
+
+def read_fast(line: bytes, context: Context) -> Event:
+    """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
+    record = _decode(line)
+    request = record.transaction.request
+    if request is not None and request.args:
+        raise ValueError("arguments are never written")
+    flags = ("replacement_characters",) if has_replacements(line) else ()
+    return _build(line, context, record, flags, ())
+
+
+def read_tolerant(line: bytes, context: Context) -> Event:
+    """Read one record however odd; raises NotARecord, ValueError or RecursionError when there is none."""
+    record, flags, extra = read_as(line, Record)
+    request = record.transaction.request
+    if request is not None and request.args:
+        extra = (*extra, ("transaction.request.args", written(request.args)))
+    if has_replacements(line):
+        flags = (*flags, "replacement_characters")
+    return _build(line, context, record, flags, extra)
+
+
+def _build(
+    line: bytes, context: Context, record: Record, flags: tuple[str, ...], extra: tuple[tuple[str, str], ...]
+) -> Event:
+    t = record.transaction
+    if not (t.id or t.client_ip or t.timestamp or t.unix_timestamp):
+        raise NotARecord("no_time", foreign=False)
+    request, response, producer = t.request or _NO_REQUEST, t.response or _NO_RESPONSE, t.producer or _NO_PRODUCER
+    request_headers, response_headers = _pairs(request.headers), _pairs(response.headers)
+    time = microseconds(t.unix_timestamp)
+    zone_source: ZoneSource = "unix"
+    if time is None:
+        time, zone_source = moment(t.timestamp, t.id, response_headers, context)
+    duration, phases = stopwatch(producer.stopwatch) if producer.stopwatch else (None, ())
+    reported = NOTHING_REPORTED if record.messages is None else _reported(record.messages)
+    return event_of(
+        Told(
+            raw=line,
+            format=FORMAT,
+            time=time,
+            zone_source=zone_source,
+            time_original=t.timestamp,
+            duration=duration,
+            phases=phases,
+            transaction_id=t.id,
+            client=t.client_ip,
+            client_port=t.client_port,
+            server=t.host_ip,
+            server_port=t.host_port,
+            server_name=t.server_id,
+            method=request.method,
+            protocol=http_version(request.protocol or request.http_version),
+            uri=request.uri,
+            request_headers=request_headers,
+            request_body=request.body or None,
+            files=_files(request.files),
+            status=response.status,
+            response_protocol=http_version(response.protocol),
+            response_headers=response_headers,
+            response_body=response.body or None,
+            connector=f"{producer.connector} {producer.version}".strip() if producer.connector else "",
+            mode=MODES.get(producer.rule_engine, "unknown"),
+            rulesets=producer.rulesets or (),
+            server_software=producer.server,
+            reported=reported,
+            interrupted=t.is_interrupted,
+            flags=flags + reported.flags(),
+            extra=extra,
+        )
+    )
+
+
+def _pairs(headers: HeaderLists | None) -> Headers | None:
+    if headers is None:
+        return None
+    pairs: list[tuple[str, str]] = []
+    for name, values in headers.items():
+        if len(values) == 1:
+            pairs.append((name, values[0]))
+        else:
+            pairs.extend([(name, value) for value in values])
+    return tuple(pairs)
+
+
+def _files(uploads: tuple[Upload, ...] | None) -> tuple[File, ...]:
+    return tuple([File(u.name, u.size, u.mime) for u in uploads]) if uploads else ()
+
+
+def _reported(messages: tuple[Message, ...]) -> Reported:
+    """Return the matches of the entries: from `data` with part K, else from the error lines."""
+    if all(m.data is None for m in messages):
+        return matches_of_lines([_fired(m) for m in messages])
+    return _matches_of_data(messages)
+
+
+def _fired(message: Message) -> Fired:
+    """Return what an entry without `data` tells, though its error line be missing or not whole."""
+    fired = read_fired(message.error_message)
+    if fired is not None:
+        return fired
+    text = message.message or message.error_message
+    return words_of(message.error_message), Rule(), ((text, ""),) if text else ()
+
+
+def _matches_of_data(messages: tuple[Message, ...]) -> Reported:
+    found: list[Match] = []
+    denial = NO_WORDS
+    position, end = 0, len(messages)
+    while position < end:
+        first = messages[position]
+        if first.data is None:
+            fired = matches_of_lines([_fired(first)])
+            found += fired.matches or ()
+            denial = fired.denial if denial is NO_WORDS else denial
+            position += 1
+            continue
+        data = first.data
+        words = words_of(first.error_message)
+        pairs: list[Pair] = []
+        while True:
+            entry = messages[position]
+            logged = entry.data or _NO_DATA
+            if entry.message or logged.data:
+                pairs.append((entry.message or logged.msg, logged.data))
+            position += 1
+            if position == end or (messages[position].data or _NO_DATA).id != data.id or data.id is None:
+                break
+        if any(_LOST in text for pair in pairs for text in pair):
+            pairs = _with_bytes(pairs, first.error_message)
+        found.append(match_of_data(data, pairs, words))
+        if denial is NO_WORDS and denies(words):
+            denial = words
+    return Reported(tuple(found), denial)
+
+
+_LOST = "\ufffd"
+_BYTE = re.compile("[\udc80-\udcff]")
+
+
+def _with_bytes(pairs: list[Pair], error_message: str) -> list[Pair]:
+    r"""Return the values with the bytes that `data` has lost: the error line has them as `\xHH`, as far as it goes."""
+    told = read_fired(error_message)
+    if told is None or len(told[2]) != len(pairs):
+        return pairs
+    return [(_same(a, c), _same(b, d)) for (a, b), (c, d) in zip(pairs, told[2], strict=True)]
+
+
+def _same(lossy: str, exact: str) -> str:
+    return exact if _BYTE.sub(_LOST, exact) == lossy else lossy
+
+
+def match_of_data(data: Data, pairs: list[Pair], words: Words) -> Match:
+    """Return the match of a rule that part K describes."""
+    text = read_rule(data.raw) if data.raw else NO_TEXT
+    severity = data.severity if data.severity is not None and 0 < data.severity <= 7 else None
+    rest = Rule(data.id, data.file, data.line, data.rev, None, data.ver, data.maturity, data.accuracy)
+    rule = settle(make_rule(data.id, severity, data.tags or (), rest), text)
+    return make_match(rule, pairs, words, text=text, raw=data.raw)

@@ -1,0 +1,129 @@
+"""The pieces of one line that holds JSON, or ought to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from wafscope.event.text import from_bytes, to_bytes
+from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
+from wafscope.reader.formats import JSON, json_format, read_json
+from wafscope.reader.walk import Span
+
+_START = b'{"transaction":'
+_PART = re.compile(
+    rb'"(?:transaction|details|request|response|producer|audit_data)":\{|"messages":\[|"ruleId":"|\}\}\s*$'
+)
+"""What a fragment of a record shows: its quotes are not escaped, so no payload can imitate it."""
+
+_WITHOUT_JSON = b'{"error":"ModSecurity was not compiled with JSON support."}'
+_UTF_16 = b'\x00"\x00'
+"""A quote between characters of two bytes: JSON, but in no encoding that an engine writes."""
+_LEAD = b"\x00 \t\r\xef\xbb\xbf"
+_LIST = b"[], \t\r"
+"""What stands between the records of a list that somebody exported."""
+_MOST_RESTARTS = 64
+_raw_decode = json.JSONDecoder(parse_float=str, strict=False).raw_decode
+
+
+def pieces_of_json(data: bytes, span: Span, offset: int, context: Context) -> Iterator[Piece]:
+    """Yield the pieces of a line that begins like JSON."""
+    line = data[span.start : span.stop]
+    place, length = offset + span.start, span.after - span.start
+    reader = JSON[json_format(line)]
+    try:
+        event = reader.fast(line, context)
+    except (ValueError, RecursionError):
+        yield from _odd(line, place, length, context)
+    else:
+        yield Found(event, place, length)
+
+
+def pieces_of_other(data: bytes, span: Span, offset: int, context: Context) -> Iterator[Piece]:
+    """Yield the pieces of a line that does not begin like a record."""
+    line = data[span.start : span.stop]
+    place, length = offset + span.start, span.after - span.start
+    body = line.lstrip(_LEAD)
+    lead = len(line) - len(body)
+    if not body.rstrip(b"\r").strip(_LEAD):
+        yield Foreign(place, length, lines=0)
+    elif lead and body[:1] == b"{":
+        yield Foreign(place, lead, lines=0)
+        yield from _odd(body, place + lead, length - lead, context)
+    else:
+        yield from _odd(line, place, length, context)
+
+
+def _odd(line: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:
+    """Yield the pieces of a line that the fast path refused; `length` counts its line end too."""
+    body = line.rstrip(b"\r")
+    if body[:1] == b"{":
+        try:
+            yield Found(read_json(body, context), offset, length)
+        except NotARecord as error:
+            foreign = error.foreign
+            yield Foreign(offset, length) if foreign else Unreadable(line, offset, error.reason, length=length)
+        except RecursionError:
+            yield Unreadable(line, offset, "too_deep", length=length)
+        except ValueError:
+            yield from _damaged(body, offset, length, context)
+    elif _START in body:
+        yield from _damaged(body, offset, length, context)
+    elif _PART.search(body):
+        yield Unreadable(line, offset, "cut", length=length)
+    elif _UTF_16 in body:
+        yield Unreadable(line, offset, "wrong_encoding", length=length)
+    else:
+        yield Foreign(offset, length)
+
+
+def _damaged(body: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:
+    """Take the whole records out of a line on which several stand, or one inside the rest of another.
+
+    A record begins at `{"transaction":`; inside a text of a record its quotes would be escaped, so that
+    no payload can pass for one.  What lies between is unreadable.
+    """
+    if body.startswith(_WITHOUT_JSON):
+        yield Unreadable(body, offset, "engine_without_json", length=length)
+        return
+    done = position = 0
+    for _ in range(_MOST_RESTARTS):
+        start = body.find(_START, position)
+        if start < 0:
+            break
+        size = _object_size(body[start:])
+        event = None
+        if size:
+            try:
+                event = read_json(body[start : start + size], context)
+            except (ValueError, RecursionError):
+                event = None
+        if event is None:
+            position = start + 1
+            continue
+        if start > done:
+            yield _loose(body[done:start], offset + done, "spliced")
+        done = position = start + size
+        last = done >= len(body.rstrip())
+        yield Found(event, offset + start, length - start if last else size)
+        if last:
+            return
+    reason = "spliced" if done else "cut" if body[:1] == b"{" else "not_json"
+    yield _loose(body[done:], offset + done, reason, length - done)
+
+
+def _loose(data: bytes, offset: int, reason: str, length: int | None = None) -> Piece:
+    if not data.strip(_LIST):
+        return Foreign(offset, len(data) if length is None else length, lines=0)
+    return Unreadable(data, offset, reason, length=length)
+
+
+def _object_size(data: bytes) -> int:
+    """Return how many bytes the JSON object at the start of `data` takes; 0 when it is not whole."""
+    text = from_bytes(data)
+    try:
+        _, end = _raw_decode(text)
+    except (ValueError, RecursionError):
+        return 0
+    return len(to_bytes(text[:end]))

@@ -1,0 +1,387 @@
+"""Finding native records: several lines between separators, with payload that can imitate all of it.
+
+A separator line carries the boundary of its record and the letter of a section.  Bodies (C, E, I) are written
+raw by most versions, so a client can put whole records into them; two servers that share a file weave their
+records into each other.  What decides: **a client can write into bodies only.**  A record that opens inside a
+body is payload until one of its separators shows outside of any body, or the length that the request declared
+proves that it does not belong to the body (formats specification, sections 2.1, 7.1 and 8.4).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import islice, pairwise
+
+import msgspec
+
+from wafscope.reader.sections import CORAZA, V2, V3
+
+_BODIES = frozenset(b"CEI")
+_A, _Z = ord("A"), ord("Z")
+_MOST_SILENT = 8
+"""An open record of which nothing more came while so many others were written whole is cut."""
+
+_LENGTH = re.compile(rb"^Content-Length: *(\d{1,18})\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+class Family(msgspec.Struct, frozen=True):
+    """How one engine writes its separators."""
+
+    format: str
+    separator: re.Pattern[bytes]
+    opening: re.Pattern[bytes]
+    """What must follow the separator of a record's first section."""
+    feed: bool = False
+    """Whether the line feed before a separator is written with it (v2)."""
+    shared: bool = False
+    """Whether two servers can weave their records into each other (v2: no lock between them)."""
+
+
+_OPENING = rb"\[[^\]\n]{1,64}\] \S+ \S+ \d+ "
+FAMILIES = (
+    Family("v2.native", V2, re.compile(_OPENING), feed=True, shared=True),
+    Family("v3.native", V3, re.compile(_OPENING)),
+    Family("coraza.native", CORAZA, re.compile(_OPENING)),
+)
+_LINE = re.compile(rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:[^\]\n]{8,40}\] \S+ \S+ \d+ \S+ \d+")
+_PREFIX = re.compile(rb"([^\n]{1,200}?)---[0-9A-Za-z]{8}---A--\r?\n")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A native record: its parts of the input in order, and whether its end was there."""
+
+    format: str
+    ranges: tuple[tuple[int, int], ...]
+    """(start, end) in the data."""
+    whole: bool
+
+
+class Region(msgspec.Struct, frozen=True):
+    """Records that stand close together, or in each other, and where the region ends."""
+
+    start: int
+    records: tuple[Record, ...]
+    end: int
+    pending: int | None = None
+    """Where the oldest record that is still open begins; None when all are closed."""
+
+
+def family_at(data: bytes, position: int) -> Family | None:
+    """Return the family of the separator line at `position`; None when there is none."""
+    for family in FAMILIES:
+        if family.separator.match(data, position):
+            return family
+    prefixed = _PREFIX.match(data, position)
+    if prefixed is not None and data.startswith(prefixed[1] + b"[", prefixed.end()):
+        # SecAuditLogPrefix (libmodsecurity >= 3.0.15) stands before every line.
+        prefix = re.escape(prefixed[1])
+        separator = re.compile(rb"^" + prefix + V3.pattern.removeprefix(rb"^"), re.MULTILINE)
+        return Family("v3.native", separator, re.compile(prefix + _OPENING))
+    return None
+
+
+def scan(data: bytes, start: int, family: Family, *, final: bool = True) -> Region:
+    """Find the records of the region that begins with the separator at `start`.
+
+    `final` tells that nothing follows `data`: records still open are then cut, and what seemed to be the
+    payload of a cut record is looked at again.
+    """
+    first = family.separator.match(data, start)
+    if first is None:
+        raise ValueError("no separator line here")
+    alone = _alone(data, first, family)
+    if alone is not None:
+        return alone
+    if first[2] != b"A" and family.format == "coraza.native" and family.opening.match(data, first.end() + 1):
+        return _scan_without_ends(data, start, family, final=final)
+    if not _opens(data, first, family, ()):
+        return _orphan(data, first, family, final=final)
+    return _Scan(data, family).run(start, final=final)
+
+
+def _alone(data: bytes, first: re.Match[bytes], family: Family) -> Region | None:
+    """Return the region of a record before whose end no other one opens: almost every record."""
+    if first[2] != b"A" or not family.opening.match(data, first.end() + 1):
+        return None
+    next_one = data.find(b"-A--", first.end())
+    own = data[first.start() : first.end(2) - 1]
+    last = data.find(b"\n" + own + b"Z--", first.end(), len(data) if next_one < 0 else next_one)
+    line = family.separator.match(data, last + 1) if last >= 0 else None
+    if line is None:
+        return None
+    end = _after_last(data, line)
+    return Region(first.start(), (Record(family.format, ((first.start(), end),), whole=True),), end)
+
+
+def _opens(data: bytes, line: re.Match[bytes], family: Family, known: tuple[bytes, ...]) -> bool:
+    """Tell whether a separator opens a record: the facts of the transaction follow, or are on their way."""
+    if line[2] != b"A":
+        return False
+    after = line.end() + 1
+    if family.opening.match(data, after):
+        return True
+    # The server beside wrote between the separator and its line.
+    return family.shared and any(data.startswith(b"\n--" + boundary + b"-", after) for boundary in known)
+
+
+def _orphan(data: bytes, first: re.Match[bytes], family: Family, *, final: bool) -> Region:
+    """The rest of a record whose beginning is not here, up to its end or the next record."""
+    end = None
+    for line in family.separator.finditer(data, first.start()):
+        if _opens(data, line, family, ()):
+            end = line.start()
+            break
+        if line[2] == b"Z" and line[1] == first[1]:
+            end = _after_last(data, line)
+            break
+    pending = None if end is not None or final else first.start()
+    stop = len(data) if end is None else end
+    start = first.start()
+    return Region(start, (Record(family.format, ((start, stop),), whole=False),), stop, pending)
+
+
+def _after_last(data: bytes, line: re.Match[bytes]) -> int:
+    """Return the end of a record whose last separator is `line`: its line feed and one empty line."""
+    end = min(line.end() + 1, len(data))
+    for empty in (b"\r\n", b"\n"):
+        if data.startswith(empty, end):
+            return end + len(empty)
+    return end
+
+
+def _scan_without_ends(data: bytes, start: int, family: Family, *, final: bool) -> Region:
+    """One record of Coraza before 3.4: no A and no Z, so that it ends where another one begins.
+
+    Its writer is never interrupted: all up to the last separator of its own boundary is its own.
+    """
+    lines = list(islice(family.separator.finditer(data, start), _MOST_SECTIONS))
+    boundary = lines[0][1]
+    last = max(i for i, line in enumerate(lines) if line[1] == boundary)
+    for line in lines[last + 1 :]:
+        if family.opening.match(data, line.end() + 1) or line[2] == b"A":
+            stop, pending = line.start(), None
+            break
+    else:
+        stop, pending = len(data), None if final else start
+    return Region(start, (Record(family.format, ((start, stop),), whole=True),), stop, pending)
+
+
+_MOST_SECTIONS = 256
+"""Separators among which the last one of a record without an end is looked for, forged ones included."""
+
+
+class _Open:
+    """A record in progress."""
+
+    def __init__(self, boundary: bytes, position: int) -> None:
+        self.boundary = boundary
+        self.start = position
+        self.letter = _A
+        self.section = position
+        """Where the present section's bytes begin."""
+        self.head: tuple[int, int] = (0, 0)
+        """Section B, which may declare the length of the body."""
+        self.silent = 0
+        self.whole = False
+        self.order = 0
+
+
+class _Hidden:
+    """A record that opened inside the body of another: payload, as long as nothing proves more."""
+
+    def __init__(self, host: _Open, line: re.Match[bytes]) -> None:
+        self.host = host
+        self.section = host.section
+        self.lines = [line]
+
+
+class _Scan:
+    def __init__(self, data: bytes, family: Family) -> None:
+        self._data = data
+        self._family = family
+        self._open: dict[bytes, _Open] = {}
+        self._hidden: dict[bytes, _Hidden] = {}
+        self._current: _Open | None = None
+        self._marks: list[tuple[int, _Open | None]] = []
+        """From this position on, bytes belong to this record."""
+        self._records: list[_Open] = []
+
+    def run(self, start: int, *, final: bool) -> Region:
+        end = len(self._data)
+        for line in self._family.separator.finditer(self._data, start):
+            if self._current is None and not self._between(line):
+                break
+            closed = self._take(line)
+            if closed is not None and not self._open:
+                end = closed
+        else:
+            if self._open:
+                end = len(self._data)
+        pending = None
+        if self._open:
+            pending = min(record.start for record in self._open.values())
+            if final:
+                pending = None
+                self._release_cut()
+            end = len(self._data)
+        return self._region(end, pending)
+
+    def _between(self, line: re.Match[bytes]) -> bool:
+        """Tell whether a separator that follows a closed record still belongs to this region."""
+        if not self._marks:
+            return True
+        hidden = self._hidden.get(line[1])
+        return hidden is not None and line[2] != b"A"
+
+    def _take(self, line: re.Match[bytes]) -> int | None:
+        """Give a separator to its record; return the end of the record when it closes one."""
+        boundary, letter = line[1], line[2][0]
+        current = self._current
+        again = letter == _A and _opens(self._data, line, self._family, ())
+        if boundary in self._open and not again:
+            return self._go_on(self._open[boundary], line)
+        if boundary in self._hidden and not again:
+            hidden = self._hidden[boundary]
+            if current is not None and current.letter in _BODIES:
+                hidden.lines.append(line)
+                return None
+            self._reveal(boundary)
+            revealed = self._open.get(boundary)
+            return None if revealed is None else self._go_on(revealed, line)
+        outside = current is not None and current.letter not in _BODIES
+        woven = letter == _A and outside and self._family.shared
+        if again or woven or _opens(self._data, line, self._family, tuple(self._open)):
+            if current is not None and current.letter in _BODIES and not self._past_body(current, line.start()):
+                self._hidden[boundary] = _Hidden(current, line)
+            else:
+                self._begin(line)
+        return None
+
+    def _begin(self, line: re.Match[bytes]) -> _Open:
+        if line[1] in self._open:
+            # The same boundary opens again: the record that had it was cut.
+            self._records.append(self._open.pop(line[1]))
+        record = _Open(line[1], line.start())
+        record.section = line.end() + 1
+        self._open[line[1]] = record
+        self._current = record
+        self._marks.append((line.start(), record))
+        return record
+
+    def _go_on(self, record: _Open, line: re.Match[bytes]) -> int | None:
+        position = line.start()
+        if record.letter in _BODIES and self._hidden:
+            self._weigh(record, position)
+        if record.letter == ord("B"):
+            record.head = (record.section, position)
+        if self._family.feed and self._data[position - 1 : position] == b"\n":
+            position -= 1
+        self._marks.append((position, record))
+        record.letter, record.section, record.silent = line[2][0], line.end() + 1, 0
+        self._current = record
+        return self._close(record, line) if record.letter == _Z else None
+
+    def _close(self, record: _Open, line: re.Match[bytes]) -> int:
+        end = _after_last(self._data, line)
+        record.whole = True
+        self._records.append(self._open.pop(record.boundary))
+        for other in list(self._open.values()):
+            other.silent += 1
+            if other.silent > _MOST_SILENT:
+                self._records.append(self._open.pop(other.boundary))
+        self._current = next(reversed(self._open.values()), None)
+        self._marks.append((end, self._current))
+        return end
+
+    def _past_body(self, record: _Open, position: int) -> bool:
+        """Tell whether the body that the request declared has ended before `position`."""
+        length = self._declared(record)
+        return length is not None and position - record.section > length + 2
+
+    def _declared(self, record: _Open) -> int | None:
+        if record.letter != ord("C"):
+            return None
+        found = _LENGTH.search(self._data, *record.head)
+        return int(found[1]) if found else None
+
+    def _weigh(self, record: _Open, position: int) -> None:
+        """Let the declared length tell payload from records that were written between two pieces of a body."""
+        inside = {b: h for b, h in self._hidden.items() if h.host is record and h.section == record.section}
+        length = self._declared(record) if self._family.shared else None
+        if not inside or length is None:
+            return
+        body = position - self._family.feed - record.section
+        foreign = sum(self._extent(hidden, position) for hidden in inside.values())
+        if body != length and abs(body - foreign - length) <= len(inside):
+            for boundary in inside:
+                self._reveal(boundary)
+
+    def _extent(self, hidden: _Hidden, position: int) -> int:
+        last = hidden.lines[-1]
+        end = _after_last(self._data, last) if last[2] == b"Z" else position - self._family.feed
+        return end - hidden.lines[0].start()
+
+    def _reveal(self, boundary: bytes) -> None:
+        """Make a record of what was taken for payload."""
+        hidden = self._hidden.pop(boundary)
+        record = _Open(boundary, hidden.lines[0].start())
+        for line in hidden.lines:
+            self._marks.append((line.start(), record))
+            record.letter, record.section = line[2][0], line.end() + 1
+        if record.letter == _Z:
+            record.whole = True
+            # In front, so that it comes before the mark of what begins in the same place.
+            self._marks.insert(0, (_after_last(self._data, hidden.lines[-1]), hidden.host))
+            self._records.append(record)
+        else:
+            self._open[boundary] = record
+
+    def _release_cut(self) -> None:
+        """At the end of the input: records still open are cut, and no payload hides in their last section."""
+        for record in list(self._open.values()):
+            for boundary, hidden in list(self._hidden.items()):
+                if hidden.host is record and hidden.section == record.section:
+                    self._reveal(boundary)
+        self._records.extend(self._open.values())
+
+    def _restore_openings(self, end: int) -> None:
+        """Give back to records the line of their part A, where another server wrote between it and its separator."""
+        for record in self._records:
+            first = self._family.separator.match(self._data, record.start)
+            after = record.start if first is None else first.end() + 1
+            if self._family.opening.match(self._data, after):
+                continue
+            own = (position for position, owner in self._marks if owner is record and position > record.start)
+            stop = next(own, end)
+            line = _LINE.search(self._data, after, stop)
+            if line is None:
+                continue
+            before = self._owner(record.start - 1)
+            for position, owner in ((line.end(), self._owner(line.start())), (after, self._owner(after))):
+                if position < stop:
+                    self._marks.append((position, before if owner is record else owner))
+            self._marks.append((line.start(), record))
+            self._marks.sort(key=lambda mark: mark[0])
+
+    def _owner(self, position: int) -> _Open | None:
+        index = bisect_right(self._marks, position, key=lambda mark: mark[0]) - 1
+        return self._marks[index][1] if index >= 0 else None
+
+    def _region(self, end: int, pending: int | None) -> Region:
+        self._marks.sort(key=lambda mark: mark[0])
+        if self._family.shared and len(self._records) > 1:
+            self._restore_openings(end)
+        ranges: dict[_Open, list[tuple[int, int]]] = {record: [] for record in self._records}
+        marks = [*self._marks, (end, None)]
+        for (start, owner), (stop, _) in pairwise(marks):
+            if owner is None or start >= stop or owner not in ranges:
+                continue
+            parts = ranges[owner]
+            if parts and parts[-1][1] == start:
+                parts[-1] = (parts[-1][0], stop)
+            else:
+                parts.append((start, stop))
+        records = [Record(self._family.format, tuple(parts), r.whole) for r, parts in ranges.items() if parts]
+        records.sort(key=lambda record: record.ranges)
+        return Region(self._marks[0][0], tuple(records), end, pending)

@@ -1,0 +1,221 @@
+r"""Lines of ModSecurity 2 in the error log of Apache (`err.apache.v2`), all of one transaction.
+
+    [Tue Nov 24 02:28:34.934870 2026] [security2:error] [pid 6495:tid 6534] [client 127.0.0.1:42982]
+    [client 127.0.0.1] ModSecurity: MESSAGE [hostname "…"] [uri "…"] [unique_id "…"], referer: …
+
+MESSAGE is that of part H, cut at 1023 bytes before `[hostname` is put behind it.  Apache escapes the line once
+more, but no quotes.  So a client can imitate keys before the true ones, in the name of an argument, and behind
+them, in its Referer header (formats specification, section 11.1).  The same lines of the nginx and IIS ports of
+the engine are not escaped a second time (section 11.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from wafscope.event.model import Event
+from wafscope.event.text import from_bytes
+from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.facts import gaps_of
+from wafscope.reader.v2_escape import V, is_utf8, unescape, unescape_apache
+from wafscope.reader.v2_message import is_cut, read_message
+from wafscope.reader.v2_record import denial_of
+from wafscope.reader.v2_time import parse_error_log_time, settle
+from wafscope.reader.verdict import decide, read_score
+
+FORMAT = "err.apache.v2"
+
+TELLS: dict[str, str] = {
+    "blocked": "yes: a line says “Access denied”",
+    "score": "yes: in the messages of the CRS rules that sum it up",
+    "zone": "no: the transaction id proves it",
+    "request_headers": "partly: the Referer",
+    "request_body": "no",
+    "response_headers": "no",
+    "response_body": "no",
+    "matched_value": "partly: only where the rule logs it, up to 512 bytes",
+    "rule_ids": "yes",
+    "rule_text": "no",
+    "files": "no",
+    "stopwatch": "no",
+    "engine_mode": "no",
+    "bytes": "yes: escaped twice, and exact",
+}
+"""What this format can and cannot tell, for the reference page."""
+
+_MARK = b"ModSecurity: "
+_ID = b'[unique_id "'
+_ID_KEY = ' [unique_id "'
+_HOSTNAME = ' [hostname "'
+_LONGEST_ID = 128
+_TAIL = re.compile(rf'(?: \[hostname "({V})"\])? \[uri "({V})"\] \[unique_id "({V})"\](?=\Z|, )', re.DOTALL)
+_MOST_TAILS = 64
+_TIME = re.compile(r"\[([^\]]{1,64})\]")
+_APACHE = b"["
+_CLIENT = re.compile(r"\[client ([^\]]*)\]")
+_REFERER = ", referer: "
+_NAMED_BY_CLIENT = re.compile(
+    r"!?&?(?:ARGS|REQUEST_COOKIES|FILES|MULTIPART|MATCHED_VAR|XML|JSON|REQUEST_HEADERS_NAMES)"
+)
+"""Targets in whose names a client can write anything."""
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    """One line taken apart."""
+
+    prefix: str
+    message: str
+    hostname: str
+    uri: str
+    transaction_id: str
+    suffix: str
+
+
+def transaction_of(line: bytes) -> bytes | None:
+    """Return the transaction id of a line of the engine; None for any other line, start-up notices too."""
+    start = line.find(_MARK)
+    if start < 0:
+        return None
+    at = line.find(_ID, start)
+    if at < 0:
+        return None
+    if line.find(_ID, at + 1) >= 0:
+        parted = _parted(line)
+        return None if parted is None else _usable(parted.transaction_id.encode("utf-8", "surrogateescape"))
+    at += len(_ID)
+    end = line.find(b'"]', at)
+    if end < 0 or line.startswith(b' [ref "', end + 2):  # libmodsecurity 3
+        return None
+    return _usable(line[at:end])
+
+
+def _usable(transaction_id: bytes) -> bytes | None:
+    return transaction_id if 0 < len(transaction_id) <= _LONGEST_ID and b" " not in transaction_id else None
+
+
+def read(lines: Sequence[bytes], context: Context) -> Event:
+    """Read all lines of one transaction; raises NotARecord where they are none."""
+    parted = [line for line in map(_parted, lines) if line is not None]
+    if not parted:
+        raise NotARecord("damaged", foreign=False)
+    first = parted[0]
+    messages = [line.message for line in parted]
+    matches = tuple([read_message(text) for text in messages])
+    denial = denial_of(messages)
+    interrupted, interrupted_source, outcome = decide(denial is not None, "unknown", None, matches, "error_log")
+    score = read_score(matches)
+    time_original = _time_of(first.prefix)
+    logged, last = parse_error_log_time(time_original), parse_error_log_time(_time_of(parted[-1].prefix))
+    moment = settle(logged, first.transaction_id, None, context)
+    written = moment.logged if logged is None or last is None else _written(moment.logged, last.local - logged.local)
+    address, port = _client(first.prefix)
+    path = unescape(first.uri)
+    raw = b"\n".join(lines)
+    return Event(
+        raw=raw,
+        format=FORMAT,
+        flags=_flags(raw, cut=any(map(is_cut, matches)), odd=len(parted) < len(lines)),
+        gaps=gaps_of(True, True, False, interrupted_source, moment.zone_source, _ALWAYS_MISSING),  # noqa: FBT003
+        time=moment.time,
+        time_original=time_original,
+        time_logged=written,
+        zone_source=moment.zone_source,
+        transaction_id=first.transaction_id,
+        client_address=address,
+        client_port=port,
+        server_name=unescape(first.hostname) or None,
+        uri=path,
+        path=path,
+        referer=_referer(first.suffix),
+        engine="ModSecurity",
+        connector="Apache" if first.prefix.startswith("[") else "",
+        rulesets=tuple(dict.fromkeys([match.version for match in matches if match.version])),
+        matches=matches,
+        attack_class=score.attack_class,
+        interrupted=interrupted,
+        interrupted_source=interrupted_source,
+        action="" if denial is None else denial.action,
+        action_phase=None if denial is None else denial.phase,
+        action_status=None if denial is None else denial.status,
+        action_message="" if denial is None else denial.said,
+        outcome=outcome,
+        score=score.score,
+        score_source=score.score_source,
+        score_outbound=score.outbound,
+        threshold=score.threshold,
+        points=score.points,
+    )
+
+
+_ALWAYS_MISSING = ("no_request", "no_status")
+
+
+def _parted(line: bytes) -> _Line | None:
+    """Take one line apart; None when it is none of the engine's."""
+    line = line.rstrip(b"\r\n")
+    text = from_bytes(unescape_apache(line) if line.startswith(_APACHE) else line)
+    mark = _MARK.decode()
+    start = text.find(mark)
+    if start < 0:
+        return None
+    begin = start + len(mark)
+    tail = _tail(text, begin)
+    if tail is None:
+        return None
+    return _Line(text[:start], text[begin : tail.start()], tail[1] or "", tail[2], tail[3], text[tail.end() :])
+
+
+def _tail(text: str, begin: int) -> re.Match[str] | None:
+    """Find the keys that the engine puts behind its message.
+
+    Where a client put some of its own, either its Referer holds them, behind the true ones, or the name of the
+    target, before them.
+    """
+    at = text.find(_ID_KEY, begin)
+    if text.find(_ID_KEY, at + 1) < 0:
+        host = text.rfind(_HOSTNAME, begin, max(at, begin))
+        found = _TAIL.match(text, host) if host >= 0 else None
+        if found is not None:
+            return found
+    tails = [tail for tail, _ in zip(_TAIL.finditer(text, begin), range(_MOST_TAILS), strict=False)]
+    if not tails:
+        return None
+    named_by_client = len(tails) > 1 and _NAMED_BY_CLIENT.match(read_message(text[begin : tails[0].start()]).target)
+    return tails[-1] if named_by_client else tails[0]
+
+
+def _flags(raw: bytes, *, cut: bool, odd: bool) -> tuple[str, ...]:
+    found = {"invalid_utf8": not is_utf8(raw), "cut_message": cut, "unknown_line": odd}
+    return tuple([flag for flag, is_so in found.items() if is_so])
+
+
+def _time_of(prefix: str) -> str:
+    """Return the time a line begins with: in brackets by Apache, bare by nginx."""
+    found = _TIME.match(prefix)
+    return found[1] if found is not None else prefix[:19]
+
+
+def _written(logged: int | None, later: int) -> int | None:
+    return None if logged is None else logged + later
+
+
+def _client(prefix: str) -> tuple[str | None, int | None]:
+    """Return address and port: Apache 2.4 writes both, and from 2.9.1 on the engine the address alone behind it."""
+    clients = _CLIENT.findall(prefix)
+    if not clients:
+        return None, None
+    first, last = clients[0], clients[-1]
+    address, mark, port = first.rpartition(":")
+    has_port = mark != "" and port.isascii() and port.isdigit() and len(port) < 6
+    if len(clients) > 1:
+        return last, int(port) if has_port and address == last else None
+    if has_port and (":" not in address or "." in _time_of(prefix)):
+        return address, int(port)
+    return first, None
+
+
+def _referer(suffix: str) -> str | None:
+    return suffix.removeprefix(_REFERER) if suffix.startswith(_REFERER) else None

@@ -1,0 +1,128 @@
+"""ModSecurity 2 JSON (`v2.json`, from 2.9.1 on): one object per line, or one file per transaction.
+
+The writer does not check UTF-8, cuts strings at the first NUL byte, and repeats names: those of headers, and
+`sanitized` for each kind of what was masked (formats specification, section 3).
+
+Two speeds, as for libmodsecurity 3: Structs decoded by msgspec, and what they refuse value by value.  Both end in
+the same `event_of`, so that they give the same event.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from wafscope.event.model import Event, Headers
+from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.header_pairs import pairs_of
+from wafscope.reader.v2_coercion import Coerced, Members
+from wafscope.reader.v2_json_record import FORMAT as FORMAT
+from wafscope.reader.v2_json_record import Chain, Told, event_of
+
+TELLS: dict[str, str] = {
+    "blocked": "yes: audit_data.action is there only then",
+    "score": "yes: in the messages of the CRS rules that sum it up",
+    "zone": "yes: negative ones with a sign too many, which is understood",
+    "request_headers": "partly: only with part B; Apache joins those that are repeated",
+    "request_body": "partly: only with part C, up to the first NUL byte; part I has the fields of multipart bodies",
+    "response_headers": "partly: only with part F",
+    "response_body": "partly: only with part E, and up to the first NUL byte",
+    "matched_value": "partly: only where the rule logs it, up to 512 bytes",
+    "rule_ids": "partly: only with part H",
+    "rule_text": "partly: only with part K",
+    "files": "partly: only with part J",
+    "stopwatch": "partly: only with part H, the phases without the whole",
+    "engine_mode": "partly: only with part H",
+    "bytes": "partly: raw, but a NUL byte ends a text",
+}
+"""What this format can and cannot tell, for the reference page."""
+
+_decode = msgspec.json.Decoder(Told[msgspec.Raw]).decode
+_decode_rules = msgspec.json.Decoder(list[Chain]).decode
+_SANITIZED = b'"sanitized":'
+_RULES = ',"matched_rules":['
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+"""Only such an escape can give a lone surrogate; without one no text has to be looked at."""
+
+
+def read_fast(line: bytes, context: Context) -> Event:
+    """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
+    told: Told[Any] = _decode(line)
+    if told.audit_data is not None and told.audit_data.sanitized is not None and line.count(_SANITIZED) > 1:
+        raise ValueError("a repeated member")
+    asked, answered = told.request.headers, told.response.headers
+    return event_of(
+        line,
+        context,
+        told,
+        None if asked is None else pairs_of(bytes(asked)),
+        None if answered is None else pairs_of(bytes(answered)),
+    )
+
+
+def read_tolerant(line: bytes, context: Context) -> Event:
+    """Read one record however odd; raises NotARecord, ValueError or RecursionError when there is none."""
+    flags: list[str] = []
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        text = line.decode("utf-8", "surrogateescape")
+        flags.append("invalid_utf8")
+    text, rules = _without_rules(text)
+    top = _loads(text)
+    if not isinstance(top, dict | tuple) or not isinstance(dict(top).get("transaction"), dict | tuple):
+        raise NotARecord("not_json", foreign=True)
+    escaped = "invalid_utf8" not in flags and _SURROGATE_ESCAPE.search(text) is not None
+    if not escaped:
+        try:
+            told = msgspec.convert(top, Told[Any])
+            headers = _headers(told.request.headers), _headers(told.response.headers)
+        except msgspec.ValidationError:
+            pass  # some value is of another type, some name is repeated, or some member is not known
+        else:
+            return event_of(line, context, _with_rules(told, rules), *headers, (tuple(flags), ()))
+    coerced = Coerced(flags, escaped=escaped)
+    odd = _with_rules(coerced.record(dict(top)), rules)
+    return event_of(line, context, odd, *coerced.headers, (tuple(flags), tuple(coerced.extra)))
+
+
+def _without_rules(text: str) -> tuple[str, list[Chain] | None]:
+    """Take part K out of a record: most of it where it is there, written last, and escaped by the engine itself.
+
+    Quotes in a text are escaped, so that no payload can look like this member.
+    """
+    at = text.find(_RULES)
+    if at < 0 or not text.endswith("]}"):
+        return text, None
+    try:
+        return text[:at] + "}", _decode_rules(text[at + len(_RULES) - 1 : -1])
+    except ValueError:
+        return text, None
+
+
+def _with_rules(told: Told[Any], rules: list[Chain] | None) -> Told[Any]:
+    return told if rules is None else msgspec.structs.replace(told, matched_rules=rules)
+
+
+def _headers(members: object) -> Headers | None:
+    if members is None:
+        return None
+    pairs = tuple(members.items()) if isinstance(members, dict) else members
+    if not isinstance(pairs, tuple) or not _TEXT.issuperset(map(type, [value for _, value in pairs])):
+        raise msgspec.ValidationError("headers")
+    return pairs
+
+
+_TEXT = frozenset({str})
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Members:
+    """Keep the pairs of an object in which a name is repeated."""
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else tuple(pairs)
+
+
+_loads = json.JSONDecoder(object_pairs_hook=_object, parse_float=str, strict=False).decode

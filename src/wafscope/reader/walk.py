@@ -1,0 +1,158 @@
+"""Going through a stretch of a log once: which lines belong together, whatever is mixed in it.
+
+Lines of JSON are records of their own; native records take many lines; error lines of one transaction are
+gathered, and so are lines behind the prefixes of containers.  Nothing is parsed here, so that the walk is cheap
+enough for the process that hands out the work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal
+
+import msgspec
+
+from wafscope.reader import native
+from wafscope.reader.formats import error_log
+from wafscope.reader.wrapping import Stream, unwrap
+
+_RECORD = b'{"transaction":'
+_CLOSE = re.compile(rb"^\}\s*$", re.MULTILINE)
+_MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":{')
+"""One of them is in each line of an error log that belongs to a transaction."""
+_MARGIN = 1 << 20
+"""So far from the end of what is there, no further line of a transaction is expected in an error log."""
+_LONGEST = 4 << 20
+"""Lines with one id that stand farther apart belong to several transactions: not every id is unique."""
+_MOST_HELD = 16 << 20
+"""More than this is not held for transactions that overlap all the time: some are then divided."""
+
+
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """A line, or an object printed over several lines; `after` is behind its line end."""
+
+    kind: Literal["json", "other"]
+    start: int
+    stop: int
+    after: int
+
+
+class Walk:
+    """One walk through `data`; `groups` and `streams` are whole when all of `spans` was taken."""
+
+    def __init__(self, data: bytes, *, final: bool = True, wrappers: bool = True) -> None:
+        self._data = data
+        self._final = final
+        self._wrappers = wrappers
+        self._closes = True
+        self._open: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
+        self.groups: list[tuple[str, list[tuple[int, int]]]] = []
+        """Lines of an error log by transaction: their format, and (start, end) of each."""
+        self.streams: dict[bytes, Stream] = {}
+
+    def spans(self) -> Iterator[Span | native.Region]:
+        """Yield what stands on its own, in order."""
+        data, end, position = self._data, len(self._data), 0
+        while position < end:
+            stop = data.find(b"\n", position)
+            stop, after = (end, end) if stop < 0 else (stop, stop + 1)
+            if data.startswith(_RECORD, position):
+                yield Span("json", position, stop, after)
+            else:
+                span = self._odd(position, stop, after)
+                if span is not None:
+                    yield span
+                    after = span.end if isinstance(span, native.Region) else span.after
+            position = after
+
+    def _odd(self, start: int, stop: int, after: int) -> Span | native.Region | None:
+        data = self._data
+        line = data[start:stop]
+        inner = unwrap(line) if self._wrappers else None
+        if inner is not None:
+            self.streams.setdefault(inner.stream, Stream()).add(inner, start, after)
+            return None
+        if line[:1] == b"-" or b"---A--" in line:
+            family = native.family_at(data, start)
+            if family is not None:
+                return native.scan(data, start, family, final=self._final)
+        if any(mark in line for mark in _MARKS):
+            found = error_log(line)
+            if found is not None:
+                self._gather(found, start, after)
+                return None
+        if line[:1] == b"{" and line.rstrip() == b"{" and self._closes:
+            return self._pretty(start, stop, after)
+        return Span("json" if line[:1] in b"{[" and line else "other", start, stop, after)
+
+    def _gather(self, transaction: tuple[str, bytes], start: int, after: int) -> None:
+        """Add a line to its transaction; one without an id stands alone, and so does an id that comes again late."""
+        lines = self._open.get(transaction) if transaction[1] else None
+        if lines is None or start - lines[-1][1] > _MARGIN or start - lines[0][0] > _LONGEST:
+            lines = self._open[transaction] = []
+            self.groups.append((transaction[0], lines))
+        lines.append((start, after))
+
+    def _pretty(self, start: int, stop: int, after: int) -> Span:
+        """An object printed over several lines ends at a `}` in the first column."""
+        close = _CLOSE.search(self._data, after)
+        if close is None:
+            # Looked for in vain once, there is none further on: the rest is not searched again.
+            self._closes = False
+            return Span("json", start, stop, after)
+        line_end = self._data.find(b"\n", close.start())
+        return Span("json", start, close.start() + 1, len(self._data) if line_end < 0 else line_end + 1)
+
+
+def settled(data: bytes, *, final: bool = False, margin: int = _MARGIN) -> int:
+    """Return how much of `data` can be read alone: up to there, no record goes on behind it.
+
+    `final` tells that nothing will follow; all of it is then settled.  A transaction of an error log counts as
+    open when it has a line within `margin` bytes of the end.
+    """
+    if final:
+        return len(data)
+    complete = data.rfind(b"\n") + 1
+    if complete < len(data):
+        data = data[:complete]
+    walk = Walk(data, final=False)
+    standing = cut = _standing(walk, data)
+    if walk.streams:
+        cut = _before_streams(walk, cut, margin)
+    for start, end in sorted(((lines[0][0], lines[-1][1]) for _, lines in walk.groups), reverse=True):
+        if start < cut and (end > cut or end > complete - margin):
+            cut = start
+    return cut or (standing if complete > _MOST_HELD else 0)
+
+
+def _standing(walk: Walk, data: bytes) -> int:
+    """Return up to where nothing that stands on its own is open."""
+    for span in walk.spans():
+        if isinstance(span, native.Region):
+            if span.pending is not None:
+                return span.pending
+        elif span.kind == "json" and data[span.start : span.stop].rstrip() == b"{" and not _reopened(data, span):
+            return span.start
+    return len(data)
+
+
+def _reopened(data: bytes, span: Span) -> bool:
+    """Tell that an object over several lines will not be closed: another record has begun since."""
+    return data.find(b"\n{", span.stop) >= 0
+
+
+def _before_streams(walk: Walk, cut: int, margin: int) -> int:
+    """Go back to where no stream behind prefixes has a record on both sides."""
+    for _ in range(_MOST_ROUNDS):
+        before = cut
+        for stream in walk.streams.values():
+            cut = min(cut, stream.settled_before(cut, partial(settled, margin=margin)))
+        if cut == before:
+            return cut
+        margin = 0
+    return 0
+
+
+_MOST_ROUNDS = 32

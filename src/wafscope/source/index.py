@@ -1,0 +1,83 @@
+"""The index of a concurrent log: a line (four lines, in Coraza) for each transaction, which names its file.
+
+An index is used to find files and never trusted for content: libmodsecurity and Coraza escape nothing in it
+(formats specification, sections 4, 7.3 and 8.6).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from wafscope.event.text import from_bytes
+
+_V2 = re.compile(rb" (/\S+) \d+ \d+ (?:md5:[0-9a-f]{32}|-) ?L?\s*$")
+_V3 = re.compile(rb" (/[^\n]+) \d+ \d+\.\d{6} md5:[0-9a-f]{32}\s*$")
+_CORAZA_FIRST = re.compile(rb"^\S+ \S* ?- - \[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\]\s*$")
+_CORAZA_LAST = re.compile(rb"^\S+ - (/[^\n]+?)\s*$")
+_RECORD = re.compile(r"\d{8}/\d{8}-\d{4}/\d{8}-\d{6}-[^/]+$")
+"""How every engine names the file of a transaction below its storage directory."""
+
+_HEAD = 64 << 10
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What an index names: files that are there, and names of files that are not."""
+
+    files: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def is_index(path: Path) -> bool:
+    """Tell an index by the first line of a file."""
+    with path.open("rb") as file:
+        first = file.readline(_HEAD)
+    return first[:1] not in b"{-" and (_name(first) is not None or _CORAZA_FIRST.match(first) is not None)
+
+
+def read_index(path: Path) -> Named:
+    """Return the files that an index names, in its order, each once."""
+    found: dict[Path, None] = {}
+    missing: dict[str, None] = {}
+    near: dict[str, Path] | None = None
+    with path.open("rb") as lines:
+        for line in lines:
+            name = _name(line)
+            if name is None:
+                continue
+            place = Path(os.path.normpath(name))
+            if not place.is_file():
+                if near is None:
+                    near = _near(path.parent)
+                tail = _RECORD.search(name)
+                place = near.get(tail[0], place) if tail else place
+            if place.is_file():
+                found[place] = None
+            else:
+                missing[name] = None
+    return Named(tuple(found), tuple(missing))
+
+
+def _name(line: bytes) -> str | None:
+    """Return the path that a line of an index names; None for a line that names none."""
+    for pattern in (_V3, _V2, _CORAZA_LAST):
+        match = pattern.search(line)
+        if match is not None:
+            # What a client sends stands before it, so that the last such path of the line is the engine's.
+            name = from_bytes(match[1].rpartition(b" /")[2] if b" /" in match[1] else match[1])
+            name = name if name.startswith("/") else f"/{name}"
+            return name if _RECORD.search(name) else None
+    return None
+
+
+def _near(folder: Path) -> dict[str, Path]:
+    """Files of transactions below a folder: an index is often moved together with its storage directory."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.rglob("*")):
+        tail = _RECORD.search(file.as_posix())
+        if tail is not None and file.is_file():
+            found[tail[0]] = file
+    return found

@@ -1,0 +1,186 @@
+"""Native records are told by what a client can not do: it writes into bodies, and nowhere else."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wafscope.reader.native import Region, family_at, scan
+
+
+def record(boundary: str = "0a1b2c3d", number: int = 1, body: str | None = None, *, length: int | None = None) -> str:
+    """A record as mod_security2 writes it; `length` is the declared one, where it is not that of the body."""
+    declared = len(body or "") if length is None else length
+    parts = [
+        f"--{boundary}-A--\n[24/Nov/2026:02:44:44.042357 +0000] id{number} 192.0.2.{number} 40000 192.0.2.99 80",
+        f"\n--{boundary}-B--\nPOST /{number} HTTP/1.1\nHost: a.example\nContent-Length: {declared}\n",
+        "" if body is None else f"\n--{boundary}-C--\n{body}",
+        f"\n--{boundary}-F--\nHTTP/1.1 200 OK\n",
+        f"\n--{boundary}-H--\nMessage: Warning. {number}\nStopwatch: 1 2 (- - -)\n",
+        f"\n--{boundary}-Z--\n\n",
+    ]
+    return "".join(parts)
+
+
+def regions(text: str, *, final: bool = True) -> list[Region]:
+    """All regions, found as the walk finds them: line by line outside of records."""
+    data, position = text.encode("utf-8", "surrogateescape"), 0
+    found: list[Region] = []
+    while position < len(data):
+        family = family_at(data, position)
+        if family is None:
+            after = data.find(b"\n", position) + 1
+            position = after or len(data)
+            continue
+        region = scan(data, position, family, final=final)
+        assert region.end > position
+        found.append(region)
+        position = region.end
+    return found
+
+
+def records(text: str, *, whole: bool = True) -> list[str]:
+    """The bytes of the records found."""
+    return [
+        "".join(text.encode()[start:end].decode("utf-8", "replace") for start, end in each.ranges)
+        for region in regions(text)
+        for each in region.records
+        if each.whole is whole
+    ]
+
+
+def test_records_one_after_another() -> None:
+    log = [record(f"0000000{n}", n) for n in range(1, 6)]
+
+    assert records("".join(log)) == log
+
+
+def test_the_same_boundary_again_is_another_record() -> None:
+    log = [record("deadbeef", 1), record("deadbeef", 2)]
+
+    assert records("".join(log)) == log
+
+
+def test_a_record_in_a_body_is_payload() -> None:
+    carrier = record("0a1b2c3d", 1, "x\n" + record("deadbeef", 66) + "\ny")
+
+    assert records(carrier) == [carrier]
+
+
+def test_half_a_record_in_a_body_is_payload() -> None:
+    forged = record("deadbeef", 66).partition("\n--deadbeef-F")[0]
+    carrier = record("0a1b2c3d", 1, f"x\n{forged}\n")
+
+    assert records(carrier + record("11111111", 2)) == [carrier, record("11111111", 2)]
+
+
+def test_an_end_in_a_body_is_payload() -> None:
+    carrier = record("0a1b2c3d", 1, "x\n--deadbeef-Z--\n\n--0a1b2c3e-Z--\n")
+
+    assert records(carrier) == [carrier]
+
+
+def test_a_body_that_begins_with_a_record_is_payload_when_its_length_was_declared() -> None:
+    carrier = record("0a1b2c3d", 1, record("deadbeef", 66).rstrip("\n"))
+
+    assert records(carrier) == [carrier]
+
+
+def test_a_record_written_between_the_sections_of_another_is_found() -> None:
+    inner = record("22222222", 2, "b")
+    for section in "BFHZ":
+        before, separator, after = record("11111111", 1, "a").partition(f"\n--11111111-{section}--")
+        if section == "F":
+            continue  # behind a body, only its length can tell: the next test
+        found = records(
+            f"{before}\n{inner}{separator}{after}" if section == "B" else before + inner + separator + after
+        )
+        assert inner in found
+        assert len(found) == 2
+
+
+def test_the_declared_length_tells_a_record_beside_from_payload() -> None:
+    inner = record("22222222", 2, "b")
+    before, separator, after = record("11111111", 1, "four").partition("\n--11111111-F--")
+    body_on_a_line = before.replace("four", "fou\n")
+    found = records(body_on_a_line + inner + separator + after)
+
+    assert inner in found
+    assert len(found) == 2
+
+
+def test_records_woven_section_by_section() -> None:
+    one = record("11111111", 1).split("\n--11111111")
+    two = record("22222222", 2).split("\n--22222222")
+    woven = one[0] + "\n" + two[0]
+    for first, second in zip(one[1:], two[1:], strict=True):
+        woven += f"\n--11111111{first}\n--22222222{second}"
+    found = records(woven)
+
+    assert len(found) == 2
+    assert "POST /1 " in found[0]
+    assert "Message: Warning. 1" in found[0]
+    assert "POST /2 " in found[1]
+    assert "Message: Warning. 2" in found[1]
+
+
+def test_a_cut_record_is_given_up_and_no_later_one_lost() -> None:
+    whole = [record(f"0000000{n}", n) for n in range(2, 8)]
+    cut = record("11111111", 1, "abc")
+    for length in range(120, len(cut) - 3, 5):
+        found = records(cut[:length].rstrip("\n") + "\n" + "".join(whole))
+        assert [each for each in found if each in whole] == whole
+
+
+def test_a_cut_record_is_given_up_before_the_end_too() -> None:
+    cut = record("11111111", 1).partition("\nStopwatch")[0]
+    log = cut + "\n" + "".join(record(f"{n:08x}", n) for n in range(2, 20))
+
+    assert regions(log, final=False)[-1].pending is None
+    assert len(records(log, whole=False)) == 1
+
+
+def test_an_open_record_is_pending_until_its_end_is_there() -> None:
+    log = record("11111111", 1) + record("22222222", 2)
+    for length in range(len(record()) + 30, len(log) - 3):
+        region = regions(log[:length], final=False)[-1]
+        assert region.pending == len(record())
+
+
+def test_the_rest_of_a_record_goes_up_to_the_next_one() -> None:
+    log = record("11111111", 1).partition("\n--11111111-B")[2]
+    found = regions("--11111111-B" + log + record("22222222", 2))
+
+    assert [each.whole for region in found for each in region.records] == [False, True]
+
+
+def test_a_prefix_before_every_line_is_learned() -> None:
+    lines = "---8EfNiWZl---A--\n[24/Nov/2026:02:40:37 +0000] 1 192.0.2.1 1 192.0.2.2 80\n\n---8EfNiWZl---Z--\n"
+    log = "".join(f"WAF 1: {line}" for line in lines.splitlines(keepends=True)) + "\n"
+
+    assert records(log) == [log]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("-abcdefA BCEFHZ0\n", max_size=300))
+def test_no_body_makes_a_record(body: str) -> None:
+    carrier = record("0a1b2c3d", 1, body)
+
+    assert records(carrier) == [carrier]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([record(), record("22222222", 2, "b"), "--11111111-B--\n", "x\n", "\n"]), max_size=9),
+    st.data(),
+)
+def test_any_mixture_ends(parts: list[str], data: st.DataObject) -> None:
+    log = "".join(parts)
+    cut = data.draw(st.integers(0, len(log)))
+    for final in (False, True):
+        for region in regions(log[:cut], final=final):
+            owned = sorted(part for each in region.records for part in each.ranges)
+            assert all(first[1] <= second[0] for first, second in pairwise(owned))
+            assert all(region.start <= start < end <= region.end for start, end in owned)

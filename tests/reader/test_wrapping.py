@@ -1,0 +1,126 @@
+"""Prefixes of containers and collectors come off, and the way back to the input is exact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wafscope.reader.base import Context, Foreign, Found, Piece, Unreadable
+from wafscope.reader.framing import read_pieces
+from wafscope.reader.walk import settled
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+JSON = (SAMPLES / "gen-v3.0.15-json-serial.log").read_bytes().splitlines()[:3]
+NATIVE = (SAMPLES / "gen-v3.0.15-native-serial.log").read_bytes().split(b"Z--\n\n")[0] + b"Z--\n"
+LOG = b"".join(line + b"\n" for line in JSON) + NATIVE + JSON[0].replace(b"unique_id", b"unique_id ") + b"\n"
+
+STAMP = b"2026-11-24T02:44:43.123456789Z"
+
+
+def docker(line: bytes) -> bytes:
+    """What docker's json-file driver makes of a line."""
+    entry = {"log": line.decode() + "\n", "stream": "stdout", "time": STAMP.decode()}
+    return json.dumps(entry, separators=(",", ":")).encode()
+
+
+WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
+    "cri": lambda line: STAMP + b" stdout F " + line,
+    "docker": docker,
+    "compose": lambda line: b"waf-1  | " + line,
+    "kubectl": lambda line: b"[pod/waf-7d9f/nginx] " + line,
+    "syslog": lambda line: b"<134>2026-11-24T02:44:43Z vm com.coraza.waf[24798]: " + line,
+    "rsyslog": lambda line: b"Nov 24 02:44:43 vm nginx[17]: " + line,
+    "rfc5424": lambda line: b"<134>1 2026-11-24T02:44:43Z vm waf 24798 - - " + line,
+    "journal": lambda line: b"MESSAGE=" + line,
+    "syslog in docker": lambda line: docker(b"<134>Nov 24 02:44:43 vm nginx: " + line),
+}
+
+
+def ranges(piece: Piece) -> list[tuple[int, int]]:
+    """Where a piece stands: (offset, length), several times perhaps."""
+    if isinstance(piece, Unreadable):
+        return [(piece.offset, len(piece.data) if piece.length is None else piece.length), *piece.more]
+    return [(piece.offset, piece.length), *(piece.more if isinstance(piece, Found) else ())]
+
+
+def read(data: bytes) -> list[Piece]:
+    """Read, and check that the pieces cover the bytes without gap or overlap."""
+    pieces = list(read_pieces(data, 0, Context()))
+    position = 0
+    for offset, length in sorted(place for piece in pieces for place in ranges(piece) if place[1]):
+        assert offset == position
+        position += length
+    assert position == len(data)
+    return pieces
+
+
+def wrapped(kind: str, log: bytes = LOG) -> bytes:
+    """A log behind the prefixes of a collector."""
+    return b"".join(WRAPPERS[kind](line) + b"\n" for line in log.removesuffix(b"\n").split(b"\n"))
+
+
+def raws(data: bytes) -> list[bytes]:
+    """The records found, as the engine wrote them."""
+    return sorted(piece.event.raw for piece in read(data) if isinstance(piece, Found))
+
+
+@pytest.mark.parametrize("kind", WRAPPERS)
+def test_a_prefix_changes_no_record(kind: str) -> None:
+    plain = raws(LOG)
+
+    assert len(plain) == 5
+    assert raws(wrapped(kind)) == plain
+
+
+@pytest.mark.parametrize("kind", WRAPPERS)
+def test_the_bytes_of_a_record_have_their_prefix_with_them(kind: str) -> None:
+    data = wrapped(kind)
+    for piece in read(data):
+        if isinstance(piece, Found):
+            taken = b"".join(data[offset : offset + length] for offset, length in ranges(piece))
+            assert taken in data
+            assert taken.startswith(WRAPPERS[kind](b"")[:3])
+
+
+def test_lines_that_a_runtime_split_are_joined() -> None:
+    parts = [JSON[0][start : start + 500] for start in range(0, len(JSON[0]), 500)]
+    cri = b"".join(STAMP + b" stdout " + (b"P " if p is not parts[-1] else b"F ") + p + b"\n" for p in parts)
+    split = [docker(part).replace(b"\\n", b"", 1) if part is not parts[-1] else docker(part) for part in parts]
+
+    assert raws(cri) == [JSON[0]]
+    assert raws(b"".join(line + b"\n" for line in split)) == [JSON[0]]
+
+
+def test_streams_that_alternate_are_read_each_on_its_own() -> None:
+    one, two = NATIVE.split(b"\n")[:-1], NATIVE.replace(b"1795", b"1796").split(b"\n")[:-1]
+    log = b"".join(b"a-1  | " + first + b"\nb-1  | " + second + b"\n" for first, second in zip(one, two, strict=True))
+
+    assert len(raws(log)) == 2
+
+
+def test_an_access_log_behind_the_same_prefix_is_foreign() -> None:
+    access = b'192.0.2.7 - - [24/Nov/2026:02:44:43 +0000] "GET / HTTP/1.1" 200 5'
+    pieces = read(WRAPPERS["cri"](access) + b"\n" + WRAPPERS["cri"](JSON[0]) + b"\n")
+
+    assert sum(piece.lines for piece in pieces if isinstance(piece, Foreign)) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(WRAPPERS)), st.integers(0, 1 << 30))
+def test_what_is_settled_can_be_read_alone(kind: str, place: int) -> None:
+    data = wrapped(kind)
+    cut = settled(data[: place % len(data)])
+
+    assert sorted(raws(data[:cut]) + raws(data[cut:])) == raws(data)
+    assert settled(data[:cut]) == cut
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from([*(w(b"--x") for w in WRAPPERS.values()), b"{", b"a", JSON[0][:40], b""]), max_size=8))
+def test_any_prefixed_bytes_are_covered(lines: list[bytes]) -> None:
+    read(b"\n".join(lines))
