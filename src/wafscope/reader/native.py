@@ -45,6 +45,11 @@ FAMILIES = (
     Family("coraza.native", CORAZA, re.compile(_OPENING)),
 )
 _LINE = re.compile(rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:[^\]\n]{8,40}\] \S+ \S+ \d+ \S+ \d+")
+_ANOTHER = re.compile(
+    rb'^(?:\{"transaction":\{|--[0-9a-f]{8}-A--|---[0-9A-Za-z]{8}---A--|--(?:[A-Za-z]{10}|[A-Za-z]{16})-A--)',
+    re.MULTILINE,
+)
+"""Where a record of any format begins: what is cut before it ends there."""
 _PREFIX = re.compile(rb"([^\n]{1,200}?)---[0-9A-Za-z]{8}---A--\r?\n")
 
 
@@ -73,7 +78,9 @@ def family_at(data: bytes, position: int) -> Family | None:
         if family.separator.match(data, position):
             return family
     prefixed = _PREFIX.match(data, position)
-    if prefixed is not None and data.startswith(prefixed[1] + b"[", prefixed.end()):
+    if prefixed is None:
+        return None
+    if data.startswith(prefixed[1] + b"[", prefixed.end()) or prefixed.end() == len(data):
         # SecAuditLogPrefix (libmodsecurity >= 3.0.15) stands before every line.
         prefix = re.escape(prefixed[1])
         separator = re.compile(rb"^" + prefix + V3.pattern.removeprefix(rb"^"), re.MULTILINE)
@@ -135,10 +142,16 @@ def _orphan(data: bytes, first: re.Match[bytes], family: Family, *, final: bool)
         if line[2] == b"Z" and line[1] == first[1]:
             end = _after_last(data, line)
             break
-    pending = None if end is not None or final else first.start()
-    stop = len(data) if end is None else end
     start = first.start()
+    pending = None if end is not None or final else start
+    stop = _another(data, first.end()) if end is None else end
     return Region(start, (Record(family.format, ((start, stop),), whole=False),), stop, pending)
+
+
+def _another(data: bytes, position: int) -> int:
+    """Return where the next record of any format begins; the end of the data where there is none."""
+    found = _ANOTHER.search(data, position)
+    return len(data) if found is None else found.start()
 
 
 def _after_last(data: bytes, line: re.Match[bytes]) -> int:
@@ -163,7 +176,9 @@ def _scan_without_ends(data: bytes, start: int, family: Family, *, final: bool) 
             stop, pending = line.start(), None
             break
     else:
-        stop, pending = len(data), None if final else start
+        stop, pending = _another(data, lines[last].end()), None
+        if stop == len(data) and not final:
+            pending = start
     return Region(start, (Record(family.format, ((start, stop),), whole=True),), stop, pending)
 
 
@@ -221,10 +236,12 @@ class _Scan:
         pending = None
         if self._open:
             pending = min(record.start for record in self._open.values())
+            end = len(self._data)
             if final:
                 pending = None
                 self._release_cut()
-            end = len(self._data)
+                # What is cut ends where a record of another format begins.
+                end = _another(self._data, max(position for position, _ in self._marks) + 1)
         return self._region(end, pending)
 
     def _between(self, line: re.Match[bytes]) -> bool:
@@ -252,7 +269,8 @@ class _Scan:
         outside = current is not None and current.letter not in _BODIES
         woven = letter == _A and outside and self._family.shared
         if again or woven or _opens(self._data, line, self._family, tuple(self._open)):
-            if current is not None and current.letter in _BODIES and not self._past_body(current, line.start()):
+            inside = current is not None and current.letter in _BODIES and boundary not in self._open
+            if current is not None and inside and not self._past_body(current, line.start()):
                 self._hidden[boundary] = _Hidden(current, line)
             else:
                 self._begin(line)
