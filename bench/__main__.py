@@ -30,9 +30,17 @@ def _put(report: msgspec.Struct, text: str, *, as_json: bool) -> None:
 @click.option("--workers", type=click.IntRange(0), help="Worker processes; without, as `wafscope import` takes.")
 @click.option("--repeat", default=3, show_default=True, type=click.IntRange(1), help="Rounds; the best one counts.")
 @click.option("--scaling", is_flag=True, help="Also compare 100 000 with 1 000 000 records: takes minutes.")
+@click.option("--formats/--no-formats", default=True, help="A row for every format, from the corpus where it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def ingest_command(
-    logs: tuple[str, ...], records: int, workers: int | None, repeat: int, *, scaling: bool, as_json: bool
+    logs: tuple[str, ...],
+    records: int,
+    workers: int | None,
+    repeat: int,
+    *,
+    scaling: bool,
+    formats: bool,
+    as_json: bool,
 ) -> None:
     """Measure how fast logs are read, beside other ways to read them.
 
@@ -42,7 +50,7 @@ def ingest_command(
 
     if logs and records:
         raise click.UsageError("Give logs, or --records for a log that is made.")
-    report = ingest.run(ingest.Wish(logs, records, workers, repeat, scaling), _say)
+    report = ingest.run(ingest.Wish(logs, records, workers, repeat, scaling, formats), _say)
     _put(report, ingest.render(report), as_json=as_json)
 
 

@@ -98,7 +98,7 @@ def typed(line: bytes) -> Record:
 def plain(line: bytes) -> str:
     """What a loader for a search engine does in plain Python, up to the text it would send."""
     record = _lowered(json.loads(line.decode("utf-8", "replace")))
-    return json.dumps(_flat(record["transaction"]))
+    return json.dumps(_flat(record["transaction"]) if len(record) == 1 else _flat(record))
 
 
 def _lowered(value: Any) -> Any:
@@ -113,6 +113,6 @@ def _flat(transaction: dict[str, Any]) -> dict[str, Any]:
     """Replace the list of messages by one list for each key of theirs."""
     for message in transaction.pop("messages", ()):
         transaction.setdefault("messages_message", []).append(message["message"])
-        for key, value in message["details"].items():
+        for key, value in (message.get("details") or message.get("data") or {}).items():
             transaction.setdefault(f"messages_{key}", []).append(value)
     return transaction

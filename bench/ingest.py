@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from bench import one
+from bench import formats, one
+from bench.formats import FormatRow
 from bench.generate import write_log
 from bench.memory import Peak, Sampler
 from bench.one import Job, Measured, Stage, What
@@ -90,6 +91,7 @@ class Report(msgspec.Struct, frozen=True):
     store_bytes: int
     store_share: Check
     scaling: Scaling | None = None
+    formats: dict[str, FormatRow] = {}
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -100,6 +102,7 @@ class Wish(msgspec.Struct, frozen=True):
     workers: int | None = None
     repeat: int = 3
     scaling: bool = False
+    formats: bool = True
 
 
 def run(wish: Wish, say: Say) -> Report:
@@ -135,6 +138,7 @@ def run(wish: Wish, say: Say) -> Report:
             store_bytes=again.store_bytes,
             store_share=at_most(again.store_bytes / size, 0.2),
             scaling=_scaling(wish, folder, say) if wish.scaling else None,
+            formats=_formats(wish, folder, say) if wish.formats else {},
         )
 
 
@@ -163,11 +167,11 @@ def default_logs() -> tuple[str, ...]:
 
 
 def spawn(
-    what: What, log: Path, folder: Path, workers: int | None = None, *, sampled: bool = False
+    what: What, log: Path, folder: Path, workers: int | None = None, *, sampled: bool = False, name: str = "v3.json"
 ) -> tuple[Measured, Peak]:
     """Do one measurement in a process of its own; with `sampled`, which costs time, watch its memory."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        job = Job(what, str(log), str(Path(own) / "store.duckdb"), workers)
+        job = Job(what, str(log), str(Path(own) / "store.duckdb"), workers, name)
         command = [sys.executable, "-m", one.__name__, msgspec.json.encode(job).decode()]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
             try:
@@ -220,6 +224,13 @@ def _scaling(wish: Wish, folder: Path, say: Say) -> Scaling:
     return Scaling(small, large, at_least(large.records_per_second / small.records_per_second, 0.85))
 
 
+def _formats(wish: Wish, folder: Path, say: Say) -> dict[str, FormatRow]:
+    def one_run(what: What, log: Path, name: str) -> Measured:
+        return spawn(what, log, folder, wish.workers, name=name)[0]
+
+    return formats.measure(folder, wish.repeat, one_run, say)
+
+
 def spread(rate: Rate) -> str:
     """How far the rounds lie apart: from the slowest to the best, in hundredths of their median."""
     middle = statistics.median(rate.rounds)
@@ -265,6 +276,8 @@ def render(report: Report) -> str:
             f"scaling: {small.records_per_second:,.0f} records/s at {small.records:,},"
             f" {large.records_per_second:,.0f} at {large.records:,}: {sentence(report.scaling.ratio)}"
         )
+    if report.formats:
+        lines += ["", formats.render(report.formats)]
     return "\n".join(lines)
 
 
