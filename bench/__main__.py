@@ -28,7 +28,7 @@ def _put(report: msgspec.Struct, text: str, *, as_json: bool) -> None:
 @click.argument("logs", nargs=-1, metavar="[LOG]...")
 @click.option("--records", default=0, type=click.IntRange(0), help="Make a log of so many records instead.")
 @click.option("--workers", type=click.IntRange(0), help="Worker processes; without, as `wafscope import` takes.")
-@click.option("--repeat", default=3, show_default=True, type=click.IntRange(1), help="Rounds; the best one counts.")
+@click.option("--repeat", default=5, show_default=True, type=click.IntRange(1), help="Rounds; the best one counts.")
 @click.option("--scaling", is_flag=True, help="Also compare 100 000 with 1 000 000 records: takes minutes.")
 @click.option("--formats/--no-formats", default=True, help="A row for every format, from the corpus where it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

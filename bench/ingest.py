@@ -34,6 +34,7 @@ RATES: dict[str, What] = {
     "c_wafscope": "import",
     "d_fast": "fast",
     "e_tolerant": "tolerant",
+    "marred": "marred",
     "odd": "odd",
 }
 WORDS = {
@@ -42,6 +43,7 @@ WORDS = {
     "c_wafscope": "c  wafscope import, committed and closed",
     "d_fast": "d  fast reader alone",
     "e_tolerant": "e  tolerant reader alone, same lines",
+    "marred": "   tolerant reader alone, a byte that is not UTF-8 in each of them",
     "odd": "   tolerant reader alone, lines that only it takes",
 }
 SMALL, LARGE = 100_000, 1_000_000

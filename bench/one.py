@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wafscope.reader.base import Found
     from wafscope.source.base import Stretch
 
-What = Literal["typed", "plain", "import", "fast", "tolerant", "odd", "stages"]
+What = Literal["typed", "plain", "import", "fast", "tolerant", "marred", "odd", "stages"]
 
 _AT_ONCE = 64
 """Records that are read before they are encoded, as many as the encoder takes together."""
@@ -39,7 +39,7 @@ class Job(msgspec.Struct, frozen=True):
     workers: int | None = None
     """For `import`; None for as many as the command line would take."""
     format: str = "v3.json"
-    """For `fast`, `tolerant` and `odd`."""
+    """For `fast`, `tolerant`, `marred` and `odd`."""
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ def _reader(job: Job) -> Measured:
                     taken.append(line)
             else:
                 if job.what != "odd":
-                    taken.append(line)
+                    taken.append(_marred(line) if job.what == "marred" else line)
         refused += len(lines) - len(taken)
         cpu_before, before = time.process_time(), time.perf_counter()
         for line in taken:
@@ -120,6 +120,11 @@ def _reader(job: Job) -> Measured:
         cpu += time.process_time() - cpu_before
         records += len(taken)
     return Measured(records, seconds, cpu, refused)
+
+
+def _marred(line: bytes) -> bytes:
+    """The same record with a byte that is not UTF-8 in what the client sent: only the tolerant reader takes it."""
+    return line.replace(b'"uri":"', b'"uri":"\xff', 1)
 
 
 def _native(job: Job) -> Measured:
@@ -160,11 +165,12 @@ def _import(job: Job) -> Measured:
     """
     import wafscope.store.duckdb.store  # noqa: F401 - loaded before the clock runs
     from wafscope.ingest.pipeline import Setting, import_paths, start_workers
-    from wafscope.store.open import open_store
+    from wafscope.store.open import WRITING, open_store
 
     setting = Setting("bench", workers=job.workers)
     cpu, started = _cpu(), time.perf_counter()
-    with start_workers([job.log], setting) as workers, open_store(f"duckdb:///{job.store}") as store:
+    address = f"duckdb:///{job.store}"
+    with start_workers([job.log], setting) as workers, open_store(address, threads=WRITING) as store:
         summary = import_paths(store, [job.log], setting, workers=workers)
     seconds = time.perf_counter() - started
     _end_fork_server()
@@ -211,10 +217,10 @@ def _stages(job: Job) -> Measured:
     from wafscope.reader.walk import settled
     from wafscope.source.oneshot import read_once
     from wafscope.store.base import Records, Tally
-    from wafscope.store.open import open_store
+    from wafscope.store.open import WRITING, open_store
 
     gc.disable()  # as in a worker
-    store = open_store(f"duckdb:///{job.store}")
+    store = open_store(f"duckdb:///{job.store}", threads=WRITING)
     encoder, records = store.encoder(), 0
     parts: list[tuple[bytes, Tally]] = []
     watch = _Watch()

@@ -23,6 +23,8 @@ from wafscope.query.question import (
     Held,
     Histogram,
     Page,
+    Quarantine,
+    QuarantinedPiece,
     Rows,
     RuleInfo,
     StoredEvent,
@@ -143,6 +145,14 @@ class Timed:
 
     def event(self, event_id: bytes, *, time_limit: float = TIME_LIMIT) -> Answer[StoredEvent | None]:
         return self._timed("event", lambda: self._store.event(event_id, time_limit=time_limit))
+
+    def quarantine(
+        self, question: Quarantine, *, time_limit: float = TIME_LIMIT
+    ) -> Answer[tuple[QuarantinedPiece, ...]]:
+        return self._timed("quarantine", lambda: self._store.quarantine(question, time_limit=time_limit))
+
+    def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
+        return self._store.release(payload, tally, pieces)
 
     def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
         return self._timed("held", lambda: self._store.held(time_limit=time_limit))

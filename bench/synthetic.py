@@ -55,9 +55,7 @@ class World(msgspec.Struct, frozen=True):
 def world() -> World:
     """The same one in every process."""
     roll = dice("world")
-    clients = [
-        f"203.{n >> 16}.{n >> 8 & 255}.{n & 255}" if n % 2 else f"2001:db8:{n:x}::{n * 7:x}" for n in range(CLIENTS)
-    ]
+    clients = [_address(n) for n in range(CLIENTS)]
     roll.shuffle(clients)
     numbers = [_FILES[n % len(_FILES)] * 1000 + 100 + n // len(_FILES) * 10 for n in range(RULES)]
     roll.shuffle(numbers)
@@ -73,6 +71,13 @@ def world() -> World:
         agents=[f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}.0" for n in range(AGENTS)],
         agent_weights=zipf(AGENTS, 1.0),
     )
+
+
+def _address(n: int) -> str:
+    """One half of IPv4, the other of IPv6; all different, all as machines write them."""
+    if n % 2:
+        return f"203.{n >> 16}.{n >> 8 & 255}.{n & 255}"
+    return f"2001:db8:{1 + (n >> 4):x}::{1 + n % 16:x}:{1 + n % 61:x}"
 
 
 def _match(rule_id: int, variant: int) -> Match:

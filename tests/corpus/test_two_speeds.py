@@ -1,4 +1,4 @@
-"""Both reading paths give the same event for every libmodsecurity 3 JSON record of the corpus."""
+"""All reading paths give the same event for every libmodsecurity 3 JSON record of the corpus."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.corpus.place import CORPUS, JSON_RUNS, ODD, logs
 
 from wafscope.reader.base import Context, Found
 from wafscope.reader.framing import read_pieces
-from wafscope.reader.modsecurity_json import read_fast, read_tolerant
+from wafscope.reader.modsecurity_json import read_fast, read_pairs, read_tolerant
 from wafscope.reader.walk import settled
 from wafscope.source.oneshot import read_once
 
@@ -38,6 +38,7 @@ def test_both_paths_give_the_same_event(run: str) -> None:
     found = records(logs(run))
     for raw in found:
         event = read_tolerant(raw, CONTEXT)
+        assert event == read_pairs(raw, CONTEXT)
         try:
             quick = read_fast(raw, CONTEXT)
         except (ValueError, msgspec.MsgspecError):

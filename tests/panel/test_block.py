@@ -80,3 +80,18 @@ def test_a_long_body_says_how_many_lines_are_left_out() -> None:
 def test_response() -> None:
     made = event(START, protocol="1.1", status=404, response_headers=(("Server", "nginx"),), response_body="no\nbody")
     assert written(response_block(made)) == "HTTP/1.1 404\nServer: nginx\n\nno\nbody"
+
+
+def test_a_response_in_the_words_of_its_log() -> None:
+    made = event(START, protocol="2.0", status=403, response_protocol="1.1", response_reason="Forbidden")
+    assert written(response_block(made)) == "HTTP/1.1 403 Forbidden"
+
+
+def test_a_response_without_status_has_no_line_made_up() -> None:
+    made = event(START, protocol="1.1", response_headers=(("Server", "x"),), response_body="b")
+    assert written(response_block(made)) == "Server: x\n\nb"
+    assert response_block(event(START, protocol="1.1")).lines == ()
+
+
+def test_a_match_that_stands_twice_has_its_number_once() -> None:
+    assert merged([Mark(1, 2, (1,)), Mark(1, 2, (1,))]) == (Mark(1, 2, (1,)),)

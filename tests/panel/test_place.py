@@ -169,3 +169,34 @@ def test_another_argument_of_the_same_name_may_have_matched() -> None:
     """One `q` is in the query, the other in the body, which is not in the log; the logged value is of that one."""
     of = match(933170, target="ARGS:q", operator="Rx", value="in the body", reference="o0,3v8,3o0,11v200,11")
     assert marked(request("/?q=abc", method="POST"), of) is None
+
+
+def test_without_offsets_the_target_alone_may_prove_the_place() -> None:
+    made = request(format="v2.native")
+    assert marked(made, match(1, target="REQUEST_HEADERS:User-Agent", operator="Pm", parameter="nmap")) == (
+        "Nmap Scripting Engine"
+    )
+    data = "Matched Data: nmap found within REQUEST_HEADERS:user-agent: nmap scripting engine"
+    of = match(1, target="REQUEST_HEADERS:user-agent", value="nmap scripting engine", data=data)
+    assert marked(made, of) == "Nmap"
+    twice = request("/?a=1&a=2", format="v2.native")
+    assert marked(twice, match(1, target="ARGS:a", operator="Rx")) is None
+
+
+def test_a_fingerprint_is_no_text_of_the_request_whether_or_not_the_operator_is_logged() -> None:
+    data = "Matched Data: 5 found within ARGS:url: sleep(5)#"
+    of = match(942100, target="ARGS:url", value="sleep(5)#", data=data)
+    assert marked(request(), of) == "sleep%285%29%23"
+
+
+def test_a_value_that_was_cut_is_the_beginning() -> None:
+    of = match(1, target="ARGS:url", value="sleep", cut=True)
+    assert marked(request(), of) == "sleep%285%29%23"
+    assert marked(request(), match(1, target="ARGS:url", value="sleep")) is None
+
+
+def test_the_fields_of_a_multipart_body_written_as_a_form() -> None:
+    made = request(
+        request_body="a=1&field=value+%3cscript%3e", body_kind="fake_multipart", content_type="multipart/form-data"
+    )
+    assert marked(made, match(941110, target="ARGS:field", value="value <script>")) == "value+%3cscript%3e"

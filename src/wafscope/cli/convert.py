@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from io import FileIO
+from contextlib import contextmanager, suppress
+from io import FileIO, RawIOBase
 from pathlib import Path
+from typing import BinaryIO, Self
 from zoneinfo import ZoneInfo
 
 import click
@@ -82,7 +85,7 @@ def convert_command(
     with _stoppable() as stop, _Output(file) as output:
         conversion = Conversion(FORMS[form](options), setting, output.write)
         try:
-            with _bar(shown=bool(file) or not sys.stdout.isatty()) as show:
+            with _bar(shown=bool(file) or not _on_terminal()) as show:
                 conversion.run(list(paths), progress=show, stop=stop, warn=complain)
             interrupted = stop()
         except KeyboardInterrupt:
@@ -131,13 +134,13 @@ class _Output:
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._stream: FileIO | None = None
+        self._stream: RawIOBase | BinaryIO | None = None
 
-    def __enter__(self) -> _Output:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._stream is not None:
+        if self._stream is not None and self._file:
             self._stream.close()
 
     def write(self, data: bytes) -> None:
@@ -145,8 +148,7 @@ class _Output:
         rest = memoryview(data)
         try:
             if self._stream is None:
-                # Without a buffer: what can not be written must not be tried again at the end of the program.
-                self._stream = FileIO(self._file, "wb") if self._file else FileIO(sys.stdout.fileno(), "wb", False)  # noqa: FBT003
+                self._stream = FileIO(self._file, "wb") if self._file else _standard_output()
             while rest:
                 rest = rest[self._stream.write(rest) or 0 :]
         except BrokenPipeError:
@@ -163,7 +165,20 @@ class _Output:
         """Cut off the line that a full disk tore."""
         if self._stream is not None and self._file and written:
             torn = written - (data.rfind(b"\n", 0, written) + 1)
-            self._stream.truncate(self._stream.tell() - torn)
+            with suppress(OSError):  # Not of a pipe.
+                self._stream.truncate(self._stream.tell() - torn)
+
+
+def _standard_output() -> RawIOBase | BinaryIO:
+    """Standard output without its buffer: what can not be written must not be tried again at the end of the program."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    unbuffered: RawIOBase | BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    return unbuffered
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from wafscope.ingest.pipeline import Setting, Summary
 from wafscope.ingest.workers import Workers
 from wafscope.settings import Settings, check_zone
 from wafscope.store.base import EventStore
-from wafscope.store.open import open_store
+from wafscope.store.open import WRITING, open_store
 
 
 @click.command("import", help=said(text("Read logs into a store and print what became of them.")))
@@ -46,7 +46,10 @@ def import_command(
 ) -> None:
     """Import and print one summary on standard output."""
     setting = make_setting(settings, zone, sensor)
-    with pipeline.start_workers(list(paths), setting) as workers, open_store(address(file)) as store:
+    with (
+        pipeline.start_workers(list(paths), setting) as workers,
+        open_store(address(file), threads=WRITING) as store,
+    ):
         summary = read_in(store, paths, setting, workers)
     if as_json:
         click.echo(msgspec.json.encode(summary).decode())
@@ -82,6 +85,19 @@ def local_zone() -> str:
 
 def summarised(summary: Summary) -> Text:
     """One sentence about an import."""
+    if summary.joined:
+        return text(
+            "{stored} stored, with {joined} of the error log, {duplicate} known already, {quarantined} not readable,"
+            " {foreign} foreign lines; {matches} matches, {megabytes} MB in {seconds} s.",
+            stored=ntext("{n} event", "{n} events", n=summary.stored - summary.joined),
+            joined=ntext("{n} record", "{n} records", n=summary.joined),
+            duplicate=summary.duplicate,
+            quarantined=summary.quarantined,
+            foreign=summary.foreign,
+            matches=summary.matches,
+            megabytes=round(summary.bytes / 1e6, 1),
+            seconds=round(summary.seconds, 1),
+        )
     return text(
         "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign} foreign lines;"
         " {matches} matches, {megabytes} MB in {seconds} s.",
@@ -98,7 +114,9 @@ def summarised(summary: Summary) -> Text:
 def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting, workers: Workers) -> Summary:
     """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError."""
     with _stoppable() as stop, _bar() as show:
-        return pipeline.import_paths(store, list(paths), setting, progress=show, stop=stop, warn=complain, workers=workers)
+        return pipeline.import_paths(
+            store, list(paths), setting, progress=show, stop=stop, warn=complain, workers=workers
+        )
 
 
 @contextmanager

@@ -22,6 +22,7 @@ _COMMANDS = {
     "convert": ("wafscope.cli.convert", "convert_command"),
     "demo": ("wafscope.cli.view", "demo_command"),
     "import": ("wafscope.cli.importing", "import_command"),
+    "quarantine": ("wafscope.cli.quarantine", "quarantine_command"),
     "top": ("wafscope.cli.top", "top_command"),
     "view": ("wafscope.cli.view", "view_command"),
 }

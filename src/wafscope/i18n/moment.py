@@ -79,6 +79,12 @@ class Clock(msgspec.Struct, frozen=True):
         local = self.local(moment)
         return f"{self._day(local, year=True)} {local:%H:%M:%S} {self.zone_name(moment)}"
 
+    def exact(self, moment: int) -> str:
+        """`18 Nov 2026 02:30:16.045120 UTC`: as exact as it is held; whole seconds have no fraction."""
+        local = self.local(moment)
+        fraction = f".{local:%f}" if local.microsecond else ""
+        return f"{self._day(local, year=True)} {local:%H:%M:%S}{fraction} {self.zone_name(moment)}"
+
     def entry(self, moment: int) -> str:
         """`2026-11-18 02:30`: as a person types it."""
         return f"{self.local(moment):%Y-%m-%d %H:%M}"

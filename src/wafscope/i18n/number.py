@@ -63,3 +63,21 @@ def duration(microseconds: int) -> Text:
     if minutes:
         return text("{m} min {s} s", m=minute, s=second) if second else text("{m} min", m=minute)
     return text("{s} s", s=second)
+
+
+def lapse(microseconds: int, language: str) -> str:
+    """Write a short length of time with three digits: 767 µs, 4.66 ms, 1.23 s."""
+    for size, sign in ((1_000_000, "s"), (1_000, "ms")):
+        if microseconds >= size:
+            value = microseconds / size
+            return f"{decimal(round(value, 2 if value < 10 else 1 if value < 100 else 0), language)} {sign}"
+    return f"{microseconds} µs"
+
+
+def size(number: int, language: str) -> str:
+    """Write a number of bytes: 812 B, 3.4 kB, 12 MB."""
+    for unit, sign in ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")):
+        if number >= unit:
+            value = number / unit
+            return f"{decimal(round(value, 1 if value < 10 else 0), language)} {sign}"
+    return f"{number} B"

@@ -128,7 +128,8 @@ class _Worker:
             ) from error
         if isinstance(answer, BaseException):
             raise answer
-        return msgspec.structs.replace(answer, payload=payload)
+        encoded: Encoded = msgspec.structs.replace(answer, payload=payload)
+        return encoded
 
     def close(self) -> None:
         """End the process."""

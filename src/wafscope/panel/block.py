@@ -48,8 +48,8 @@ class Block(msgspec.Struct, frozen=True):
 def request_block(request: Request, marks: tuple[Mark, ...]) -> Block:
     """Cut the text of a request into lines and put the marks in."""
     lines: list[Line] = []
-    start = 0
     text = request.text
+    start = 0 if request.line_end else 1  # a record without a request line begins with its headers
     body = request.body_start if request.body_start is not None else len(text)
     while start < len(text):
         end = text.find(b"\n", start)
@@ -64,17 +64,26 @@ def request_block(request: Request, marks: tuple[Mark, ...]) -> Block:
 
 
 def response_block(event: Event) -> Block:
-    """Give the response as lines; nothing was matched in it that could be marked with certainty."""
+    """Give the response as lines; nothing was matched in it that could be marked with certainty.
+
+    Without a status there is no first line, unless the log has one.
+    """
+    logged = event.response_protocol
+    protocol = _version(logged or event.protocol)
     status = "" if event.status is None else f" {event.status}"
-    protocol = f"HTTP/{event.protocol}" if event.protocol[:1].isdigit() else event.protocol or "HTTP"
-    lines = [Line((Piece("method", f"{protocol}{status}"),))]
+    reason = (Piece("text", f" {event.response_reason}"),) if event.response_reason else ()
+    lines = [Line((Piece("method", f"{protocol}{status}"), *reason))] if status or logged else []
     lines += [Line((Piece("name", f"{name}:"), Piece("text", f" {value}"))) for name, value in event.response_headers]
     body = _lines_of(event.response_body) if event.response_body else []
-    if body:
+    if body and lines:
         lines.append(Line(()))
     shown = body[: max(0, _MOST_LINES - len(lines))]
     lines += [Line((Piece("text", line),)) for line in shown]
     return Block(tuple(lines), len(body) - len(shown))
+
+
+def _version(protocol: str) -> str:
+    return f"HTTP/{protocol}" if protocol[:1].isdigit() else protocol or "HTTP"
 
 
 def _lines_of(body: str) -> list[str]:
@@ -88,7 +97,7 @@ def merged(marks: list[Mark]) -> tuple[Mark, ...]:
     numbers: dict[tuple[int, int], list[int]] = {}
     for mark in marks:
         numbers.setdefault((mark.start, mark.end), []).extend(mark.numbers)
-    return tuple(Mark(start, end, tuple(found)) for (start, end), found in sorted(numbers.items()))
+    return tuple(Mark(start, end, tuple(dict.fromkeys(found))) for (start, end), found in sorted(numbers.items()))
 
 
 def _head(text: bytes, start: int, end: int, body: int) -> tuple[int, Literal["name", "method"]] | None:

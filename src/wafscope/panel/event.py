@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
-from wafscope.event.model import AttackClass, Match
+from wafscope.event.model import AttackClass, Event, Match
 from wafscope.event.rule import is_outbound
+from wafscope.event.text import from_bytes
 from wafscope.i18n.text import Text
-from wafscope.panel import block, explain, place, region
+from wafscope.panel import block, explain, joined, place, region, stopwatch
 from wafscope.panel.answers import Answers
 from wafscope.panel.block import Block, Mark
 from wafscope.panel.events import Events, listed
+from wafscope.panel.joined import ErrorLines
 from wafscope.panel.place import Place
 from wafscope.panel.reference import Link, read
 from wafscope.panel.score import Waterfall, waterfall
+from wafscope.panel.stopwatch import Stopwatch
 from wafscope.panel.view import View, one_of
 from wafscope.query.question import Count, Counts, Cursor, Page, Scope, StoredEvent
 from wafscope.query.timespan import Window
@@ -21,6 +26,8 @@ from wafscope.query.timespan import Window
 _EVER = Window(-(1 << 60), 1 << 60)
 _NEIGHBOURS = 3
 _LEVEL = "paranoia-level/"
+_MOST_VALUES = 50
+"""Further values of one match that are looked for in the request."""
 
 
 class MatchView(msgspec.Struct, frozen=True):
@@ -28,13 +35,16 @@ class MatchView(msgspec.Struct, frozen=True):
 
     number: int
     match: Match
-    sentence: Text
+    sentence: Text | None
+    """None where the log says of none of its matches what they found."""
     place: Place | None
     operator: str
     transformations: tuple[str, ...]
     level: str
     """Paranoia level by the tags of the rule; empty where there is none."""
     outbound: bool
+    says_data: bool
+    """True where the sentence is the rule's data, word for word."""
 
 
 class EventPage(msgspec.Struct, frozen=True):
@@ -50,11 +60,20 @@ class EventPage(msgspec.Struct, frozen=True):
     in_body: int
     """Matches of the body, which the record does not have."""
     unplaced: int
-    """Other matches whose place in the request is not certain."""
+    """Other matches with a target whose place in the request is not certain."""
     targets: int
     """Distinct targets of the matches."""
     classes: tuple[AttackClass, ...]
     """Attack classes of the matches, the one of the event first."""
+    stopwatch: Stopwatch | None
+    request_line: str
+    """The request line as logged, where the request that is shown begins otherwise."""
+    deciding: Match | None
+    """The match that interrupted the request or let it pass, where the log tells."""
+    error_log: tuple[ErrorLines, ...]
+    """The lines of the error log about the same transaction."""
+    said: str
+    """Why the engine interrupted, in its own words, where that match is not known."""
 
 
 class Neighbours(msgspec.Struct, frozen=True):
@@ -84,13 +103,16 @@ def ready(stored: StoredEvent) -> EventPage:
     request = region.lay_out(event)
     numbered = list(enumerate(event.matches, start=1))
     views = [_view(number, match, stored, request) for number, match in numbered]
-    marks = [Mark(v.place.start, v.place.end, (v.number,)) for v in views if v.place and not v.match.bookkeeping]
+    marks = [mark for view in views if not view.match.bookkeeping for mark in _marks(view, request)]
     scoring = tuple(view for view in views if not view.match.bookkeeping)
-    unplaced = [view for view in scoring if view.place is None]
-    in_body = sum(place.is_of_body(view.match) for view in unplaced) if event.request_body is None else 0
+    unplaced = [view for view in scoring if view.place is None and view.match.target]
+    # Without the request line nothing proves that an argument was not in the query.
+    no_body = event.request_body is None and "no_request" not in event.gaps
+    in_body = sum(place.is_of_body(view.match) for view in unplaced) if no_body else 0
     classes = dict.fromkeys(view.match.attack_class for view in scoring)
     if event.attack_class is not None:
         classes = {event.attack_class: None, **classes}
+    deciding = _deciding(event)
     return EventPage(
         stored=stored,
         request=block.request_block(request, block.merged(marks)),
@@ -102,6 +124,11 @@ def ready(stored: StoredEvent) -> EventPage:
         unplaced=len(unplaced) - in_body,
         targets=len({view.match.target for view in scoring if view.match.target}),
         classes=tuple(classes),
+        stopwatch=stopwatch.read(event),
+        request_line=_request_line(event, request),
+        deciding=deciding,
+        error_log=joined.read(stored),
+        said=event.action_message if deciding is None else "",
     )
 
 
@@ -124,15 +151,46 @@ def beside(answers: Answers, stored: StoredEvent, view: View) -> Beside:
     return Beside(newer[-1].id if newer else None, older[0].id if older else None)
 
 
+def _marks(view: MatchView, request: region.Request) -> Iterator[Mark]:
+    """The places of a match: that of its own value, and those of the further values it matched."""
+    if view.place is not None:
+        yield Mark(view.place.start, view.place.end, (view.number,))
+    for value in view.match.others[:_MOST_VALUES]:
+        found = place.find(place.of_value(view.match, value), request) if value.target else None
+        if found is not None:
+            yield Mark(found.start, found.end, (view.number,))
+
+
+def _request_line(event: Event, request: region.Request) -> str:
+    shown = from_bytes(request.text[: request.line_end])
+    return "" if event.request_line.strip() == shown.strip() else event.request_line
+
+
+def _deciding(event: Event) -> Match | None:
+    """The match whose words are those of what the engine did."""
+    wanted = (event.action or "unknown") if event.interrupted else "allow"
+    same = [match for match in event.matches if match.action == wanted]
+    in_phase = [match for match in same if match.phase == event.action_phase]
+    return next(iter(in_phase or same), None)
+
+
+def _sentence(match: Match, event: Event) -> Text | None:
+    """Say what a match found; None where the log says of no match what it found, which is said once for all."""
+    if "no_match_details" in event.gaps and not (match.operator or match.data or match.justification):
+        return None
+    return explain.sentence(match, event)
+
+
 def _view(number: int, match: Match, stored: StoredEvent, request: region.Request) -> MatchView:
     links: tuple[Link, ...] = read(match.reference)
     return MatchView(
         number=number,
         match=match,
-        sentence=explain.sentence(match, stored.event),
+        sentence=_sentence(match, stored.event),
         place=place.find(match, request),
         operator=explain.operator_name(match) if match.operator else "",
         transformations=links[-1].transformations if links else (),
         level=next((tag.removeprefix(_LEVEL) for tag in match.tags if tag.startswith(_LEVEL)), ""),
         outbound=is_outbound(match.rule_id),
+        says_data=explain.quotes_data(match),
     )

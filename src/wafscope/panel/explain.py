@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from wafscope.event.model import Event, Match
 from wafscope.i18n.text import Text, text
-from wafscope.panel.place import matched_text
+from wafscope.panel.place import matched_text, operator_of
 from wafscope.panel.reference import read
 
 NEGATED_IN_CRS = frozenset({911100, 920100, 920160, 920170, 920420, 920430, 920470, 920480, 920600})
@@ -36,17 +36,31 @@ _SUBJECTS: dict[str, Text] = {
 
 def sentence(match: Match, event: Event) -> Text:
     """Say in one sentence what the rule found."""
-    if match.operator:
-        say = _SENTENCES.get(match.operator.lower())
+    operator = operator_of(match)
+    if operator:
+        say = _SENTENCES.get(operator.lower())
         said = say(match, event) if say else None
-        return said or text(
-            "{subject} was tested with {operator}.", subject=subject(match), operator=operator_name(match)
-        )
+        if said is not None:
+            return said
+    if match.operator:
+        return text("{subject} was tested with {operator}.", subject=subject(match), operator=operator_name(match))
     if match.justification:
         return text("The engine says: {words}", words=match.justification)
+    if match.target and matched_text(match):
+        return text(
+            "{subject} matches the rule with {matched}.",
+            subject=subject(match), matched=shortened(matched_text(match)),
+        )  # fmt: skip
     if match.data:
         return text("The rule logged: {words}", words=match.data)
+    if match.rule_text.startswith("SecAction"):
+        return _always(match, event)
     return text("The log doesn’t say what the rule tested.")
+
+
+def quotes_data(match: Match) -> bool:
+    """Tell whether the sentence is nothing but the data of the match, so that it need not be shown again."""
+    return not (operator_of(match) or match.justification or (match.target and matched_text(match)))
 
 
 def subject(match: Match) -> Text:
@@ -75,8 +89,26 @@ def subject(match: Match) -> Text:
 
 
 def operator_name(match: Match) -> str:
-    """Write an operator as SecLang does: `@rx`, `@detectSQLi`."""
-    return f"@{match.operator[:1].lower()}{match.operator[1:]}"
+    """Write an operator as SecLang does: `@rx`, `!@within`, `@detectSQLi`."""
+    return f"{'!' if match.negated else ''}@{match.operator[:1].lower()}{match.operator[1:]}"
+
+
+def is_negated(match: Match, event: Event) -> bool | None:
+    """Tell an operator with `!` from one without; None where the log leaves the sign out, as ModSecurity 3 does."""
+    if match.negated or match.rule_id in NEGATED_IN_CRS:
+        return True
+    return None if event.format in _WITHOUT_SIGN else False
+
+
+_WITHOUT_SIGN = frozenset({"v3.json", "v3.native", "err.nginx.v3"})
+_VALUE_ALWAYS = _WITHOUT_SIGN
+"""These write the value of every target that an operator matched; elsewhere an empty value is one not logged."""
+_MATCHED_AS_PARAMETER = frozenset({"v2.json", "v2.native", "err.apache.v2"})
+"""These write the phrase that matched in place of the operator's parameter."""
+
+
+def _has_value(match: Match, event: Event) -> bool:
+    return bool(match.value) or event.format in _VALUE_ALWAYS
 
 
 def shortened(value: str, most: int = 120) -> str:
@@ -85,7 +117,7 @@ def shortened(value: str, most: int = 120) -> str:
 
 
 def _sqli(match: Match, _event: Event) -> Text | None:
-    fingerprint = matched_data(match)
+    fingerprint = matched_data(match) or _fingerprint(match)
     letters = [_TOKENS.get(letter) for letter in fingerprint]
     if not fingerprint or None in letters:
         return text("libinjection reads the value as SQL.")
@@ -99,12 +131,20 @@ def _sqli(match: Match, _event: Event) -> Text | None:
     )  # fmt: skip
 
 
+def _fingerprint(match: Match) -> str:
+    """The fingerprint as ModSecurity 2 words it: `… with fingerprint '1&sos'`."""
+    return match.justification.partition(" with fingerprint '")[2].removesuffix("'")
+
+
 def _xss(_match: Match, _event: Event) -> Text | None:
     return text("libinjection reads the value as HTML that can run script.")
 
 
-def _rx(match: Match, _event: Event) -> Text | None:
-    if match.rule_id in NEGATED_IN_CRS:
+def _rx(match: Match, event: Event) -> Text | None:
+    negated = is_negated(match, event)
+    if negated and not _has_value(match, event):
+        return text("{subject} isn’t of the form that the rule asks for.", subject=subject(match))
+    if negated:
         return text(
             "{subject} isn’t of the form that the rule asks for: {value}.", subject=subject(match), value=_value(match)
         )
@@ -116,14 +156,19 @@ def _rx(match: Match, _event: Event) -> Text | None:
             matched=shortened(found),
         )
     links = read(match.reference)
-    if links and links[-1].matched:
-        return text("{subject} matches the pattern of the rule: {value}.", subject=subject(match), value=_value(match))
-    return None
+    if negated is None and not (links and links[-1].matched):
+        return None
+    if not _has_value(match, event):
+        return text("{subject} matches the pattern of the rule.", subject=subject(match))
+    return text("{subject} matches the pattern of the rule: {value}.", subject=subject(match), value=_value(match))
 
 
-def _phrase(match: Match, _event: Event) -> Text | None:
-    found = matched_text(match) or _value(match)
-    if match.operator.lower().endswith(("fromfile", "pmf")):
+def _phrase(match: Match, event: Event) -> Text | None:
+    as_parameter = event.format in _MATCHED_AS_PARAMETER
+    found = matched_text(match) or (match.parameter if as_parameter else match.value)
+    if not found:
+        return text("{subject} contains a phrase of the rule’s list.", subject=subject(match))
+    if match.operator.lower().endswith(("fromfile", "pmf")) and not as_parameter:
         return text(
             "{subject} contains a phrase of the list {list}: {matched}.",
             subject=subject(match), list=match.parameter.rpartition("/")[2], matched=shortened(found),
@@ -133,11 +178,19 @@ def _phrase(match: Match, _event: Event) -> Text | None:
     )
 
 
-def _within(match: Match, _event: Event) -> Text | None:
-    value, words = _value(match).strip("|"), shortened(match.parameter)
-    if match.rule_id in NEGATED_IN_CRS:
+def _within(match: Match, event: Event) -> Text | None:
+    negated, words = is_negated(match, event), shortened(match.parameter)
+    if not _has_value(match, event):
+        pattern = (
+            text("{subject} isn’t in the list of what is allowed: {list}.")
+            if negated
+            else text("{subject} is in the list {list}.")
+        )
+        return Text(pattern.message, values={"subject": subject(match), "list": words})
+    value = _value(match).strip("|")
+    if negated:
         return text("{value} isn’t in the list of what is allowed: {list}.", value=value, list=words)
-    if match.value and match.value in match.parameter:
+    if negated is False or (match.value and match.value in match.parameter):
         return text("{value} is in the list {list}.", value=value, list=words)
     return text("{value} was compared with the list {list}.", value=value, list=words)
 
@@ -156,18 +209,42 @@ def _utf8(match: Match, _event: Event) -> Text | None:
 
 def _compared(match: Match, event: Event) -> Text | None:
     value, number = _integer(match.value), _integer(match.parameter)
-    if value is None or number is None:
+    if number is None:
         return None
+    operator = match.operator.lower()
     collection, _, key = match.target.partition(":")
-    if collection == "REQUEST_HEADERS" and match.operator.lower() == "eq" and value == number == 0:
+    if value is None:
+        return None if match.value else _counted(match, event, number)
+    if collection == "REQUEST_HEADERS" and operator == "eq" and value == number == 0:
         absent = "no_headers" not in event.gaps and all(
             name.lower() != key.lower() for name, _ in event.request_headers
         )
-        return text("The request has no header {name}.", name=key) if absent else None
-    holds, yes, no = _COMPARISONS[match.operator.lower()]
+        return text("The request has no header {name}.", name=key) if absent and key else None
+    holds, yes, no = _COMPARISONS[operator]
     pattern = yes if holds(value, number) else no
     return Text(pattern.message, values={"name": match.target, "value": str(value), "number": str(number)})
 
+
+def _counted(match: Match, event: Event, number: int) -> Text | None:
+    """Say what a comparison found where the log has the number of the rule alone."""
+    negated = is_negated(match, event)
+    if negated is None:
+        return None
+    operator = match.operator.lower()
+    if operator == "eq" and number == 0 and match.target == "REQUEST_HEADERS" and not negated:
+        return text("The request lacks a header that the rule asks for.")
+    pattern = _WITHOUT_VALUE[operator][negated]
+    return Text(pattern.message, values={"name": match.target, "number": str(number)})
+
+
+_WITHOUT_VALUE: dict[str, tuple[Text, Text]] = {
+    "eq": (text("{name} is {number}."), text("{name} isn’t {number}.")),
+    "ge": (text("{name} is at least {number}."), text("{name} is below {number}.")),
+    "gt": (text("{name} is more than {number}."), text("{name} is at most {number}.")),
+    "le": (text("{name} is at most {number}."), text("{name} is more than {number}.")),
+    "lt": (text("{name} is below {number}."), text("{name} is at least {number}.")),
+}
+"""What holds, and what holds where the operator is negated."""
 
 _COMPARISONS: dict[str, tuple[Callable[[int, int], bool], Text, Text]] = {
     "eq": (int.__eq__, text("{name} is {value}."), text("{name} is {value}, not {number}.")),
@@ -178,28 +255,36 @@ _COMPARISONS: dict[str, tuple[Callable[[int, int], bool], Text, Text]] = {
 }
 
 
-def _text_test(match: Match, _event: Event) -> Text | None:
+def _text_test(match: Match, event: Event) -> Text | None:
     value, words = match.value, match.parameter
-    if "characters omitted)" in value or "characters omitted)" in words:
-        return None
-    holds, yes, no = _TEXT_TESTS[match.operator.lower()]
-    pattern = yes if holds(value, words) else no
+    holds, yes, no, bare = _TEXT_TESTS[match.operator.lower()]
+    negated = is_negated(match, event)
+    if negated is None:
+        if "characters omitted)" in value or "characters omitted)" in words:
+            return None
+        negated = not holds(value, words)
+    pattern = (no if _has_value(match, event) else bare) if negated else yes
     return Text(
         pattern.message, values={"subject": subject(match), "value": shortened(value), "phrase": shortened(words)}
     )
 
 
-_TEXT_TESTS: dict[str, tuple[Callable[[str, str], bool], Text, Text]] = {
-    "contains": (str.__contains__, text("{subject} contains {phrase}."), text("{subject} doesn’t contain {phrase}.")),
-    "streq": (str.__eq__, text("{subject} is {phrase}."), text("{subject} is {value}, not {phrase}.")),
-    "beginswith": (
-        str.startswith, text("{subject} begins with {phrase}."), text("{subject} doesn’t begin with {phrase}."),
+_LACKS = text("{subject} doesn’t contain {phrase}.")
+_BEGINS_NOT = text("{subject} doesn’t begin with {phrase}.")
+_ENDS_NOT = text("{subject} doesn’t end with {phrase}.")
+_TEXT_TESTS: dict[str, tuple[Callable[[str, str], bool], Text, Text, Text]] = {
+    "contains": (str.__contains__, text("{subject} contains {phrase}."), _LACKS, _LACKS),
+    "streq": (
+        str.__eq__, text("{subject} is {phrase}."), text("{subject} is {value}, not {phrase}."),
+        text("{subject} isn’t {phrase}."),
     ),
-    "endswith": (str.endswith, text("{subject} ends with {phrase}."), text("{subject} doesn’t end with {phrase}.")),
+    "beginswith": (str.startswith, text("{subject} begins with {phrase}."), _BEGINS_NOT, _BEGINS_NOT),
+    "endswith": (str.endswith, text("{subject} ends with {phrase}."), _ENDS_NOT, _ENDS_NOT),
 }  # fmt: skip
+"""The test, what holds, what holds where it is negated, and the same without the value."""
 
 
-def _always(_match: Match, _event: Event) -> Text | None:
+def _always(_match: Match, _event: Event) -> Text:
     return text("The rule fires whenever it is reached.")
 
 

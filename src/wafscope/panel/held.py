@@ -20,6 +20,8 @@ class HeldLine(msgspec.Struct, frozen=True):
     stored: int
     duplicate: int
     quarantined: int
+    joined: int
+    """Stored records of error logs that are part of the event of an audit log."""
     foreign: int
     """Lines that belong to another log."""
     dropped: int
@@ -54,6 +56,7 @@ def ask(answers: Answers, zone: str) -> HeldLine:
         stored=sum(source.stored for source in sources),
         duplicate=sum(source.duplicate for source in sources),
         quarantined=sum(source.quarantined for source in sources),
+        joined=held.joined,
         foreign=sum(source.foreign for source in sources),
         dropped=max(0, read - known),
         gaps=held.gaps,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from wafscope.event.model import Match
+from wafscope.event.model import Match, Value
 from wafscope.event.text import to_bytes
 from wafscope.panel.reference import Link, Span, read
 from wafscope.panel.region import Region, Request, decoded
@@ -21,6 +21,8 @@ _ESCAPED = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _FOUND = re.compile(r"Matched Data: (.*?) found within ", re.DOTALL)
 _NOT_TEXT = frozenset({"DetectSQLi", "DetectXSS"})
 """Operators whose `Matched Data` is a fingerprint or a remark, not bytes of the request."""
+_BY_RULE = {941100: "DetectXSS", 941101: "DetectXSS", 942100: "DetectSQLi", 942101: "DetectSQLi"}
+"""The CRS rules with these operators: Coraza names the operator only with part K."""
 
 _ALIKE = {
     "ARGS": ("ARGS_GET", "ARGS_POST"),
@@ -67,10 +69,20 @@ def is_of_body(match: Match) -> bool:
 
 def matched_text(match: Match) -> str:
     """The part that matched, as the rule logged it; empty where it does not say."""
-    if match.operator in _NOT_TEXT:
+    if operator_of(match) in _NOT_TEXT:
         return ""
     found = _FOUND.match(match.data)
     return found[1] if found else ""
+
+
+def operator_of(match: Match) -> str:
+    """The operator of a match: as logged, else what its rule is known to have; empty where neither tells."""
+    return match.operator or _BY_RULE.get(match.rule_id or 0, "")
+
+
+def of_value(match: Match, value: Value) -> Match:
+    """A further matched value of a rule as a match of its own; offsets are known of the first one only."""
+    return msgspec.structs.replace(match, target=value.target, value=value.value, data=value.data, reference="")
 
 
 def _plain_target(target: str) -> str:
@@ -157,7 +169,7 @@ def _unescaped(value: bytes) -> bytes:
 def _is_value(value: bytes, match: Match) -> bool:
     """Tell whether the logged value, which the engine escapes and cuts, may be this one."""
     logged = _logged(match)
-    cut = len(logged) < len(to_bytes(match.value))
+    cut = match.cut or len(logged) < len(to_bytes(match.value))
     seen = value.lower()
     for candidate in (_unescaped(logged).lower(), logged.lower()):
         if seen == candidate or (cut and candidate and seen.startswith(candidate)):

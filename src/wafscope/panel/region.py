@@ -64,7 +64,7 @@ def lay_out(event: Event) -> Request:
         body = to_bytes(event.request_body)
         text += body
         regions.append(Region("REQUEST_BODY", "", body_start, len(text), body))
-        if (event.content_type or "").lower().startswith(_FORM):
+        if event.body_kind == "fake_multipart" or (event.content_type or "").lower().startswith(_FORM):
             regions += arguments(body[:_MOST_BODY], body_start, "ARGS_POST")
     return Request(text, len(line), body_start, tuple(regions))
 

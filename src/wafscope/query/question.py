@@ -74,6 +74,7 @@ class Row(msgspec.Struct, frozen=True):
     attack_class: AttackClass | None
     rule_ids: tuple[int | None, ...]
     """Distinct rules in order of first match, bookkeeping rules last."""
+    format: str = ""
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -170,6 +171,16 @@ class RuleInfo(msgspec.Struct, frozen=True):
     version: str
 
 
+class JoinedRecord(msgspec.Struct, frozen=True):
+    """A record of the error log that is part of an event of the audit log."""
+
+    format: str
+    source: str
+    offset: int
+    length: int
+    raw: bytes
+
+
 class StoredEvent(msgspec.Struct, frozen=True):
     """One event with what the store knows of its way here."""
 
@@ -180,6 +191,36 @@ class StoredEvent(msgspec.Struct, frozen=True):
     offset: int
     """Byte offset of the record in the (uncompressed) source."""
     length: int
+    joined: tuple[JoinedRecord, ...] = ()
+    """What the error log has about the same transaction, in the order written."""
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """Pieces that could not be read, in the order in which they came; `limit` 0 means all, `ids` none in particular."""
+
+    reason: str = ""
+    ids: tuple[int, ...] = ()
+    limit: int = 0
+    with_data: bool = False
+
+
+class QuarantinedPiece(msgspec.Struct, frozen=True):
+    """Bytes that could not be read, with their place and the reason (see `reader.base.Unreadable`)."""
+
+    id: int
+    source: str
+    """The file that they stand in."""
+    sensor: str
+    offset: int
+    length: int
+    """Bytes of the input; `data` can be shorter, where they were too many to keep."""
+    reason: str
+    seen: int
+    """When they came, microseconds since the epoch."""
+    more: tuple[tuple[int, int], ...] = ()
+    """Further (offset, length), where the bytes do not stand in one piece."""
+    data: bytes = b""
+    """Empty unless asked for."""
 
 
 class SourceCounts(msgspec.Struct, frozen=True):
@@ -194,6 +235,8 @@ class SourceCounts(msgspec.Struct, frozen=True):
     foreign: int = 0
     bytes: int = 0
     matches: int = 0
+    joined: int = 0
+    """Stored records that are part of the event of another log: events = stored - joined."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -206,3 +249,5 @@ class Held(msgspec.Struct, frozen=True):
     gaps: tuple[tuple[str, int], ...] = ()
     """What records cannot tell: (gap, events)."""
     zone_sources: tuple[tuple[str, int], ...] = ()
+    joined: int = 0
+    """Records of error logs that are part of the event of an audit log."""

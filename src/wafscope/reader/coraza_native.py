@@ -83,7 +83,7 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
         """Return the lines of a section that are not empty, unescaped."""
         return [self.plain(line) for line in self.texts.get(letter, "").split("\n") if line]
 
-    def text(self, letter: str) -> str | None:
+    def text_of(self, letter: str) -> str | None:
         """Return a body; None where its section is not logged."""
         found = self.texts.get(letter)
         return None if found is None else self.plain(found)
@@ -126,13 +126,13 @@ def read(record: bytes, context: Context) -> Event:
             protocol=protocol,
             uri=uri or (_uri_of(heard.first) if "B" not in parts.texts else ""),
             request_headers=request_headers,
-            request_body=parts.text("C"),
+            request_body=parts.text_of("C"),
             files=_files(parts),
             status=status,
             response_protocol=version,
             response_reason=reason,
             response_headers=response_headers,
-            response_body=parts.text("E"),
+            response_body=parts.text_of("E"),
             rulesets=versions_of(reported),
             server_software=heard.server,
             reported=reported,

@@ -47,7 +47,7 @@ def date_of(headers: Headers | None) -> str | None:
 def split_uri(uri: str) -> tuple[str, str | None]:
     """Split a request target into path and query; an absolute one (HAProxy) loses scheme and authority."""
     path, mark, query = uri.partition("?")
-    if path[:4].lower() == "http":
+    if path[:1] != "/" and path[:4].lower() == "http":
         path = _AUTHORITY.sub("", path, count=1)
     return path, query if mark else None
 

@@ -15,7 +15,7 @@ from wafscope.event.model import Event
 from wafscope.reader import native
 from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
-from wafscope.reader.json_lines import pieces_of_json, pieces_of_other
+from wafscope.reader.json_lines import pieces_of_json, pieces_of_other, read_fast
 from wafscope.reader.sections import V3, is_spliced
 from wafscope.reader.walk import Walk
 from wafscope.reader.wrapping import Stream
@@ -44,6 +44,13 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
                 yield from headless
             headless = None
             yield from _native(data, offset, span, context)
+            continue
+        found = read_fast(data, span, offset, context) if span.kind == "json" else None
+        if found is not None:
+            if headless:
+                yield from headless
+            headless = None
+            yield found
             continue
         pieces = pieces_of_json if span.kind == "json" else pieces_of_other
         for piece in pieces(data, span, offset, context):

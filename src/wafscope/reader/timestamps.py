@@ -60,14 +60,14 @@ _ID = re.compile(r"([0-9]{10})(?:[0-9]{0,3}\.[0-9]{6})?")
 
 def proved_second(time_stamp: str, transaction_id: str) -> int | None:
     """Return the UTC second of a record whose id proves the zone of its time; None for any other."""
-    second = id_second(transaction_id)
-    return second if second is not None and _agrees(time_stamp, second) else None
+    found = _ID.fullmatch(transaction_id)
+    return _proved(time_stamp, found[1]) if found is not None else None
 
 
 @lru_cache(maxsize=4096)
-def _agrees(time_stamp: str, second: int) -> bool:
-    local = parse_ctime(time_stamp)
-    return local is not None and _zone_offset(local, second, 2) is not None
+def _proved(time_stamp: str, digits: str) -> int | None:
+    local, second = parse_ctime(time_stamp), int(digits)
+    return second if local is not None and _zone_offset(local, second, 2) is not None else None
 
 
 @lru_cache(maxsize=4096)

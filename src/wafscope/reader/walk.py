@@ -42,10 +42,12 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 class Walk:
     """One walk through `data`; `groups` and `streams` are whole when all of `spans` was taken."""
 
-    def __init__(self, data: bytes, *, final: bool = True, wrappers: bool = True) -> None:
+    def __init__(self, data: bytes, *, final: bool = True, wrappers: bool = True, records: bool = True) -> None:
+        """Without `records`, lines that hold a whole record of JSON are passed over."""
         self._data = data
         self._final = final
         self._wrappers = wrappers
+        self._records = records
         self._closes = True
         self._open: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
         self.groups: list[tuple[str, list[tuple[int, int]]]] = []
@@ -59,7 +61,8 @@ class Walk:
             stop = data.find(b"\n", position)
             stop, after = (end, end) if stop < 0 else (stop, stop + 1)
             if data.startswith(_RECORD, position):
-                yield Span("json", position, stop, after)
+                if self._records:
+                    yield Span("json", position, stop, after)
             else:
                 span = self._odd(position, stop, after)
                 if span is not None:
@@ -117,7 +120,7 @@ def settled(data: bytes, *, final: bool = False, margin: int = _MARGIN) -> int:
     complete = data.rfind(b"\n") + 1
     if complete < len(data):
         data = data[:complete]
-    walk = Walk(data, final=False)
+    walk = Walk(data, final=False, records=False)
     standing = cut = _standing(walk, data)
     if walk.streams:
         cut = _before_streams(walk, cut, margin)

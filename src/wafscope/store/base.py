@@ -23,6 +23,8 @@ from wafscope.query.question import (
     Held,
     Histogram,
     Page,
+    Quarantine,
+    QuarantinedPiece,
     Rows,
     RuleInfo,
     StoredEvent,
@@ -47,12 +49,17 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What a write did: events stored, events known already, pieces put in quarantine."""
+    """What a write did: records stored, records known already, pieces put in quarantine.
+
+    `joined` is how many records became part of the event of another log by it - mostly its own, or some that waited
+    for it - so that events added = stored - joined.  `matches` are those stored that have stayed.
+    """
 
     stored: int
     duplicate: int
     quarantined: int
     matches: int
+    joined: int = 0
 
 
 class Records(msgspec.Struct, frozen=True):
@@ -95,6 +102,19 @@ class EventStore(Protocol):
 
         They are taken one by one and written as they come.
         """
+        ...
+
+    def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
+        """Commit what has been read of pieces in quarantine, which leave it, in one act.
+
+        `tally` counts that alone: its bytes are 0, and its `unreadable` what is left of the pieces.
+        """
+        ...
+
+    def quarantine(
+        self, question: Quarantine, *, time_limit: float = TIME_LIMIT
+    ) -> Answer[tuple[QuarantinedPiece, ...]]:
+        """What could not be read."""
         ...
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]: ...

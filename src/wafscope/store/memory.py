@@ -35,7 +35,10 @@ from wafscope.query.question import (
     Cursor,
     Held,
     Histogram,
+    JoinedRecord,
     Page,
+    Quarantine,
+    QuarantinedPiece,
     Row,
     Rows,
     RuleInfo,
@@ -46,7 +49,10 @@ from wafscope.query.question import (
     TopValue,
     TopValues,
 )
+from wafscope.reader.joining import joined, takes_matches
 from wafscope.store.base import Records, Tally, Written
+from wafscope.store.pairing import in_order, owner, pairs
+from wafscope.store.piece import quarantined
 
 T = TypeVar("T")
 
@@ -81,6 +87,12 @@ class MemoryStore:
         self._events: tuple[StoredEvent, ...] = ()
         """In the order written.  Replaced, never changed, since questions come from other threads."""
         self._sources: tuple[SourceCounts, ...] = ()
+        self._own: dict[bytes, StoredEvent] = {}
+        """Events of the audit log as they were before the error log told more."""
+        self._errors: dict[bytes, tuple[StoredEvent, ...]] = {}
+        """The records of the error log that are part of an event, by its id."""
+        self._pieces: tuple[QuarantinedPiece, ...] = ()
+        self._last_piece = 0
         self._generation = 0
 
     @property
@@ -94,25 +106,81 @@ class MemoryStore:
 
     def write(self, payload: bytes, tally: Tally) -> Written:
         """Keep the events that are not known yet, and add to the counters of the source."""
-        new: list[StoredEvent] = []
+        return self.write_all([(payload, tally)])[0]
+
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+        """Write one after the other, then join; nothing here can fail between."""
+        tallies, added = [], []
+        for payload, tally in parts:
+            tallies.append(tally)
+            self._put_aside(tally)
+            added.append(self._add(payload))
+        written = [_written(tally, new) for tally, new in zip(tallies, added, strict=True)]
+        places = {stored.id: number for number, new in enumerate(added) for stored in new}
+        joins = pairs(self._events, frozenset(places))
+        self._join(joins)
+        own: Counter[int] = Counter()
+        waited = []
+        for audit, error in joins:
+            left = 0 if takes_matches(self._own[audit.id].event.gaps) else len(error.event.matches)
+            number = places.get(error.id, places.get(audit.id, 0))
+            if error.id in places:
+                own[number] += 1
+            else:
+                waited.append((error, left))
+            written[number] = _with_joined(written[number], left if error.id in places else 0)
+        for number, tally in enumerate(tallies):
+            self._sources = _counted_source(self._sources, tally, written[number], own[number])
+        for error, left in waited:
+            self._sources = _recounted(self._sources, error, left)
+        self._generation += 1
+        return tuple(written)
+
+    def _add(self, payload: bytes) -> list[StoredEvent]:
+        new = []
         for stored in pickle.loads(payload):  # noqa: S301 - made by our own encoder
             if stored.id not in self._by_id:
                 self._by_id[stored.id] = stored
                 new.append(stored)
-        written = Written(
-            stored=len(new),
-            duplicate=tally.events - len(new),
-            quarantined=len(tally.unreadable),
-            matches=sum(len(stored.event.matches) for stored in new),
-        )
         self._events += tuple(new)
-        self._sources = _counted_source(self._sources, tally, written)
-        self._generation += 1
+        return new
+
+    def _join(self, joins: list[tuple[StoredEvent, StoredEvent]]) -> None:
+        """Make records of the error log part of events."""
+        for audit, error in joins:
+            self._own.setdefault(audit.id, audit)
+            self._errors[audit.id] = tuple(in_order([*self._errors.get(audit.id, ()), error]))
+        told = {audit.id: _told(self._own[audit.id], self._errors[audit.id]) for audit, _ in joins}
+        gone = {error.id for _, error in joins}
+        self._events = tuple(told.get(each.id, each) for each in self._events if each.id not in gone)
+        self._by_id |= told | {each.id: stored for stored in told.values() for each in self._errors[stored.id]}
+
+    def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
+        """Write what was read of pieces in quarantine, and let go of them."""
+        left = [piece for piece in self._pieces if piece.id in pieces]
+        self._pieces = tuple(piece for piece in self._pieces if piece.id not in pieces)
+        written = self.write(payload, tally)
+        self._sources = tuple(
+            msgspec.structs.replace(
+                counts, received=counts.received - len(left), quarantined=counts.quarantined - len(left)
+            )
+            if (counts.source, counts.sensor) == (storable(tally.source), storable(tally.sensor))
+            else counts
+            for counts in self._sources
+        )
         return written
 
-    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
-        """Write one after the other; nothing here can fail between."""
-        return tuple(self.write(payload, tally) for payload, tally in parts)
+    def quarantine(
+        self, question: Quarantine, *, time_limit: float = TIME_LIMIT
+    ) -> Answer[tuple[QuarantinedPiece, ...]]:
+        """Answer with what could not be read."""
+        return _answer(lambda: _pieces(self._pieces, question), (), time_limit)
+
+    def _put_aside(self, tally: Tally) -> None:
+        for unreadable in tally.unreadable:
+            self._last_piece += 1
+            piece = quarantined(self._last_piece, unreadable, tally, time.time_ns() // 1000)
+            self._pieces += (piece,)
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         """Answer with a page of events."""
@@ -145,11 +213,12 @@ class MemoryStore:
 
     def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
         """Answer with what there is."""
-        return _answer(lambda: _held(self._events, self._sources), Held(), time_limit)
+        return _answer(self._held, Held(), time_limit)
 
     def close(self) -> None:
         """Let go of all events."""
         self._by_id, self._events = {}, ()
+        self._own, self._errors = {}, {}
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +232,10 @@ class MemoryStore:
         holds = predicate(scope.filter)
         window = scope.window
         return [s for s in self._events if window.start <= s.event.time < window.end and holds(s)]
+
+    def _held(self) -> Held:
+        joined = sum(map(len, self._errors.values()))
+        return msgspec.structs.replace(_held(self._events, self._sources), joined=joined)
 
     def _top(self, question: Top) -> TopValues:
         found = self._in_scope(question.scope)
@@ -189,7 +262,29 @@ def _answer(work: Callable[[], T], empty: T, time_limit: float) -> Answer[T]:
     return Answer(work(), seconds=time.monotonic() - started)
 
 
-def _counted_source(sources: tuple[SourceCounts, ...], tally: Tally, written: Written) -> tuple[SourceCounts, ...]:
+def _written(tally: Tally, new: list[StoredEvent]) -> Written:
+    return Written(
+        stored=len(new),
+        duplicate=tally.events - len(new),
+        quarantined=len(tally.unreadable),
+        matches=sum(len(stored.event.matches) for stored in new),
+    )
+
+
+def _with_joined(written: Written, left: int) -> Written:
+    return msgspec.structs.replace(written, joined=written.joined + 1, matches=written.matches - left)
+
+
+def _told(own: StoredEvent, errors: tuple[StoredEvent, ...]) -> StoredEvent:
+    """Return an event with what the error log says of it."""
+    records = (JoinedRecord(e.event.format, e.source, e.offset, e.length, e.event.raw) for e in errors)
+    event = joined(own.event, [each.event for each in errors])
+    return msgspec.structs.replace(own, event=event, joined=tuple(records))
+
+
+def _counted_source(
+    sources: tuple[SourceCounts, ...], tally: Tally, written: Written, joined: int
+) -> tuple[SourceCounts, ...]:
     """Add a tally to the counters of its source, which stand in order of source and sensor."""
     by_name = {(counts.source, counts.sensor): counts for counts in sources}
     name = storable(tally.source), storable(tally.sensor)
@@ -203,8 +298,18 @@ def _counted_source(sources: tuple[SourceCounts, ...], tally: Tally, written: Wr
         foreign=before.foreign + tally.foreign,
         bytes=before.bytes + tally.bytes,
         matches=before.matches + written.matches,
+        joined=before.joined + joined,
     )
     return tuple(by_name[name] for name in sorted(by_name))
+
+
+def _recounted(sources: tuple[SourceCounts, ...], error: StoredEvent, left: int) -> tuple[SourceCounts, ...]:
+    """Count a record that has become part of another event, and its matches that have left."""
+    counts = owner(sources, error.sensor, error.source)
+    if counts is None:
+        return sources
+    told = msgspec.structs.replace(counts, joined=counts.joined + 1, matches=counts.matches - left)
+    return tuple(told if each is counts else each for each in sources)
 
 
 # --- pages --------------------------------------------------------------------
@@ -254,6 +359,7 @@ def _row(stored: StoredEvent) -> Row:
         client_address=_text_or_none(stored, _CLIENT),
         attack_class=event.attack_class,
         rule_ids=tuple(dict.fromkeys(scoring + bookkeeping)),
+        format=storable(event.format),
     )
 
 
@@ -349,6 +455,17 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
         raise StoreError(text("There is no time zone “{zone}”.", zone=name)) from None
+
+
+def _pieces(pieces: tuple[QuarantinedPiece, ...], question: Quarantine) -> tuple[QuarantinedPiece, ...]:
+    found = [
+        piece
+        for piece in pieces
+        if question.reason in ("", piece.reason) and (not question.ids or piece.id in question.ids)
+    ]
+    if question.limit:
+        found = found[: question.limit]
+    return tuple(piece if question.with_data else msgspec.structs.replace(piece, data=b"") for piece in found)
 
 
 # --- what is known ------------------------------------------------------------

@@ -9,6 +9,7 @@ import msgspec
 
 from wafscope.errors import FilterError
 from wafscope.event.fields import find
+from wafscope.panel.raw import Form
 from wafscope.panel.view import By
 from wafscope.query.condition import short
 from wafscope.query.filter import Filter
@@ -38,6 +39,13 @@ class Links(msgspec.Struct, frozen=True):
 
     def event(self, event_id: bytes) -> str:
         return self.state.url(f"{EVENTS}/{event_id.hex()}", before=None, after=None)
+
+    def laid_out(self, event_id: bytes, form: Form) -> str:
+        """The same event with its raw record in another form."""
+        address = self.event(event_id)
+        if form == "logged":
+            return f"{address}#head-raw"
+        return f"{address}{'&' if '?' in address else '?'}raw={form}#head-raw"
 
     def preview(self, event_id: bytes) -> str:
         return self.state.url(f"{EVENTS}/{event_id.hex()}/preview", before=None, after=None)

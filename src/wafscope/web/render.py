@@ -11,6 +11,7 @@ from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from markupsafe import Markup, escape
 
+from wafscope.event.model import Event, Match
 from wafscope.event.text import from_bytes, to_bytes
 from wafscope.i18n import number
 from wafscope.i18n.catalogue import LANGUAGES, render, translate
@@ -20,7 +21,7 @@ from wafscope.panel.change import Change
 from wafscope.panel.first import SERVER_ERROR, UNEXPLAINED
 from wafscope.panel.series import Series
 from wafscope.panel.view import one_of
-from wafscope.web import chart, visible, words
+from wafscope.web import chart, gaps, visible, words
 from wafscope.web.slot import Failed, Late
 
 
@@ -79,6 +80,7 @@ def _environment(language: str) -> Environment:
         say=words_of.say,
         say_code=words_of.say_code,
         sequence=words_of.sequence,
+        deed=words_of.deed,
         num=lambda value: number.decimal(value, language),
         pct=number.percent,
         delta=words_of.delta,
@@ -88,6 +90,9 @@ def _environment(language: str) -> Environment:
         middle=visible.middle,
         cut=visible.cut,
         words=words,
+        gaps=gaps,
+        lapse=lambda microseconds: number.lapse(microseconds, language),
+        bytes_of=lambda value: number.size(value, language),
         lang=language,
         mono=lambda value: Markup('<span class="mono">{}</span>').format(visible.visible(value)),
         classes_of=lambda names: [words_of.value_word("waf.attack_class", name) for name in names],
@@ -146,6 +151,19 @@ class _Words:
         for item in shown[1:]:
             joined = self.message("{one}, {two}", one=joined, two=item)
         return joined
+
+    def deed(self, event: Event, by: Match | None) -> Markup:
+        """Say what the engine carried out: action, phase, status, and the rule, as far as the record tells."""
+        allowed = by if by is not None and not event.interrupted else None
+        action = allowed.action if allowed is not None else event.action
+        phase = allowed.phase if allowed is not None else event.action_phase
+        status = None if allowed is not None else event.action_status
+        return self.sequence(
+            self.say(words.DEEDS.get(action, words.DEEDS["unknown"])),
+            "" if phase is None else self.say(text("phase {n}", n=phase)),
+            "" if status is None else self.say(text("status {n}", n=str(status))),
+            "" if by is None or by.rule_id is None else self.say(text("rule {id}", id=str(by.rule_id))),
+        )
 
     def delta(self, change: Change) -> str:
         """Say how a count changed; empty where it can not be said."""

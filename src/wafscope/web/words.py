@@ -1,9 +1,10 @@
-"""What the console calls things: outcomes, classes, severities, gaps; each word once, for every page."""
+"""What the console calls things: outcomes, classes, severities, deeds; each word once, for every page."""
 
 from __future__ import annotations
 
 from wafscope.event.fields import find
-from wafscope.i18n.text import Text, ntext, text
+from wafscope.event.format import FORMATS
+from wafscope.i18n.text import Text, text
 
 OUTCOMES: dict[str, Text] = {
     "blocked": text("Blocked"),
@@ -45,30 +46,27 @@ MODES: dict[str, Text] = {
     "unknown": text("not known"),
 }
 
-GAPS: dict[str, Text] = {
-    "no_body": text("No request bodies in this log"),
-    "no_headers": text("No request headers in this log"),
-    "no_messages": text("No matches in this log (part H is missing)"),
-    "no_blocked_flag": text("This log doesn’t say whether a request was blocked"),
-    "zone_assumed": text("The log has no time zone; UTC is assumed"),
+DEEDS: dict[str, Text] = {
+    "deny": text("Denied"),
+    "drop": text("Connection dropped"),
+    "redirect": text("Redirected"),
+    "proxy": text("Handed to another server"),
+    "pause": text("Held up"),
+    "allow": text("Let pass"),
+    "unknown": text("Interrupted"),
 }
-SOME_GAPS: dict[str, Text] = {
-    "no_body": ntext("{n} event without request body", "{n} events without request body", 0),
-    "no_headers": ntext("{n} event without headers", "{n} events without headers", 0),
-    "no_messages": ntext("{n} event without matches (no part H)", "{n} events without matches (no part H)", 0),
-    "no_blocked_flag": ntext(
-        "{n} event doesn’t say whether it was blocked", "{n} events don’t say whether they were blocked", 0
-    ),
-    "zone_assumed": ntext(
-        "{n} event without a time zone; UTC is assumed", "{n} events without a time zone; UTC is assumed", 0
-    ),
-}
+"""What the engine carried out, by `Event.action`."""
 
-WHY_GAPS: dict[str, Text] = {
-    "no_body": text("No body: part C isn’t in SecAuditLogParts."),
-    "no_headers": text("No headers: part B isn’t in SecAuditLogParts."),
-    "no_messages": text("No matches: part H isn’t in SecAuditLogParts."),
+FIRED: dict[str, tuple[Text, str]] = {
+    "deny": (text("denied"), "badge-act"),
+    "drop": (text("dropped"), "badge-act"),
+    "redirect": (text("redirected"), "badge-act"),
+    "proxy": (text("to another server"), "badge-act"),
+    "pause": (text("held up"), "badge-act"),
+    "allow": (text("let pass"), ""),
+    "unknown": (text("own action"), ""),
 }
+"""What a single rule did, by `Match.action`, and the class of its mark; a warning is nothing to show."""
 
 BLOCKED_BY: dict[str, Text] = {
     "flag": text("the record says so"),
@@ -78,13 +76,36 @@ BLOCKED_BY: dict[str, Text] = {
     "inferred": text("inferred from rule and status; the record doesn’t say"),
 }
 
-FLAGS: dict[str, Text] = {
-    "invalid_utf8": text("bytes that aren’t UTF-8"),
-    "duplicate_keys": text("repeated names"),
-    "lone_surrogate": text("half a character"),
-    "wrong_type": text("a value of another type than expected"),
-    "repaired": text("invalid JSON, read nevertheless"),
+KNOWN_BY: dict[str, Text] = {
+    "flag": text("a flag in the record"),
+    "action_line": text("the words of part H"),
+    "error_log": text("the words of the error log"),
+    "status_zero": text("status 0, which Coraza writes where it stopped a request"),
+    "mode": text("the engine’s mode, in which it never blocks"),
+    "inferred": text("inferred from rule, status and mode; the record doesn’t say"),
+    "": text("not known"),
 }
+"""How it is known whether the engine interrupted, by `Event.interrupted_source`."""
+
+PHASES: dict[str, Text] = {
+    "p1": text("Phase 1, request headers"),
+    "p2": text("Phase 2, request body"),
+    "p3": text("Phase 3, response headers"),
+    "p4": text("Phase 4, response body"),
+    "p5": text("Phase 5, logging"),
+    "sr": text("Reading stored data"),
+    "sw": text("Writing stored data"),
+    "gc": text("Clearing stored data"),
+    "l": text("Writing the audit log"),
+}
+"""Parts of the stopwatch."""
+
+MASKED: dict[str, Text] = {
+    "args": text("parameters"),
+    "request_headers": text("request headers"),
+    "response_headers": text("response headers"),
+}
+"""What the engine masks before it logs."""
 
 ZONES: dict[str, Text] = {
     "logged": text("as the log says"),
@@ -114,12 +135,6 @@ MISSING: dict[str, Text] = {
 NOTHING = text("none")
 
 
-def some_gap(gap: str, n: int) -> Text:
-    """What some of the events can not tell."""
-    found = SOME_GAPS[gap]
-    return Text(found.message, found.plural, {"n": n})
-
-
 def value_word(field: str, value: str | int | None) -> Text | None:
     """The word for a value that is shown as a word; None for one that is shown as it is."""
     if value is None:
@@ -130,6 +145,8 @@ def value_word(field: str, value: str | int | None) -> Text | None:
         return OTHER if value == "other" else CLASSES.get(str(value))
     if field == "waf.engine.mode":
         return MODES.get(str(value))
+    if field == "event.format":
+        return FORMATS.get(str(value))
     return None
 
 

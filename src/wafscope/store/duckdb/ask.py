@@ -13,7 +13,7 @@ from wafscope.store.duckdb.schema import FIRST_FIELDS, QUARTER, first_table
 
 ROW_COLUMNS = (
     "id_high, id_low, epoch_us(time), outcome, score, points, unexplained, method, host, uri, status,"
-    " client_address, attack_class, rule_ids"
+    " client_address, attack_class, rule_ids, format"
 )
 _SCORING = f"NOT coalesce({bookkeeping('any_value(v)')}, false)"
 """Of a group of rules.  A condition on the group's own column would be tested on every row: the planner moves it."""

@@ -27,9 +27,9 @@ _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-_ROW_GROUP = 30_720
-"""Rows of a row group.  One that is full goes to the file while its transaction runs; the rest of a transaction goes
-through the log (WAL) and is compressed when that is applied: an import of less than DuckDB's 122 880 would all do."""
+_ROW_GROUP = 20_480
+"""Rows of a row group.  A transaction that fills one writes straight to the file, while it runs; one that does not is
+copied into the table, written to the log (WAL) and compressed later.  DuckDB's own of 122 880 is seldom filled."""
 
 _NAME = "store"
 """The attached database: only so can the size of its row groups be chosen."""
@@ -43,7 +43,9 @@ class Cut(Exception):
 class Connection:
     """The database of a store: a pool of cursors for questions, one for writing."""
 
-    def __init__(self, path: Path | None, *, memory_limit: str = "256MB", read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path | None, *, memory_limit: str = "256MB", read_only: bool = False, threads: int | None = None
+    ) -> None:
         """Open or make the file at `path`; None keeps everything in memory.  Raises StoreError."""
         self.path = path
         new = path is None or not path.exists()
@@ -56,7 +58,7 @@ class Connection:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._root = _attached(path, memory_limit, read_only=read_only)
+            self._root = _attached(path, memory_limit, threads, read_only=read_only)
         except (duckdb.Error, OSError) as error:
             raise _opening_failed(error, path) from error
         self._watchdog = _Watchdog()
@@ -158,9 +160,13 @@ class Connection:
         self._root.close()
 
 
-def _attached(path: Path | None, memory_limit: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _attached(
+    path: Path | None, memory_limit: str, threads: int | None, *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB that has the file attached, and may touch no other."""
-    settings = {**_SETTINGS, "memory_limit": memory_limit}
+    settings: dict[str, str | bool | int | float | list[str]] = {**_SETTINGS, "memory_limit": memory_limit}
+    if threads is not None:
+        settings["threads"] = threads
     if path is not None:
         settings["temp_directory"] = f"{path}.tmp"
     root = duckdb.connect(":memory:", config=settings)

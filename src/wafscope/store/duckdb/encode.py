@@ -26,8 +26,10 @@ from wafscope.event.identity import Identifier
 from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
 from wafscope.event.values import interrupted_word, unexplained_points
+from wafscope.reader.joining import FORMATS
 from wafscope.store.base import Records
 from wafscope.store.duckdb.schema import EVENT_FIELDS, EVENT_SCHEMA, MATCH_FIELDS, MATCH_SCHEMA, RAW_SCHEMA
+from wafscope.store.pairing import UNTIMED
 
 BLOCK_RECORDS = 256
 BLOCK_BYTES = 1 << 20
@@ -63,6 +65,10 @@ class Tables(msgspec.Struct, frozen=True):
     first: int
     last: int
     """Times of the first and the last event, microseconds."""
+    has_errors: bool = False
+    """Whether records of an error log are among them."""
+    has_untimed: bool = False
+    """Whether some of them tell no time."""
 
 
 class DuckEncoder(msgspec.Struct, frozen=True):
@@ -138,6 +144,10 @@ _EMPTY_IS_MISSING = frozenset(
 EVENT_TEXTS = _EMPTY_IS_MISSING.intersection(EVENT_SCHEMA.names) - _CODED
 MATCH_TEXTS = _EMPTY_IS_MISSING.intersection(MATCH_SCHEMA.names) - {*_RULE}
 """Such columns in which it is not yet None in a payload."""
+
+_FORMAT, _GAPS = _SETTING.index("format"), _SETTING.index("gaps")
+DECIDED = (*_VERDICT, *_COUNTED)
+"""Columns that follow from the verdict and the rules of an event."""
 
 _setting = attrgetter(*_SETTING)
 _verdict = attrgetter(*_VERDICT)
@@ -264,6 +274,8 @@ class _Payload:
             block_count=self._raw.count,
             first=self._first,
             last=self._last,
+            has_errors=any(setting[_FORMAT] in FORMATS for setting in self._settings),
+            has_untimed=any(UNTIMED in setting[_GAPS] for setting in self._settings),
         )
 
     def _event_columns(self, files: list[str]) -> dict[str, pa.Array]:
@@ -296,6 +308,11 @@ class _Payload:
         for single in self._matches:
             columns |= single.finish()
         return columns | _coded(MATCH_SCHEMA, self._rule, _RULE, self._rules)
+
+
+def decided(event: Event) -> tuple[Any, ...]:
+    """Return the values of the columns of `DECIDED`."""
+    return _counted(_verdict(event), _rules_of(event.matches))
 
 
 class _Raw:

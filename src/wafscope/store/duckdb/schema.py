@@ -5,9 +5,11 @@
     raw        the records as logged, in zstd blocks of some 256; an event points into its block
     rule       what the latest match says about each rule
     tally      counters of each source, committed together with the events they count
-    held       events by gap and by source of the zone, counted when they are written
+    held       events by gap and by source of the zone, counted when they are written; records of error logs (`log`)
     quarter    events by quarter of an hour, counted when they are written
     first_…    when each value of a field was first seen, for the fields of `FIRST_FIELDS`
+    joined     records of error logs that are part of an event of an audit log: what they say, and where they are
+    own_word   what the audit record of such an event said before
     quarantine what could not be read, whole
     meta       schema version and the key of the event ids
 
@@ -71,6 +73,15 @@ MATCH_EXTRA: tuple[tuple[str, str, pa.DataType], ...] = (
 EVENT_COLUMNS = [*(f.column for f in EVENT_FIELDS), *(name for name, _, _ in EVENT_EXTRA)]
 MATCH_COLUMNS = [*(f.column for f in MATCH_FIELDS), *(name for name, _, _ in MATCH_EXTRA)]
 
+WORD_COLUMNS = ("interrupted", "interrupted_source", "outcome", "action", "gaps")
+"""What a record says of a block, and what it cannot say."""
+
+JOINED_COLUMNS = (
+    "id_high", "id_low", "time", "format", "zone", "zone_source", "source", "source_offset", "source_length",
+    "block", "block_offset", "raw_length", "interrupted", "interrupted_source", "outcome", "action", "rule_ids",
+)  # fmt: skip
+"""What is kept of a record that is joined to an event, in columns of the same names as those of the event it was."""
+
 EVENT_SCHEMA = pa.schema(
     [(f.column, _ARROW[f.type]) for f in EVENT_FIELDS] + [(name, kind) for name, _, kind in EVENT_EXTRA]
 )
@@ -98,6 +109,11 @@ def _columns(fields: tuple[Field, ...], extra: tuple[tuple[str, str, pa.DataType
     return ", ".join(columns)
 
 
+def _typed(names: tuple[str, ...]) -> str:
+    kinds = {f.column: _TYPES[f.type] for f in EVENT_FIELDS} | {name: kind for name, kind, _ in EVENT_EXTRA}
+    return ", ".join(f"{name} {kinds[name]}" for name in names)
+
+
 def first_table(field: Field) -> str:
     """The table of when each value of a field was first seen."""
     return f"first_{field.column}"
@@ -113,10 +129,12 @@ def statements() -> list[str]:
         """CREATE TABLE rule (rule_id INTEGER, message VARCHAR, file VARCHAR, line INTEGER, severity INTEGER,
             tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)""",
         """CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,
-            quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT)""",
+            quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT, joined BIGINT)""",
         "CREATE TABLE held (kind VARCHAR, value VARCHAR, events BIGINT)",
         "CREATE TABLE quarter (start BIGINT, events BIGINT)",
         *(f"CREATE TABLE {first_table(f)} (value {_TYPES[f.type]}, time TIMESTAMPTZ)" for f in FIRST_FIELDS),
-        """CREATE TABLE quarantine (source VARCHAR, sensor VARCHAR, "offset" BIGINT, reason VARCHAR,
-            seen TIMESTAMPTZ DEFAULT now(), data BLOB)""",
+        f"CREATE TABLE joined (event BIGINT, {_typed(JOINED_COLUMNS)})",
+        f"CREATE TABLE own_word (event BIGINT, {_typed(WORD_COLUMNS)})",
+        """CREATE TABLE quarantine (id BIGINT, source VARCHAR, sensor VARCHAR, "offset" BIGINT, length BIGINT,
+            reason VARCHAR, seen TIMESTAMPTZ, more BIGINT[], data BLOB)""",
     ]

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-import zstandard
 
+from wafscope.event.model import Event
 from wafscope.query.question import (
     TIME_LIMIT,
     Answer,
@@ -20,7 +20,10 @@ from wafscope.query.question import (
     Cursor,
     Held,
     Histogram,
+    JoinedRecord,
     Page,
+    Quarantine,
+    QuarantinedPiece,
     Row,
     Rows,
     RuleInfo,
@@ -30,12 +33,13 @@ from wafscope.query.question import (
     TopValue,
     TopValues,
 )
-from wafscope.reader.again import read_again
+from wafscope.reader.joining import joined
 from wafscope.store.base import Encoder, Tally, Written
-from wafscope.store.duckdb import ask
+from wafscope.store.duckdb import ask, quarantine
 from wafscope.store.duckdb.compile import Sql
 from wafscope.store.duckdb.connection import Connection, Cut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
+from wafscope.store.duckdb.take import PLACE, record, unpack
 from wafscope.store.duckdb.write import Writing
 
 T = TypeVar("T")
@@ -44,9 +48,11 @@ T = TypeVar("T")
 class DuckStore:
     """A store in one DuckDB file (or in memory, with `path` None, for tests)."""
 
-    def __init__(self, path: Path | None, *, read_only: bool = False, memory_limit: str = "256MB") -> None:
+    def __init__(
+        self, path: Path | None, *, read_only: bool = False, memory_limit: str = "256MB", threads: int | None = None
+    ) -> None:
         """Open or make the store; raises StoreError."""
-        self._connection = Connection(path, read_only=read_only, memory_limit=memory_limit)
+        self._connection = Connection(path, read_only=read_only, memory_limit=memory_limit, threads=threads)
         self._generation = 0
 
     @property
@@ -67,6 +73,21 @@ class DuckStore:
             written = writing.finish()
         self._generation += 1
         return written
+
+    def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
+        with self._connection.writing() as cursor:
+            writing = Writing(cursor)
+            writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
+            (written,) = writing.finish()
+            quarantine.let_go(cursor, tally, pieces)
+        self._generation += 1
+        return written
+
+    def quarantine(
+        self, question: Quarantine, *, time_limit: float = TIME_LIMIT
+    ) -> Answer[tuple[QuarantinedPiece, ...]]:
+        sql = quarantine.pieces(question)
+        return self._answer(lambda a: tuple(quarantine.piece(row) for row in a(sql)), (), time_limit)
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         def work(ask_store: _Ask) -> Rows:
@@ -175,7 +196,7 @@ def _identity(high: int, low: int) -> bytes:
 
 
 def _row(r: tuple[Any, ...]) -> Row:
-    high, low, at, outcome, score, points, unexplained, method, host, uri, status, client, attack_class, rules = r
+    high, low, at, outcome, score, points, unexplained, method, host, uri, status, client, attack_class, rules, form = r
     return Row(
         id=_identity(high, low),
         time=at,
@@ -190,6 +211,7 @@ def _row(r: tuple[Any, ...]) -> Row:
         client_address=client,
         attack_class=attack_class,
         rule_ids=tuple(rules or ()),
+        format=form or "",
     )
 
 
@@ -214,29 +236,51 @@ def _several(ask_store: _Ask, questions: tuple[Top, ...]) -> tuple[TopValues, ..
 
 
 def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
-    """Read the record again from its raw bytes: whatever is not a column comes from there."""
+    """Read the records of an event again from their raw bytes: whatever is not a column comes from there.
+
+    The id of a record that is joined leads to its event.
+    """
     key = int.from_bytes(event_id[:8]), int.from_bytes(event_id[8:])
-    found = ask_store(
-        Sql(
-            "SELECT block, block_offset, raw_length, format, zone, zone_source, sensor, source, source_offset,"
-            " source_length"
-            " FROM event WHERE id_high = ?::UBIGINT AND id_low = ?::UBIGINT",
-            key,
-        )
-    )
+    is_it = "id_high = ?::UBIGINT AND id_low = ?::UBIGINT"
+    found = ask_store(Sql(f"{_STORED} WHERE {is_it}", key))
+    if not found:
+        found = ask_store(Sql(f"{_STORED} WHERE seq = (SELECT event FROM joined WHERE {is_it})", key))
     if not found:
         return None
-    block, offset, length, kind, zone, zone_source, sensor, source, source_offset, source_length = found[0]
-    packed = ask_store(Sql("SELECT data FROM raw WHERE block = ?", (block,)))[0][0]
-    raw = zstandard.ZstdDecompressor().decompress(packed)[offset : offset + length]
-    event = read_again(kind, raw, zone or "", assumed=zone_source == "assumed")
-    return StoredEvent(event_id, event, sensor or "", source or "", source_offset, source_length)
+    seq, high, low, sensor, source, offset, length, *place = found[0]
+    event = _record(ask_store, place)
+    rows = ask_store(Sql(_JOINED, (seq,)))
+    errors = [_record(ask_store, row[3:]) for row in rows]
+    return StoredEvent(
+        id=_identity(high, low),
+        event=joined(event, errors) if errors else event,
+        sensor=sensor or "",
+        source=source or "",
+        offset=offset,
+        length=length,
+        joined=tuple(
+            JoinedRecord(error.format, row[0] or "", row[1], row[2], error.raw)
+            for row, error in zip(rows, errors, strict=True)
+        ),
+    )
+
+
+_STORED = f"SELECT seq, id_high, id_low, sensor, source, source_offset, source_length, {PLACE} FROM event"
+_JOINED = (
+    f"SELECT source, source_offset, source_length, {PLACE} FROM joined WHERE event = ?"
+    " ORDER BY time, source, source_offset"
+)
+
+
+def _record(ask_store: _Ask, place: Sequence[Any]) -> Event:
+    packed = ask_store(Sql("SELECT data FROM raw WHERE block = ?", (place[0],)))[0][0]
+    return record(unpack(packed), place)
 
 
 _HELD = Sql(
     "SELECT (SELECT epoch_us(min(time)) FROM event), (SELECT epoch_us(max(time)) FROM event),"
     " (SELECT count(*) FROM event),"
-    " (SELECT list((source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches)"
+    " (SELECT list((source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches, joined)"
     " ORDER BY source, sensor) FROM tally),"
     " (SELECT list((kind, value, events) ORDER BY events DESC, value) FROM held)"
 )
@@ -247,4 +291,5 @@ def _held(ask_store: _Ask) -> Held:
     gaps, zones = (
         tuple((value, n) for kind, value, n in counted or () if kind == wanted) for wanted in ("gap", "zone_source")
     )
-    return Held(first, last, events, tuple(SourceCounts(*s) for s in sources or ()), gaps, zones)
+    joined = next((n for kind, value, n in counted or () if (kind, value) == ("log", "joined")), 0)
+    return Held(first, last, events, tuple(SourceCounts(*s) for s in sources or ()), gaps, zones, joined)

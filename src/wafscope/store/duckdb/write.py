@@ -10,8 +10,7 @@ and what is counted is written once a transaction.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
+from bisect import bisect_right
 from typing import Any
 
 import msgspec
@@ -19,9 +18,11 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from wafscope.event.text import storable
-from wafscope.query.timespan import DAY as DAY_LONG
 from wafscope.store.base import Tally, Written
+from wafscope.store.duckdb.batch import batch
 from wafscope.store.duckdb.encode import EVENT_BATCH, EVENT_TEXTS, MATCH_BATCH, MATCH_TEXTS, Rule, Tables
+from wafscope.store.duckdb.join import Joined, Joining, count_again
+from wafscope.store.duckdb.quarantine import put_aside
 from wafscope.store.duckdb.schema import (
     EVENT_COLUMNS,
     FIRST_FIELDS,
@@ -43,10 +44,7 @@ _IDS = pa.schema([_EVENTS.field(name) for name in ("seq", "id_high", "id_low", "
 
 _SEEN = """
     WITH b AS MATERIALIZED (FROM batch_ids)
-    SELECT seq, match_count FROM b SEMI JOIN
-        (SELECT id_high, id_low FROM event
-        WHERE time BETWEEN make_timestamptz(?::BIGINT) AND make_timestamptz(?::BIGINT)) AS e
-        USING (id_high, id_low)
+    SELECT seq, match_count FROM b SEMI JOIN ({known}) AS e USING (id_high, id_low)
     UNION
     SELECT seq, match_count FROM
         (SELECT seq, match_count, row_number() OVER (PARTITION BY id_high, id_low ORDER BY seq) AS n FROM b)
@@ -61,7 +59,7 @@ _NEXT_BLOCK = "SELECT coalesce(max(block), -1) + 1 FROM raw"
 def _selected(names: list[str], texts: frozenset[str], shifts: dict[str, str]) -> str:
     """The select list: an empty text is a missing value; local numbers get the store's base."""
     return ", ".join(
-        shifts.get(name, f"nullif(\"{name}\", '') AS \"{name}\"" if name in texts else f'"{name}"') for name in names
+        shifts.get(name, f'nullif("{name}", \'\') AS "{name}"' if name in texts else f'"{name}"') for name in names
     )
 
 
@@ -113,11 +111,17 @@ class Writing:
         self._written: list[Written] = []
         self._rules: dict[int, Rule] = {}
         self._counts: dict[tuple[str, str], list[int]] = {}
+        self._joining = Joining(cursor, self._first)
+        self._starts: list[int] = []
+        self._keys: list[tuple[str, str]] = []
 
     def add(self, tables: Tables, tally: Tally) -> None:
         """Write a payload and its tally, now or together with the next ones."""
-        _write_quarantine(self._cursor, tally)
+        put_aside(self._cursor, tally)
         self._waiting.append(_Part(tables, tally, self._next, self._next_block))
+        self._starts.append(self._next)
+        self._keys.append((storable(tally.source), storable(tally.sensor)))
+        self._joining.see(tables)
         self._next += tables.event_count
         self._next_block += tables.block_count
         if self._next - self._waiting[0].first_event >= _TOGETHER:
@@ -126,12 +130,32 @@ class Writing:
     def finish(self) -> tuple[Written, ...]:
         """Write what is left, and what is counted; return what became of each payload."""
         self._flush()
-        _write_rules(self._cursor, list(self._rules.values()))
+        joined = self._joining.finish() if any(each.stored for each in self._written) else []
+        if not self._joining.has_errors:
+            _write_rules(self._cursor, list(self._rules.values()))
+        waited = self._count_joined(joined)
         for key, numbers in self._counts.items():
             _count(self._cursor, key, numbers)
+        if waited:
+            count_again(self._cursor, waited)
         if any(each.stored for each in self._written):
             keep_counts(self._cursor, self._first)
         return tuple(self._written)
+
+    def _count_joined(self, joined: list[Joined]) -> list[Joined]:
+        """Count what has become part of other events; return what was there before this transaction."""
+        for each in joined:
+            is_new = each.error >= self._first
+            part = bisect_right(self._starts, each.error if is_new else each.audit) - 1
+            written, left = self._written[part], each.left if is_new else 0
+            self._written[part] = msgspec.structs.replace(
+                written, joined=written.joined + 1, matches=written.matches - left
+            )
+            if is_new:
+                counts = self._counts[self._keys[part]]
+                counts[_MATCHES_COUNT] -= left
+                counts[_JOINED_COUNT] += 1
+        return [each for each in joined if each.error < self._first]
 
     def _flush(self) -> None:
         parts = [part for part in self._waiting if part.tables.event_count]
@@ -152,9 +176,9 @@ class Writing:
         """Write the events of some payloads, and note in each how many were stored."""
         cursor = self._cursor
         events = [part.events() for part in parts]
-        span = min(p.tables.first for p in parts) - DAY_LONG, max(p.tables.last for p in parts) + DAY_LONG
-        with _batch(cursor, "batch_ids", _IDS, [batch.select(_IDS.names) for batch in events]):
-            seen: dict[int, int] = dict(cursor.execute(_SEEN, span).fetchall())
+        known_ids, span = self._joining.known([part.tables for part in parts])
+        with batch(cursor, "batch_ids", _IDS, [batch.select(_IDS.names) for batch in events]):
+            seen: dict[int, int] = dict(cursor.execute(_SEEN.format(known=known_ids), span).fetchall())
         for part in parts:
             numbers = range(part.first_event, part.first_event + part.tables.event_count)
             known = [seen[number] for number in numbers if number in seen] if seen else []
@@ -165,26 +189,27 @@ class Writing:
         if seen:
             cursor.execute("CREATE OR REPLACE TEMP TABLE batch_seen (seq BIGINT)")
             rows = pa.record_batch([pa.array(sorted(seen), _NUMBER)], ["seq"])
-            with _batch(cursor, "batch_seen_rows", rows.schema, [rows]):
+            with batch(cursor, "batch_seen_rows", rows.schema, [rows]):
                 cursor.execute("INSERT INTO batch_seen FROM batch_seen_rows")
             kept = " WHERE seq NOT IN (FROM batch_seen)"
             kept_match = " WHERE event + first_event NOT IN (FROM batch_seen)"
-            with _batch(cursor, "batch_event", _EVENTS, events):
+            with batch(cursor, "batch_event", _EVENTS, events):
                 cursor.execute(
-                    f"CREATE OR REPLACE TEMP TABLE batch_block AS SELECT DISTINCT {_BLOCK} AS block FROM batch_event{kept}"
+                    f"CREATE OR REPLACE TEMP TABLE batch_block AS"
+                    f" SELECT DISTINCT {_BLOCK} AS block FROM batch_event{kept}"
                 )
             kept_raw = f" WHERE {_BLOCK} IN (FROM batch_block)"
-        with _batch(cursor, "batch_event", _EVENTS, events):
+        with batch(cursor, "batch_event", _EVENTS, events):
             cursor.execute(f"INSERT INTO event SELECT {_EVENT_COLUMNS} FROM batch_event{kept}")
-        with _batch(cursor, "batch_match", _MATCHES, [part.match_rows() for part in parts]):
+        with batch(cursor, "batch_match", _MATCHES, [part.match_rows() for part in parts]):
             cursor.execute(f"INSERT INTO match SELECT {_MATCH_COLUMNS} FROM batch_match{kept_match}")
-        with _batch(cursor, "batch_raw", _RAW, [part.raw() for part in parts]):
+        with batch(cursor, "batch_raw", _RAW, [part.raw() for part in parts]):
             cursor.execute(f"INSERT INTO raw SELECT {_RAW_COLUMNS} FROM batch_raw{kept_raw}")
 
     def _add_counts(self, tally: Tally, written: Written) -> None:
         numbers = (
             tally.events + written.quarantined, written.stored, written.duplicate, written.quarantined, tally.foreign,
-            tally.bytes, written.matches,
+            tally.bytes, written.matches, written.joined,
         )  # fmt: skip
         counts = self._counts.setdefault((storable(tally.source), storable(tally.sensor)), [0] * len(numbers))
         for place, number in enumerate(numbers):
@@ -192,6 +217,8 @@ class Writing:
 
 
 _BLOCK = "block + first_block"
+_MATCHES_COUNT, _JOINED_COUNT = 6, 7
+"""Places of two of the counters of a source."""
 
 
 def _with(stream: memoryview, schema: pa.Schema, *more: pa.Array | int) -> pa.RecordBatch:
@@ -202,19 +229,6 @@ def _with(stream: memoryview, schema: pa.Schema, *more: pa.Array | int) -> pa.Re
     return pa.RecordBatch.from_arrays([*batch.columns, *added], schema=schema)
 
 
-@contextmanager
-def _batch(cursor: DuckDBPyConnection, name: str, schema: pa.Schema, batches: list[pa.RecordBatch]) -> Iterator[None]:
-    """Let one statement read some batches as a table.
-
-    A stream of batches, not a table of Arrow: for that, DuckDB loads a part of pyarrow that takes 0.1 s.
-    """
-    cursor.register(name, pa.RecordBatchReader.from_batches(schema, batches))
-    try:
-        yield
-    finally:
-        cursor.unregister(name)
-
-
 def _write_rules(cursor: DuckDBPyConnection, rules: list[Rule]) -> None:
     """Keep what the latest match says about each rule."""
     if not rules:
@@ -222,9 +236,9 @@ def _write_rules(cursor: DuckDBPyConnection, rules: list[Rule]) -> None:
     columns = zip(*map(msgspec.structs.astuple, rules), strict=True)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, RULE_SCHEMA, strict=True)]
     rows = pa.RecordBatch.from_arrays(arrays, schema=RULE_SCHEMA)
-    with _batch(cursor, "batch_rule", RULE_SCHEMA, [rows]):
+    with batch(cursor, "batch_rule", RULE_SCHEMA, [rows]):
         cursor.execute("DELETE FROM rule USING batch_rule AS b WHERE rule.rule_id = b.rule_id AND rule.time <= b.time")
-    with _batch(cursor, "batch_rule", RULE_SCHEMA, [rows]):
+    with batch(cursor, "batch_rule", RULE_SCHEMA, [rows]):
         cursor.execute("INSERT INTO rule SELECT b.* FROM batch_rule AS b ANTI JOIN rule USING (rule_id)")
 
 
@@ -270,30 +284,11 @@ def keep_counts(cursor: DuckDBPyConnection, base: int) -> None:
         )
 
 
-def _write_quarantine(cursor: DuckDBPyConnection, tally: Tally) -> None:
-    """Keep what could not be read, as one table: a file of garbage can have a piece a line."""
-    if not tally.unreadable:
-        return
-    columns = {
-        "source": pa.array([storable(u.source or tally.source) for u in tally.unreadable], pa.string()),
-        "offset": pa.array([u.offset for u in tally.unreadable], pa.int64()),
-        "reason": pa.array([u.reason for u in tally.unreadable], pa.string()),
-        "data": pa.array([u.data for u in tally.unreadable], pa.binary()),
-    }
-    pieces = pa.record_batch(list(columns.values()), list(columns))
-    with _batch(cursor, "batch_quarantine", pieces.schema, [pieces]):
-        cursor.execute(
-            'INSERT INTO quarantine (source, sensor, "offset", reason, data)'
-            ' SELECT source, ?, "offset", reason, data FROM batch_quarantine',
-            [storable(tally.sensor)],
-        )
-
-
 def _count(cursor: DuckDBPyConnection, key: tuple[str, str], numbers: list[int]) -> None:
     """Add to the counters of a source."""
-    names = ("received", "stored", "duplicate", "quarantined", "foreign_lines", "bytes", "matches")
+    names = ("received", "stored", "duplicate", "quarantined", "foreign_lines", "bytes", "matches", "joined")
     if not cursor.execute("SELECT 1 FROM tally WHERE source = ? AND sensor = ?", key).fetchall():
-        cursor.execute("INSERT INTO tally VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0)", key)
+        cursor.execute("INSERT INTO tally VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0)", key)
     added = ", ".join(f"{name} = {name} + ?" for name in names)
     cursor.execute(f"UPDATE tally SET {added} WHERE source = ? AND sensor = ?", [*numbers, *key])
 

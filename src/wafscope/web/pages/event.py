@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from wafscope.panel import event
+from wafscope.panel import raw as raw_record
 from wafscope.panel.event import EventPage
 from wafscope.web.console import Console, Job
 from wafscope.web.pages.address import page
@@ -31,7 +32,8 @@ def route(console: Console) -> list[HTTPRouteHandler]:
         if frame.asked.error is None:
             asks["beside"] = partial(event.beside, console.answers, found.stored, frame.view)
         answers = console.gather(asks, patience=2 * console.settings.time_limit)
-        return console.html("event.html", frame, page=found, answers=answers)
+        record = raw_record.show(found.stored.event.raw, _form(request))
+        return console.html("event.html", frame, page=found, answers=answers, raw=record)
 
     @page("/events/{event_id:str}/preview")
     def preview(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -50,6 +52,10 @@ def route(console: Console) -> list[HTTPRouteHandler]:
         return Response(found.stored.event.raw, media_type="application/octet-stream", headers=headers)
 
     return [whole, preview, raw]
+
+
+def _form(request: Request[Any, Any, Any]) -> raw_record.Form:
+    return "indented" if request.query_params.get("raw") == "indented" else "logged"
 
 
 def _find(console: Console, request: Request[Any, Any, Any]) -> EventPage | None:

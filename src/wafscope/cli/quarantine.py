@@ -1,0 +1,155 @@
+"""`wafscope quarantine`: what could not be read, to be listed, looked at and tried again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wafscope.cli.importing import address, make_setting
+from wafscope.cli.say import note, said
+from wafscope.errors import InputError
+from wafscope.event.text import from_bytes
+from wafscope.i18n.text import ntext, text
+from wafscope.ingest.retry import REASONS, UNKNOWN, in_words, retry
+from wafscope.query.question import Quarantine, QuarantinedPiece
+from wafscope.settings import Settings
+from wafscope.store.open import open_store
+from wafscope.web.visible import plain
+
+_TIME_LIMIT = 600.0
+
+_store = click.option("--store", "file", required=True, help=said(text("File of the store.")))
+_as_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
+_reason = click.option(
+    "--reason", default="", type=click.Choice(["", *REASONS]), help=said(text("Only pieces with this reason."))
+)
+
+
+@click.group("quarantine", help=said(text("What could not be read: list it, look at it, try it again.")))
+def quarantine_command() -> None:
+    """Group the commands about the quarantine."""
+
+
+@quarantine_command.command("list", help=said(text("List the pieces that could not be read, oldest first.")))
+@_store
+@_reason
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(min=0), help=said(text("How many pieces; 0 for all."))
+)
+@_as_json
+def list_command(file: str, reason: str, limit: int, as_json: bool) -> None:
+    """Print a table, or a JSON object a line."""
+    with open_store(address(file), read_only=True) as store:
+        pieces = store.quarantine(Quarantine(reason=reason, limit=limit), time_limit=_TIME_LIMIT).value
+    if as_json:
+        for piece in pieces:
+            click.echo(_json(piece))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in (text("Id"), text("Seen"), text("Source"), text("Offset"), text("Length"), text("Reason")):
+        table.add_column(said(heading), overflow="fold")
+    for piece in pieces:
+        numbers = f"{piece.offset:,}", f"{piece.length:,}"
+        # A name of a file is no markup.
+        table.add_row(str(piece.id), _moment(piece.seen), Text(plain(piece.source)), *numbers, plain(piece.reason))
+    Console(highlight=False).print(table)
+    for name, words in in_words(pieces):
+        note(text("{name}: {what} {hint}", name=name, what=words.what, hint=words.hint))
+    note(ntext("{n} piece in quarantine is listed.", "{n} pieces in quarantine are listed.", n=len(pieces)))
+
+
+@quarantine_command.command("show", help=said(text("Print one piece as it was logged.")))
+@click.argument("number", type=click.IntRange(min=1), metavar="ID")
+@_store
+@click.option("--raw", is_flag=True, help=said(text("The bytes as they are, for a file or a pipe.")))
+def show_command(number: int, file: str, raw: bool) -> None:
+    """Print the bytes, or what can be seen of them."""
+    with open_store(address(file), read_only=True) as store:
+        found = store.quarantine(Quarantine(ids=(number,), with_data=True), time_limit=_TIME_LIMIT).value
+    if not found:
+        raise _unknown((number,))
+    piece = found[0]
+    if raw:
+        click.echo(piece.data, nl=False)
+        return
+    words = REASONS.get(piece.reason, UNKNOWN)
+    note(
+        text(
+            "{source}, byte {offset}, {length} long: {what}",
+            source=piece.source,
+            offset=piece.offset,
+            length=piece.length,
+            what=words.what,
+        )
+    )
+    for line in from_bytes(piece.data).removesuffix("\n").split("\n") if piece.data else ():
+        click.echo(plain(line))
+    note(words.hint)
+
+
+@quarantine_command.command(
+    "retry", help=said(text("Read pieces again, all or those named; what can be read now is stored."))
+)
+@click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
+@_store
+@_reason
+@click.option(
+    "--timezone",
+    "zone",
+    default="",
+    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
+)
+@_as_json
+@click.pass_obj
+def retry_command(
+    settings: Settings, numbers: tuple[int, ...], file: str, reason: str, zone: str, as_json: bool
+) -> None:
+    """Read again, and print one summary."""
+    setting = make_setting(settings, zone, "")
+    with open_store(address(file), read_only=True) as store:
+        known = {piece.id for piece in store.quarantine(Quarantine(ids=numbers), time_limit=_TIME_LIMIT).value}
+    unknown = tuple(number for number in numbers if number not in known)
+    if unknown:
+        raise _unknown(unknown)
+    with open_store(address(file)) as store:
+        done = retry(store, Quarantine(reason=reason, ids=numbers), setting)
+    if as_json:
+        click.echo(msgspec.json.encode(done).decode())
+        return
+    click.echo(
+        said(
+            text(
+                "{tried} tried: {stored} stored, {duplicate} known already, {kept} still not readable.",
+                tried=ntext("{n} piece", "{n} pieces", n=done.tried),
+                stored=ntext("{n} event", "{n} events", n=done.stored),
+                duplicate=done.duplicate,
+                kept=done.kept,
+            )
+        )
+    )
+
+
+def _unknown(numbers: tuple[int, ...]) -> InputError:
+    return InputError(
+        text("Not in quarantine: {ids}", ids=", ".join(map(str, numbers))),
+        hint=text("“wafscope quarantine list” shows the ids of what is there."),
+    )
+
+
+def _moment(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _json(piece: QuarantinedPiece) -> str:
+    known: dict[str, Any] = {
+        name: getattr(piece, name) for name in ("id", "source", "sensor", "offset", "length", "reason")
+    }
+    seen = datetime.fromtimestamp(piece.seen / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+    return msgspec.json.encode({**known, "seen": seen, "more": piece.more}).decode()

@@ -1,0 +1,1 @@
+"""From events to what other programs read: ECS, OCSF, JSON lines, CSV."""
