@@ -29,6 +29,7 @@ def test_a_time_is_in_utc_and_never_fails(time: int, written: str) -> None:
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8::1", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
         ("10.0.0.256", None),
         ("unix:", None),
         ("", None),

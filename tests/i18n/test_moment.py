@@ -67,3 +67,10 @@ def test_zones_without_a_name_have_their_offset() -> None:
 @pytest.mark.parametrize("name", ["", "Nowhere", "../../etc/passwd", "/etc/localtime", "Europe", "utc\0"])
 def test_what_is_no_zone(name: str) -> None:
     assert not is_zone(name)
+
+
+def test_exact_as_far_as_there_is_a_fraction() -> None:
+    clock = Clock("UTC", "en", 2026)
+    moment = at(2026, 11, 18, 2, 30, 16)
+    assert clock.exact(moment) == "18 Nov 2026 02:30:16 UTC"
+    assert clock.exact(moment + 45) == "18 Nov 2026 02:30:16.000045 UTC"

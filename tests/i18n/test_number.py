@@ -3,7 +3,7 @@
 import pytest
 
 from wafscope.i18n.catalogue import render
-from wafscope.i18n.number import change, decimal, duration, percent, short
+from wafscope.i18n.number import change, decimal, duration, lapse, percent, short, size
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,22 @@ def test_short_numbers_for_the_edge_of_a_chart() -> None:
     assert [short(n, 64, "en") for n in (0, 16, 64)] == ["0", "16", "64"]
     assert [short(n, 16_000, "en") for n in (0, 4_000, 16_000)] == ["0", "4 k", "16 k"]
     assert [short(n, 10_000_000, "en") for n in (2_500_000, 10_000_000)] == ["2.5 M", "10 M"]
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "written"),
+    [
+        (0, "0 µs"), (767, "767 µs"), (1_000, "1 ms"), (4_659, "4.66 ms"), (43_440, "43.4 ms"), (812_300, "812 ms"),
+        (1_230_000, "1.23 s"), (2_000_000_000, "2,000 s"),
+    ],
+)  # fmt: skip
+def test_short_lengths_of_time(microseconds: int, written: str) -> None:
+    assert lapse(microseconds, "en") == written
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [(0, "0 B"), (999, "999 B"), (3_400, "3.4 kB"), (12_345, "12 kB"), (5_000_000, "5 MB"), (7_000_000_000, "7 GB")],
+)
+def test_sizes(number: int, written: str) -> None:
+    assert size(number, "en") == written

@@ -95,3 +95,17 @@ def test_a_response_without_status_has_no_line_made_up() -> None:
 
 def test_a_match_that_stands_twice_has_its_number_once() -> None:
     assert merged([Mark(1, 2, (1,)), Mark(1, 2, (1,))]) == (Mark(1, 2, (1,)),)
+
+
+def test_long_lines_take_the_room_of_many() -> None:
+    body = ("x" * 5_000 + "\n") * 300
+    request = request_block(lay_out(event(START, method="POST", uri="/", request_body=body)), ())
+    assert 10 < len(request.lines) < 20
+    assert len(request.lines) + request.more == 302
+    response = response_block(event(START, status=200, response_body=body))
+    assert len(response.lines) + response.more == 302
+
+
+def test_a_line_without_a_method_has_none() -> None:
+    block = request_block(lay_out(event(START, uri="/a b")), ())
+    assert [(p.kind, p.text) for p in block.lines[0].pieces] == [("text", "/a b")]

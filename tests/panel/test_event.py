@@ -46,6 +46,8 @@ def test_what_can_not_be_placed() -> None:
     without_target, unknown = match(7004), match(1, target="ARGS:z", value="zz")
     assert (page(request(without_target)).unplaced, page(request(without_target)).in_body) == (0, 0)
     assert (page(request(unknown)).unplaced, page(request(unknown)).in_body) == (0, 1)
+    in_query = match(1, target="ARGS:q", value="something else")
+    assert (page(request(in_query)).unplaced, page(request(in_query)).in_body) == (1, 0)
     of_error_log = page(request(unknown, uri="/a", gaps=("no_request",)))
     assert (of_error_log.unplaced, of_error_log.in_body) == (1, 0)
 

@@ -1,7 +1,6 @@
 """The page of an event: with all that a log can hold, with nothing, and with what hostile clients send."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from tests.web.test_pages import checked
 
 from wafscope.event.format import FORMATS
 from wafscope.event.model import Event, File, Value
+from wafscope.event.text import to_bytes
 from wafscope.store.memory import MemoryStore
 from wafscope.web.app import create_app
 
@@ -43,8 +43,6 @@ FULL_MATCHES = (
     ),
     match(949110, phase=2, action="deny", rule_text='SecRule TX:A "@ge 5" "id:949110"'),
 )  # fmt: skip
-
-Rendered = Callable[..., str]
 
 
 def rendered(made: Event, language: str = "en", query: str = "") -> str:
@@ -182,14 +180,20 @@ def hostile(value: Any) -> Any:
 _FIXED = {"outcome", "attack_class", "score_source", "zone_source", "interrupted_source", "engine_mode", "action"}
 
 
-def test_hostile_values_are_inert_in_every_place() -> None:
+def hostile_event(time: int) -> Event:
+    """An event with something evil in every text."""
     known = {name: value if name in _FIXED else hostile(value) for name, value in FULL.items()}
     found = {
         name: hostile(getattr(FULL_MATCHES[0], name))
         for name in FULL_MATCHES[0].__struct_fields__
         if name not in {"attack_class", "action"}
     }
-    page = rendered(event(START, match(**found), match(949110, rule_text=EVIL), **(known | {"body_kind": "raw"})))
+    known |= {"body_kind": "raw", "raw": to_bytes(f"--0a1b2c3d-A--\n{EVIL}\n")}
+    return event(time, match(**found), match(949110, rule_text=EVIL), **known)
+
+
+def test_hostile_values_are_inert_in_every_place() -> None:
+    page = rendered(hostile_event(START))
     assert "<script>alert" not in page
     assert not re.search("[\u202e\x00\x1b\ud800-\udfff]", page)
     assert "{{7*7}}" in page

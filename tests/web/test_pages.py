@@ -243,3 +243,19 @@ def test_every_link_of_a_hostile_value_leads_to_a_page(hostile: MemoryStore) -> 
         }
         for address in sorted(addresses):
             assert console.get(address).status_code in (200, 204), address
+
+
+def test_formats_are_named_where_there_is_more_than_one() -> None:
+    one, two = MemoryStore(), MemoryStore()
+    write(one, [request(n) for n in range(3)])
+    write(two, [request(1), request(2, format="coraza.jsonlegacy", engine="Coraza"), request(3, engine="ModSecurity")])
+    pages = []
+    for store in (one, two):
+        with TestClient(create_app(store, SETTINGS), base_url="http://console.local") as console:
+            pages.append(console.get("/events?t=all").text)
+            checked(pages[-1])
+    for page, is_there in zip(pages, (False, True), strict=True):
+        rail = page.partition('<div class="facets">')[2].partition("</aside>")[0]
+        assert ("Coraza JsonLegacy" in rail) is is_there
+        assert (">Format</th>" in page) is is_there
+        assert ("<summary>Engine<" in rail) is is_there

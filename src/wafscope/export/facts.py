@@ -96,13 +96,14 @@ def text_of(raw: bytes) -> str | None:
 
 
 def address(text: str | None) -> str | None:
-    """Return an address without its scope; None where the text is none (`unix:`, or a name)."""
+    """Return an address without its scope or brackets; None where the text is none (`unix:`, or a name)."""
     return _address(text) if text and len(text) <= _LONGEST_ADDRESS else None
 
 
 @lru_cache(maxsize=1 << 14)
 def _address(text: str) -> str | None:
-    plain = text.partition("%")[0]
+    # Coraza's middleware logs an IPv6 address in brackets.
+    plain = text.partition("%")[0].removeprefix("[").removesuffix("]")
     try:
         inet_pton(AF_INET6 if ":" in plain else AF_INET, plain)
     except (OSError, ValueError):

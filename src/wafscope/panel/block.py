@@ -12,6 +12,9 @@ from wafscope.event.text import from_bytes
 from wafscope.panel.region import Request
 
 _MOST_LINES = 400
+_MOST_TEXT = 60_000
+"""Bytes of a block: no line begins beyond.  Of a long line the page shows less, so that few blocks get there."""
+_MOST_OF_LINE = 4_000
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -48,17 +51,19 @@ class Block(msgspec.Struct, frozen=True):
 def request_block(request: Request, marks: tuple[Mark, ...]) -> Block:
     """Cut the text of a request into lines and put the marks in."""
     lines: list[Line] = []
+    shown_bytes = 0
     text = request.text
     start = 0 if request.line_end else 1  # a record without a request line begins with its headers
     body = request.body_start if request.body_start is not None else len(text)
     while start < len(text):
         end = text.find(b"\n", start)
         end = len(text) if end < 0 else end
-        if len(lines) == _MOST_LINES:
+        if len(lines) == _MOST_LINES or shown_bytes > _MOST_TEXT:
             return Block(tuple(lines), text.count(b"\n", start) + (not text.endswith(b"\n")))
         # Of a line end in two bytes the first is not shown; a carriage return anywhere else is.
         shown = end - 1 if start >= body and text[end - 1 : end] == b"\r" else end
-        lines.append(_line(text, start, shown, marks, head=_head(text, start, end, body)))
+        lines.append(_line(text, start, shown, marks, head=_head(request, start, end, body)))
+        shown_bytes += min(shown - start, _MOST_OF_LINE)
         start = end + 1
     return Block(tuple(lines))
 
@@ -77,7 +82,7 @@ def response_block(event: Event) -> Block:
     body = _lines_of(event.response_body) if event.response_body else []
     if body and lines:
         lines.append(Line(()))
-    shown = body[: max(0, _MOST_LINES - len(lines))]
+    shown = _first(body, max(0, _MOST_LINES - len(lines)))
     lines += [Line((Piece("text", line),)) for line in shown]
     return Block(tuple(lines), len(body) - len(shown))
 
@@ -92,6 +97,16 @@ def _lines_of(body: str) -> list[str]:
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
+def _first(lines: list[str], most: int) -> list[str]:
+    """Give the lines that a block has room for."""
+    room = _MOST_TEXT
+    for number, line in enumerate(lines[:most]):
+        if room < 0:
+            return lines[:number]
+        room -= min(len(line), _MOST_OF_LINE)
+    return lines[:most]
+
+
 def merged(marks: list[Mark]) -> tuple[Mark, ...]:
     """Make one mark of those with equal edges."""
     numbers: dict[tuple[int, int], list[int]] = {}
@@ -100,13 +115,13 @@ def merged(marks: list[Mark]) -> tuple[Mark, ...]:
     return tuple(Mark(start, end, tuple(dict.fromkeys(found))) for (start, end), found in sorted(numbers.items()))
 
 
-def _head(text: bytes, start: int, end: int, body: int) -> tuple[int, Literal["name", "method"]] | None:
+def _head(request: Request, start: int, end: int, body: int) -> tuple[int, Literal["name", "method"]] | None:
     """Where the method or the name of a header ends on this line."""
     if start >= body:
         return None
     if start == 0:
-        return start + max(0, text[start:end].find(b" ")), "method"
-    colon = text.find(b":", start, end)
+        return request.method_end, "method"
+    colon = request.text.find(b":", start, end)
     return (colon + 1, "name") if colon > 0 else None
 
 
@@ -117,15 +132,16 @@ def _line(
     inside = [m for m in marks if m.start < end and m.end > start]
     edges = {start, end, *(head[:1] if head else ())}
     edges |= {min(max(edge, start), end) for mark in inside for edge in (mark.start, mark.end)}
+    opening: dict[int, list[Mark]] = {}
+    for mark in sorted(inside, key=lambda m: -m.end):
+        opening.setdefault(max(mark.start, start), []).append(mark)
     pieces: list[Piece] = []
     stack: list[Mark] = []
-    ordered = sorted(edges)
-    for left, right in pairwise(ordered):
+    for left, right in pairwise(sorted(edges)):
         _close(pieces, stack, left)
-        for mark in sorted(inside, key=lambda m: -m.end):
-            if mark not in stack and mark.start <= left < mark.end:
-                pieces.append(Piece("open", numbers=mark.numbers))
-                stack.append(mark)
+        for mark in opening.get(left, ()):
+            pieces.append(Piece("open", numbers=mark.numbers))
+            stack.append(mark)
         kind: Literal["text", "name", "method"] = head[1] if head and right <= head[0] else "text"
         pieces.append(Piece(kind, from_bytes(text[left:right])))
     _close(pieces, stack, end)

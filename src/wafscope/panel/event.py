@@ -26,8 +26,10 @@ from wafscope.query.timespan import Window
 _EVER = Window(-(1 << 60), 1 << 60)
 _NEIGHBOURS = 3
 _LEVEL = "paranoia-level/"
-_MOST_VALUES = 50
-"""Further values of one match that are looked for in the request."""
+SHOWN = 200
+"""Matches that the page explains, and whose place it looks for."""
+_MOST_VALUES = 20
+"""Further values of one match that the page shows, and whose place it looks for."""
 
 
 class MatchView(msgspec.Struct, frozen=True):
@@ -58,9 +60,9 @@ class EventPage(msgspec.Struct, frozen=True):
     """The bookkeeping rules, which only sum and report."""
     score: Waterfall
     in_body: int
-    """Matches of the body, which the record does not have."""
+    """Explained matches of the body, which the record does not have."""
     unplaced: int
-    """Other matches with a target whose place in the request is not certain."""
+    """Other explained matches with a target whose place in the request is not certain."""
     targets: int
     """Distinct targets of the matches."""
     classes: tuple[AttackClass, ...]
@@ -74,6 +76,16 @@ class EventPage(msgspec.Struct, frozen=True):
     """The lines of the error log about the same transaction."""
     said: str
     """Why the engine interrupted, in its own words, where that match is not known."""
+
+    @property
+    def explained(self) -> tuple[MatchView, ...]:
+        """The matches that the page explains."""
+        return self.matches[:SHOWN]
+
+    @property
+    def left_out(self) -> int:
+        """Matches that it does not."""
+        return max(0, len(self.matches) - SHOWN) + max(0, len(self.sums) - SHOWN)
 
 
 class Neighbours(msgspec.Struct, frozen=True):
@@ -101,14 +113,14 @@ def ready(stored: StoredEvent) -> EventPage:
     """Make an event ready to be read."""
     event = stored.event
     request = region.lay_out(event)
-    numbered = list(enumerate(event.matches, start=1))
-    views = [_view(number, match, stored, request) for number, match in numbered]
-    marks = [mark for view in views if not view.match.bookkeeping for mark in _marks(view, request)]
+    views = [_view(number, match, event) for number, match in enumerate(event.matches, start=1)]
     scoring = tuple(view for view in views if not view.match.bookkeeping)
-    unplaced = [view for view in scoring if view.place is None and view.match.target]
+    placed = tuple(msgspec.structs.replace(view, place=place.find(view.match, request)) for view in scoring[:SHOWN])
+    marks = [mark for view in placed for mark in _marks(view, request)]
+    unplaced = [view for view in placed if view.place is None and view.match.target]
     # Without the request line nothing proves that an argument was not in the query.
     no_body = event.request_body is None and "no_request" not in event.gaps
-    in_body = sum(place.is_of_body(view.match) for view in unplaced) if no_body else 0
+    in_body = sum(place.is_of_body(view.match, request) for view in unplaced) if no_body else 0
     classes = dict.fromkeys(view.match.attack_class for view in scoring)
     if event.attack_class is not None:
         classes = {event.attack_class: None, **classes}
@@ -117,7 +129,7 @@ def ready(stored: StoredEvent) -> EventPage:
         stored=stored,
         request=block.request_block(request, block.merged(marks)),
         response=block.response_block(event),
-        matches=scoring,
+        matches=placed + scoring[SHOWN:],
         sums=tuple(view for view in views if view.match.bookkeeping),
         score=waterfall(event),
         in_body=in_body,
@@ -181,13 +193,13 @@ def _sentence(match: Match, event: Event) -> Text | None:
     return explain.sentence(match, event)
 
 
-def _view(number: int, match: Match, stored: StoredEvent, request: region.Request) -> MatchView:
+def _view(number: int, match: Match, event: Event) -> MatchView:
     links: tuple[Link, ...] = read(match.reference)
     return MatchView(
         number=number,
         match=match,
-        sentence=_sentence(match, stored.event),
-        place=place.find(match, request),
+        sentence=_sentence(match, event),
+        place=None,
         operator=explain.operator_name(match) if match.operator else "",
         transformations=links[-1].transformations if links else (),
         level=next((tag.removeprefix(_LEVEL) for tag in match.tags if tag.startswith(_LEVEL)), ""),

@@ -62,9 +62,12 @@ def find(match: Match, request: Request) -> Place | None:
     return Place(region.start, region.end, whole=True, value=span) if region.start < region.end else None
 
 
-def is_of_body(match: Match) -> bool:
+def is_of_body(match: Match, request: Request) -> bool:
     """Tell whether a match is about what stands in the body, or may stand there: an argument that the query lacks."""
-    return _plain_target(match.target).partition(":")[0] in _IN_BODY | {"REQUEST_BODY"}
+    collection, _, key = _plain_target(match.target).partition(":")
+    if collection not in _IN_BODY | {"REQUEST_BODY"}:
+        return False
+    return not any(_is_named(region, collection, key) for region in request.regions)
 
 
 def matched_text(match: Match) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from wafscope.event.text import from_bytes
 
 MOST_LINES = 400
-MOST_TEXT = 200_000
+MOST_TEXT = 60_000
 """Characters of a record that a page shows; the rest is in the file to save."""
 
 Form = Literal["logged", "indented"]

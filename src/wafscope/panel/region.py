@@ -42,6 +42,7 @@ class Request(msgspec.Struct, frozen=True):
     """A request as text, and its parts."""
 
     text: bytes
+    method_end: int
     line_end: int
     """End of the request line."""
     body_start: int | None
@@ -66,7 +67,7 @@ def lay_out(event: Event) -> Request:
         regions.append(Region("REQUEST_BODY", "", body_start, len(text), body))
         if event.body_kind == "fake_multipart" or (event.content_type or "").lower().startswith(_FORM):
             regions += arguments(body[:_MOST_BODY], body_start, "ARGS_POST")
-    return Request(text, len(line), body_start, tuple(regions))
+    return Request(text, len(method), len(line), body_start, tuple(regions))
 
 
 def _protocol(event: Event) -> bytes:

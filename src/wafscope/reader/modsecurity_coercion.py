@@ -56,12 +56,13 @@ class Coercion:
                 body=self.maybe_text(request, "body"),
             ),
             response=Response(body=self.maybe_text(response, "body"), http_code=self.integer(response, "http_code")),
-            messages=self.messages(t["messages"]) if t.get("messages") is not None else None,
         )
+        messages = self.messages(t["messages"]) if t.get("messages") is not None else None
         version = request.get("http_version")
         parts = Parts(
             "" if version is None else self.word(version),
             maker_of(self.producer(producer)) if producer is not None else UNKNOWN_MAKER,
+            None if messages is None else tuple([message.match() for message in messages]),
             self.headers(request),
             self.headers(response),
             tuple(self.flags),
@@ -146,7 +147,7 @@ class Coercion:
             components=self.words(owner, "components"),
         )
 
-    def messages(self, value: object) -> list[Message[Any]] | None:
+    def messages(self, value: object) -> list[Message] | None:
         if not isinstance(value, list):
             self.odd()
             return None

@@ -15,12 +15,14 @@ from typing import Any
 
 import msgspec
 
-from wafscope.event.model import Event, Headers
+from wafscope.event.model import Event, Headers, Match
+from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
 from wafscope.reader.modsecurity_record import (
     UNKNOWN_MAKER,
     Maker,
+    Message,
     Parts,
     Producer,
     Transaction,
@@ -36,6 +38,7 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_Record).decode
 _Objects = Transaction[Any]
 _decode_producer = msgspec.json.Decoder(Producer | None).decode
+_decode_message = msgspec.json.Decoder(Message).decode
 _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 _NO_VERSION = b'"http_version":,'
@@ -49,15 +52,15 @@ def read_fast(line: bytes, context: Context) -> Event:
 
 def read_tolerant(line: bytes, context: Context) -> Event:
     """Read one record however odd; raises NotARecord, ValueError or RecursionError when there is none."""
+    flags: tuple[str, ...] = ()
     try:
         line.decode()
     except UnicodeDecodeError:
-        return read_pairs(line, context)
-    flags: tuple[str, ...] = ()
+        flags = ("invalid_utf8",)
     mended = line
     if _NO_VERSION in line:
         # Inside a text its quotes would be escaped.
-        mended, flags = line.replace(_NO_VERSION, b'"http_version":"",', 1), ("repaired",)
+        mended, flags = line.replace(_NO_VERSION, b'"http_version":"",', 1), (*flags, "repaired")
     try:
         return _read_decoded(mended, line, context, flags)
     except NotARecord:
@@ -69,14 +72,17 @@ def read_tolerant(line: bytes, context: Context) -> Event:
 def _read_decoded(data: bytes, line: bytes, context: Context, flags: tuple[str, ...] = ()) -> Event:
     """Build the event of `line` from `data`, which is the same or a mended copy."""
     transaction: Transaction[Any] = _decode(data).transaction
-    request, response = transaction.request, transaction.response
+    request, response, messages = transaction.request, transaction.response, transaction.messages
     if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
         raise NotARecord("no_time", foreign=False)
+    # A wrong byte mostly stands in one part, and the others can be decoded as ever.
+    match, pairs = (_odd_match, _odd_pairs) if flags else (_match, _pairs)
     parts = Parts(
         "" if request.http_version is None else _version(bytes(request.http_version)),
         UNKNOWN_MAKER if transaction.producer is None else _maker(bytes(transaction.producer)),
-        None if request.headers is None else _pairs(bytes(request.headers)),
-        None if response.headers is None else _pairs(bytes(response.headers)),
+        None if messages is None else tuple([match(bytes(message)) for message in messages]),
+        None if request.headers is None else pairs(bytes(request.headers)),
+        None if response.headers is None else _response_pairs(bytes(response.headers)),
         flags,
     )
     return build(line, context, transaction, parts)
@@ -91,6 +97,20 @@ def _version(data: bytes) -> str:
     if not text[0].isdigit():
         raise ValueError("http_version")
     return text
+
+
+@lru_cache(maxsize=4096)
+def _match(data: bytes) -> Match:
+    """Return the match of a message.  The same comes again and again: half of them in a log of a few thousand."""
+    return _decode_message(data).match()
+
+
+def _odd_match(data: bytes) -> Match:
+    """Return the match of a message that may not be UTF-8; raises ValueError where it is odd in another way."""
+    try:
+        return _match(data)
+    except ValueError:
+        return msgspec.convert(_loads(from_bytes(data)), Message).match()
 
 
 @lru_cache(maxsize=256)
@@ -135,10 +155,11 @@ def _from_objects(line: bytes, context: Context, transaction: Transaction[Any], 
     version = request.http_version
     if version is not None and not isinstance(version, str | int):
         raise msgspec.ValidationError("http_version")
-    producer = transaction.producer
+    producer, messages = transaction.producer, transaction.messages
     parts = Parts(
         "" if version is None else str(version),
         UNKNOWN_MAKER if producer is None else maker_of(msgspec.convert(producer, Producer)),
+        None if messages is None else tuple([message.match() for message in msgspec.convert(messages, list[Message])]),
         _members(request.headers),
         _members(response.headers),
         flags,
@@ -184,8 +205,20 @@ def _pairs(data: bytes) -> Headers:
     return tuple(members.items()) if quotes == 4 * len(members) else _all_pairs(data)
 
 
+def _odd_pairs(data: bytes) -> Headers:
+    """Return headers that may not be UTF-8; raises ValueError where they are odd in another way."""
+    try:
+        return _pairs(data)
+    except ValueError:
+        return _members(_loads(from_bytes(data))) or ()
+
+
 def _all_pairs(data: bytes) -> Headers:
     pairs: Headers = json.loads(data, object_pairs_hook=tuple)
     if b"\\u" in data and any(has_surrogate(text) for pair in pairs for text in pair):
         raise ValueError("lone surrogate")
     return pairs
+
+
+_response_pairs = lru_cache(maxsize=1024)(_pairs)
+"""What a server sends is the same for many answers of one second."""

@@ -9,7 +9,6 @@ cut at 100, both inside their quotes (formats specification, section 6.4).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -25,11 +24,7 @@ _LIBINJECTION = {"detected SQLi using libinjection.": "DetectSQLi", "detected XS
 _WITHIN = " found within "
 
 
-Tags = TypeVar("Tags")
-"""What tags are decoded to: raw JSON on the fast path, Python objects elsewhere."""
-
-
-class Details(msgspec.Struct, Generic[Tags], frozen=True, gc=False):
+class Details(msgspec.Struct, frozen=True, gc=False):
     """`details` of a message, as libmodsecurity writes it: all texts but the tags."""
 
     match: str = ""
@@ -44,16 +39,16 @@ class Details(msgspec.Struct, Generic[Tags], frozen=True, gc=False):
     rev: str = ""
     maturity: str = ""
     accuracy: str = ""
-    tags: Tags = ()  # type: ignore[assignment]  # absent
+    tags: tuple[str, ...] = ()
 
 
-def match_of(message: str, details: Details[Any]) -> Match:
-    """Return the match of one member of `messages`; raises ValueError where the tags are no texts."""
+def match_of(message: str, details: Details) -> Match:
+    """Return the match of one member of `messages`."""
     rule_id, line, severity, maturity, accuracy, bookkeeping, points = read_numbers(
         details.ruleId, details.lineNumber, details.severity or details.serverity, details.maturity, details.accuracy
     )
     operator, parameter, target, value = read_sentence(details.match, details.data)
-    tags = details.tags if isinstance(details.tags, tuple) else _tags(details.tags)
+    tags = details.tags
     return Match(
         rule_id,
         message,
@@ -108,21 +103,6 @@ def read_sentence(text: str, data: str) -> tuple[str, str, str, str]:
     parameter, _, rest = rest.partition(_VARIABLE)
     target, _, value = rest.partition(_VALUE)
     return operator, parameter, target, value.removesuffix(_TAIL)
-
-
-def _tags(tags: msgspec.Raw | list[Any]) -> tuple[str, ...]:
-    if isinstance(tags, msgspec.Raw):
-        return _decoded_tags(bytes(tags))
-    return msgspec.convert(tags, tuple[str, ...])
-
-
-@lru_cache(maxsize=4096)
-def _decoded_tags(data: bytes) -> tuple[str, ...]:
-    """The tags of a rule, of which it has a dozen: they are the same in all its matches."""
-    return _decode_tags(data)
-
-
-_decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def _integer(text: str) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from wafscope.event.model import EngineMode, Event, Headers, ZoneSource
+from wafscope.event.model import EngineMode, Event, Headers, Match, ZoneSource
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.facts import date_of, gaps_of, hot, split_uri
 from wafscope.reader.modsecurity_match import Details, match_of
@@ -23,11 +23,15 @@ Part = TypeVar("Part")
 """What a part of no fixed type is decoded to: raw JSON on the fast path, Python objects on the tolerant one."""
 
 
-class Message(msgspec.Struct, Generic[Part], frozen=True, gc=False):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A rule that fired."""
 
     message: str = ""
-    details: Details[Part] = Details()
+    details: Details = Details()
+
+    def match(self) -> Match:
+        """What it says."""
+        return match_of(self.message, self.details)
 
 
 class Request(msgspec.Struct, Generic[Part], frozen=True, gc=False):
@@ -74,7 +78,7 @@ class Transaction(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     request: Request[Part] = Request()
     response: Response[Part] = Response()
     producer: Part = None  # type: ignore[assignment]  # None: absent
-    messages: list[Message[Part]] | None = None
+    messages: list[Part] | None = None
 
 
 _MODES: dict[str, EngineMode] = {"Enabled": "on", "DetectionOnly": "detection_only", "Disabled": "off"}
@@ -94,10 +98,11 @@ UNKNOWN_MAKER = Maker()
 
 
 class Parts(msgspec.Struct, frozen=True, gc=False):
-    """What the two paths read each in its own way; headers are None where their part is not logged."""
+    """What the two paths read each in its own way; None where a part is not logged."""
 
     version: str
     maker: Maker
+    matches: tuple[Match, ...] | None
     request_headers: Headers | None
     response_headers: Headers | None
     flags: tuple[str, ...] = ()
@@ -107,7 +112,7 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     """Make the event of a record; raises NotARecord when it tells no time at all."""
     request, request_headers, response_headers = t.request, parts.request_headers, parts.response_headers
     transaction_id = t.unique_id or t.id
-    matches = None if t.messages is None else tuple([match_of(m.message, m.details) for m in t.messages])
+    matches = parts.matches
     host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
     second, zone_source = _moment(t.time_stamp, transaction_id, response_headers, context)
     maker = parts.maker

@@ -114,12 +114,6 @@ _VERDICT = (
 _COUNTED = ("unexplained", "match_count", "rule_ids", "repeated_ids", "scoring_count")
 """Columns that follow from those and from the rules."""
 
-_RULE = (
-    "rule_id", "message", "severity", "tags", "file", "line", "revision", "version", "maturity", "accuracy", "operator",
-    "parameter", "bookkeeping",
-)  # fmt: skip
-"""Columns of a match that its rule decides."""
-
 _CODED = frozenset(
     {*_SETTING, *_VERDICT, *_COUNTED, "client_address", "client_packed", "sensor", "source", "zone"},
 )
@@ -133,17 +127,16 @@ def _batch_schema(schema: pa.Schema, coded: Container[str]) -> pa.Schema:
 EVENT_BATCH = _batch_schema(EVENT_SCHEMA.remove(EVENT_SCHEMA.get_field_index("seq")), _CODED)
 """Events as they stand in a payload; the writer numbers them."""
 
-MATCH_BATCH = _batch_schema(MATCH_SCHEMA, _RULE)
-"""Matches as they stand in a payload."""
+MATCH_BATCH = _batch_schema(MATCH_SCHEMA, frozenset(MATCH_SCHEMA.names) - {"event", "time"})
+"""Matches as they stand in a payload: many of them are one and the same (`reader/modsecurity_json.py`)."""
+
+_MOST_MATCHES = 2048
+"""Distinct matches of a payload that are looked for when one comes again; they have to be held for that."""
 
 _EMPTY_IS_MISSING = frozenset(
     f.column for f in (*EVENT_FIELDS, *MATCH_FIELDS) if f.type in {"text", "address"} and not f.empty_is_value
 )
-"""Columns in which an empty text is a missing value."""
-
-EVENT_TEXTS = _EMPTY_IS_MISSING.intersection(EVENT_SCHEMA.names) - _CODED
-MATCH_TEXTS = _EMPTY_IS_MISSING.intersection(MATCH_SCHEMA.names) - {*_RULE}
-"""Such columns in which it is not yet None in a payload."""
+"""Columns in which an empty text is a missing value: None in a payload."""
 
 _FORMAT, _GAPS = _SETTING.index("format"), _SETTING.index("gaps")
 DECIDED = (*_VERDICT, *_COUNTED)
@@ -151,7 +144,6 @@ DECIDED = (*_VERDICT, *_COUNTED)
 
 _setting = attrgetter(*_SETTING)
 _verdict = attrgetter(*_VERDICT)
-_rule = attrgetter(*_RULE)
 
 
 def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType, list[str]]]:
@@ -164,7 +156,7 @@ def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType,
 
 
 _EVENT_SINGLE = _single(EVENT_SCHEMA, {*_CODED, *_PLACES})
-_MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time"})
+_MATCH_SINGLE = _single(MATCH_SCHEMA, {"event", "time"})
 
 
 class _Codes(dict[Any, int]):
@@ -181,14 +173,15 @@ class _Columns:
     def __init__(self, kind: pa.DataType, names: Sequence[str]) -> None:
         self._kind = kind
         self._names = names
-        self._values = [attrgetter(name) for name in names]
+        self._values = [(attrgetter(name), name in _EMPTY_IS_MISSING) for name in names]
         self._parts: list[tuple[pa.Array, int]] = []
 
     def add(self, items: Sequence[object]) -> None:
         """Add a row for each item."""
         values: list[Any] = []
-        for of_item in self._values:
-            values += map(of_item, items)
+        for of_item, empty_is_missing in self._values:
+            found = map(of_item, items)
+            values += [value or None for value in found] if empty_is_missing else found
         self._parts.append((_array(values, self._kind), len(items)))
 
     def finish(self) -> dict[str, pa.Array]:
@@ -208,13 +201,12 @@ class _Payload:
         self._sensor, self._zone = sensor, zone
         self._count = 0
         self._ids: list[bytes] = []
-        self._settings, self._verdicts, self._clients, self._rules = _Codes(), _Codes(), _Codes(), _Codes()
+        self._settings, self._verdicts, self._clients = _Codes(), _Codes(), _Codes()
         self._setting, self._verdict, self._client = array("i"), array("i"), array("i")
         self._file, self._offset, self._length = array("i"), array("q"), array("i")
         self._raw = _Raw()
         self._single = [_Columns(*each) for each in _EVENT_SINGLE]
-        self._matches = [_Columns(*each) for each in _MATCH_SINGLE]
-        self._match_event, self._match_time, self._rule = array("q"), array("q"), array("i")
+        self._matches = _Matches()
         self._first, self._last = sys.maxsize, -sys.maxsize
 
     def add(self, rows: list[_Row]) -> None:
@@ -234,43 +226,18 @@ class _Payload:
             columns.add(events)
         times = [event.time for event in events]
         self._first, self._last = min(self._first, *times), max(self._last, *times)
-        self._add_matches(events)
+        self._matches.add(events, self._count)
         self._count += len(rows)
-
-    def _add_matches(self, events: Sequence[Event]) -> None:
-        matches = [match for event in events for match in event.matches]
-        if not matches:
-            return
-        for number, event in enumerate(events, self._count):
-            count = len(event.matches)
-            if count:
-                self._match_event.extend([number] * count)
-                self._match_time.extend([event.time] * count)
-        self._rule.extend([self._rules[_rule(match)] for match in matches])
-        for columns in self._matches:
-            columns.add(matches)
-
-    def _latest(self) -> tuple[Rule, ...]:
-        """What the latest match of each rule says; of several at one time, the last one."""
-        rules = [_as_rule(*values) for values in self._rules]
-        latest: dict[int, tuple[int, Rule]] = {}
-        for code, time in zip(self._rule, self._match_time, strict=True):
-            rule = rules[code]
-            if rule is not None:
-                known = latest.get(rule.rule_id)
-                if known is None or time >= known[0]:
-                    latest[rule.rule_id] = (time, rule)
-        return tuple([msgspec.structs.replace(rule, time=time) for time, rule in latest.values()])
 
     def finish(self, files: list[str]) -> Tables:
         """Return the payload."""
         return Tables(
             events=_stream(EVENT_BATCH, self._event_columns(files)),
-            matches=_stream(MATCH_BATCH, self._match_columns()),
+            matches=_stream(MATCH_BATCH, self._matches.columns()),
             raw=_stream(RAW_SCHEMA, self._raw.columns()),
-            rules=self._latest(),
+            rules=self._matches.rules(),
             event_count=self._count,
-            match_count=len(self._match_event),
+            match_count=self._matches.count,
             block_count=self._raw.count,
             first=self._first,
             last=self._last,
@@ -291,23 +258,74 @@ class _Payload:
         }
         for single in self._single:
             columns |= single.finish()
-        columns |= _coded(EVENT_SCHEMA, self._setting, _SETTING, self._settings)
+        columns |= _coded(self._setting, _SETTING, self._settings)
         verdicts = [_counted(verdict, rules) for verdict, rules in self._verdicts]
-        columns |= _coded(EVENT_SCHEMA, self._verdict, (*_VERDICT, *_COUNTED), verdicts)
+        columns |= _coded(self._verdict, (*_VERDICT, *_COUNTED), verdicts)
         clients = [(address, _packed(address)) for address in self._clients]
-        columns |= _coded(EVENT_SCHEMA, self._client, ("client_address", "client_packed"), clients)
+        columns |= _coded(self._client, ("client_address", "client_packed"), clients)
         places = [(file, self._sensor, self._zone) for file in files]
-        columns |= _coded(EVENT_SCHEMA, self._file, ("source", "sensor", "zone"), places)
+        columns |= _coded(self._file, ("source", "sensor", "zone"), places)
         return columns
 
-    def _match_columns(self) -> dict[str, pa.Array]:
-        columns = {
-            "event": _integers(self._match_event, pa.int64()),
-            "time": _integers(self._match_time, MATCH_SCHEMA.field("time").type),
+
+class _Matches:
+    """The matches of a payload.  The reader gives a match that came before as the same object: written once."""
+
+    def __init__(self) -> None:
+        self._columns = [_Columns(*each) for each in _MATCH_SINGLE]
+        self._numbers: dict[int, int] = {}
+        self._held: list[Match] = []
+        self._distinct = 0
+        self._number, self._event, self._time = array("i"), array("q"), array("q")
+        self._latest: dict[int, tuple[int, Match]] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._number)
+
+    def add(self, events: Sequence[Event], first: int) -> None:
+        """Add the matches of events, the first of which has the number `first`."""
+        new: list[Match] = []
+        for event_number, event in enumerate(events, first):
+            time = event.time
+            for match in event.matches:
+                number = self._numbers.get(id(match))
+                if number is None:
+                    number = self._distinct + len(new)
+                    new.append(match)
+                    if number < _MOST_MATCHES:
+                        # Held, so that no other object can get its identity.
+                        self._held.append(match)
+                        self._numbers[id(match)] = number
+                self._number.append(number)
+                self._event.append(event_number)
+                self._time.append(time)
+                rule_id = match.rule_id
+                if rule_id is not None:
+                    known = self._latest.get(rule_id)
+                    if known is None or time >= known[0]:
+                        self._latest[rule_id] = (time, match)
+        if new:
+            self._distinct += len(new)
+            for columns in self._columns:
+                columns.add(new)
+
+    def columns(self) -> dict[str, pa.Array]:
+        """The columns of the table of matches."""
+        numbers = _integers(self._number, pa.int32())
+        return {
+            "event": _integers(self._event, pa.int64()),
+            "time": _integers(self._time, MATCH_SCHEMA.field("time").type),
+            **{
+                name: pa.DictionaryArray.from_arrays(numbers, values, safe=False)
+                for columns in self._columns
+                for name, values in columns.finish().items()
+            },
         }
-        for single in self._matches:
-            columns |= single.finish()
-        return columns | _coded(MATCH_SCHEMA, self._rule, _RULE, self._rules)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """What the latest match of each rule says; of several at one time, the last one."""
+        return tuple([_as_rule(match, time) for time, match in self._latest.values()])
 
 
 def decided(event: Event) -> tuple[Any, ...]:
@@ -374,15 +392,13 @@ def _stream(schema: pa.Schema, columns: dict[str, pa.Array]) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _coded(
-    schema: pa.Schema, codes: array[int], names: Sequence[str], rows: Iterable[tuple[Any, ...]]
-) -> dict[str, pa.Array]:
+def _coded(codes: array[int], names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, pa.Array]:
     """Columns whose values stand together in a few rows: each a dictionary of Arrow, with the same numbers."""
     numbers = _integers(codes, pa.int32())
     found = {}
     for name, values in zip(names, zip(*rows, strict=True) if codes else [()] * len(names), strict=True):
         kept = [value or None for value in values] if name in _EMPTY_IS_MISSING else values
-        dictionary = _array(kept, schema.field(name).type)
+        dictionary = _array(kept, EVENT_SCHEMA.field(name).type)
         found[name] = pa.DictionaryArray.from_arrays(numbers, dictionary, safe=False)
     return found
 
@@ -437,13 +453,10 @@ def _rule_ids(
     return [*scoring, *summing], repeated or None, count
 
 
-def _as_rule(*values: Any) -> Rule | None:
-    """A rule from the values of the columns of `_RULE`; None for one without an id."""
-    rule_id, message, severity, tags, file, line, _, version, *_ = values
-    if rule_id is None:
-        return None
-    kept = tuple([storable(tag) for tag in tags])
-    return Rule(rule_id, storable(message), storable(file), line, severity, kept, storable(version), 0)
+def _as_rule(match: Match, time: int) -> Rule:
+    message, file, version = storable(match.message), storable(match.file), storable(match.version)
+    tags = tuple([storable(tag) for tag in match.tags])
+    return Rule(match.rule_id or 0, message, file, match.line, match.severity, tags, version, time)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -20,7 +20,7 @@ from duckdb import DuckDBPyConnection
 from wafscope.event.text import storable
 from wafscope.store.base import Tally, Written
 from wafscope.store.duckdb.batch import batch
-from wafscope.store.duckdb.encode import EVENT_BATCH, EVENT_TEXTS, MATCH_BATCH, MATCH_TEXTS, Rule, Tables
+from wafscope.store.duckdb.encode import EVENT_BATCH, MATCH_BATCH, Rule, Tables
 from wafscope.store.duckdb.join import Joined, Joining, count_again
 from wafscope.store.duckdb.quarantine import put_aside
 from wafscope.store.duckdb.schema import (
@@ -56,19 +56,13 @@ _NEXT_EVENT = "SELECT coalesce(max(seq), -1) + 1 FROM event"
 _NEXT_BLOCK = "SELECT coalesce(max(block), -1) + 1 FROM raw"
 
 
-def _selected(names: list[str], texts: frozenset[str], shifts: dict[str, str]) -> str:
-    """The select list: an empty text is a missing value; local numbers get the store's base."""
-    return ", ".join(
-        shifts.get(name, f'nullif("{name}", \'\') AS "{name}"' if name in texts else f'"{name}"') for name in names
-    )
+def _selected(names: list[str], **shifted: str) -> str:
+    """The select list; local numbers get the store's base."""
+    return ", ".join(f"{shifted[name]} AS {name}" if name in shifted else f'"{name}"' for name in names)
 
 
-_EVENT_COLUMNS = _selected(EVENT_COLUMNS, EVENT_TEXTS, {"block": "block + first_block AS block"})
-_MATCH_COLUMNS = _selected(
-    MATCH_COLUMNS,
-    MATCH_TEXTS,
-    {"event": "event + first_event AS event"},
-)
+_EVENT_COLUMNS = _selected(EVENT_COLUMNS, block="block + first_block")
+_MATCH_COLUMNS = _selected(MATCH_COLUMNS, event="event + first_event")
 _RAW_COLUMNS = "block + first_block AS block, data"
 
 
