@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import msgspec
 
 PIECE = 4 << 20
@@ -28,3 +31,36 @@ class Stretch(msgspec.Struct, frozen=True):
     """Bytes that are passed over behind `data`, because they are too many to hold."""
     written: int = 0
     """When the file was last written, microseconds since the epoch; of standard input, when it was opened."""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a source was read; committed in one act with the events before it."""
+
+    key: str
+    """What is read: one file, one directory, one spool; unique in a store."""
+    state: bytes
+    """What the feed needs to go on from there, in a form of its own; empty when there is nothing left to remember."""
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Stretches that are committed together, and the position behind them."""
+
+    stretches: tuple[Stretch, ...]
+    position: Position
+    sensor: str
+    zone: str = ""
+    """IANA zone configured for the source, "" for none."""
+
+
+class Feed(Protocol):
+    """Where bytes come from as long as the service runs."""
+
+    def take(self, most: int) -> Iterator[Chunk]:
+        """Give what has come since the last call, some `most` bytes of it at most; nothing when there is nothing."""
+        ...
+
+    def committed(self, position: Position) -> None:
+        """All chunks up to this one are durable in the store: files may be deleted, spool may be let go."""
+        ...
+
+    def close(self) -> None: ...
