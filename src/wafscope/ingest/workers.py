@@ -32,6 +32,9 @@ _PIPE = 1 << 20
 """Bytes that a pipe holds, where that can be chosen: the more, the fewer turns sender and receiver take."""
 
 
+_AHEAD = 3
+"""Tasks that are handed out ahead of the one that is waited for, for each worker."""
+
 NEEDED = (encode.__module__, "wafscope.store.duckdb.encode")
 """Modules that workers need."""
 
@@ -60,8 +63,8 @@ class Workers:
         waiting: deque[tuple[Future[Encoded], Task]] = deque()
         for task in tasks:
             waiting.append((self._threads.submit(self._call, task), task.without_data()))
-            # One more than there are workers, so that none waits while a result is written.
-            if len(waiting) > len(self._workers) + 1:
+            # Enough that none has to wait while results are written, which takes as long as to read a few.
+            if len(waiting) > _AHEAD * len(self._workers):
                 future, done = waiting.popleft()
                 yield future.result(), done
         while waiting:

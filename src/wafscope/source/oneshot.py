@@ -233,9 +233,12 @@ def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: 
             if data or damage:
                 yield Stretch(source, name, offset, data, meter.count, damage)
             return
-        cut = cutter.settled(data) if len(data) >= look_at else 0
+        # Behind the last line end nothing is settled.  Cut off here, the long part need not be copied again.
+        end = data.rfind(b"\n") + 1 if len(data) >= look_at else 0
+        lines = data[:end]
+        cut = cutter.settled(lines) if lines else 0
         if cut:
-            yield Stretch(source, name, offset, data[:cut], meter.count)
+            yield Stretch(source, name, offset, lines[:cut], meter.count)
             offset, rest, look_at = offset + cut, data[cut:], 0
         elif len(data) > cutter.largest:
             skipped, rest = _skip(data, stream)

@@ -13,7 +13,7 @@ import sys
 from array import array
 from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice, repeat
 from operator import attrgetter
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
@@ -27,7 +27,7 @@ from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
 from wafscope.event.values import interrupted_word, unexplained_points
 from wafscope.reader.joining import FORMATS
-from wafscope.store.base import Records
+from wafscope.store.base import Found, Records
 from wafscope.store.duckdb.schema import EVENT_FIELDS, EVENT_SCHEMA, MATCH_FIELDS, MATCH_SCHEMA, RAW_SCHEMA
 from wafscope.store.pairing import UNTIMED
 
@@ -80,24 +80,22 @@ class DuckEncoder(msgspec.Struct, frozen=True):
         """Encode the records of several files; a record that stands here twice is taken once."""
         payload = _Payload(sensor, zone)
         identify = Identifier(self.key).identify
-        ids: set[bytes] = set()
-        rows: list[_Row] = []
-        for number, file in enumerate(files):
-            for found in file.records:
-                identity = identify(found.event.raw)
-                if identity in ids:
-                    continue
-                ids.add(identity)
-                rows.append((identity, found.event, number, found.offset, found.length))
-                if len(rows) == _TOGETHER:
-                    payload.add(rows)
-                    rows = []
-        payload.add(rows)
+        seen: set[bytes] = set()
+        records = chain.from_iterable(zip(repeat(number), file.records) for number, file in enumerate(files))
+        while rows := list(islice(records, _TOGETHER)):
+            ids = [identify(found.event.raw) for _, found in rows]
+            new = set(ids)
+            if len(new) < len(ids) or not seen.isdisjoint(new):
+                first: dict[bytes, tuple[int, Found]] = {}
+                for each_id, row in zip(ids, rows, strict=True):
+                    if each_id not in seen:
+                        first.setdefault(each_id, row)
+                ids, rows = list(first), list(first.values())
+            seen |= new
+            if rows:
+                payload.add(ids, rows)
         return msgspec.msgpack.encode(payload.finish([file.name for file in files]))
 
-
-_Row = tuple[bytes, Event, int, int, int]
-"""Id, event, and where it stands: number of the file, offset, length."""
 
 _SETTING = (
     "format", "flags", "gaps", "zone_source", "server_address", "server_port", "server_name", "server_id", "engine",
@@ -129,9 +127,6 @@ EVENT_BATCH = _batch_schema(EVENT_SCHEMA.remove(EVENT_SCHEMA.get_field_index("se
 
 MATCH_BATCH = _batch_schema(MATCH_SCHEMA, frozenset(MATCH_SCHEMA.names) - {"event", "time"})
 """Matches as they stand in a payload: many of them are one and the same (`reader/modsecurity_json.py`)."""
-
-_MOST_MATCHES = 2048
-"""Distinct matches of a payload that are looked for when one comes again; they have to be held for that."""
 
 _EMPTY_IS_MISSING = frozenset(
     f.column for f in (*EVENT_FIELDS, *MATCH_FIELDS) if f.type in {"text", "address"} and not f.empty_is_value
@@ -209,15 +204,13 @@ class _Payload:
         self._matches = _Matches()
         self._first, self._last = sys.maxsize, -sys.maxsize
 
-    def add(self, rows: list[_Row]) -> None:
-        """Add some events, their matches and their records."""
-        if not rows:
-            return
-        ids, events, files, offsets, lengths = zip(*rows, strict=True)
+    def add(self, ids: Sequence[bytes], rows: Sequence[tuple[int, Found]]) -> None:
+        """Add some events with their ids and the numbers of their files, their matches and their records."""
+        events = [found.event for _, found in rows]
         self._ids += ids
-        self._file.extend(files)
-        self._offset.extend(offsets)
-        self._length.extend(lengths)
+        self._file.extend([file for file, _ in rows])
+        self._offset.extend([found.offset for _, found in rows])
+        self._length.extend([found.length for _, found in rows])
         self._raw.add([event.raw for event in events])
         self._setting.extend(map(self._settings.__getitem__, map(_setting, events)))
         self._verdict.extend([self._verdicts[_verdict(e), _rules_of(e.matches)] for e in events])
@@ -272,12 +265,10 @@ class _Matches:
     """The matches of a payload.  The reader gives a match that came before as the same object: written once."""
 
     def __init__(self) -> None:
-        self._columns = [_Columns(*each) for each in _MATCH_SINGLE]
-        self._numbers: dict[int, int] = {}
-        self._held: list[Match] = []
-        self._distinct = 0
+        self._numbers = _Codes()
+        self._distinct: list[Match] = []
+        """Held, so that no other object can get the identity of one."""
         self._number, self._event, self._time = array("i"), array("q"), array("q")
-        self._latest: dict[int, tuple[int, Match]] = {}
 
     @property
     def count(self) -> int:
@@ -285,47 +276,48 @@ class _Matches:
 
     def add(self, events: Sequence[Event], first: int) -> None:
         """Add the matches of events, the first of which has the number `first`."""
-        new: list[Match] = []
         for event_number, event in enumerate(events, first):
-            time = event.time
-            for match in event.matches:
-                number = self._numbers.get(id(match))
-                if number is None:
-                    number = self._distinct + len(new)
-                    new.append(match)
-                    if number < _MOST_MATCHES:
-                        # Held, so that no other object can get its identity.
-                        self._held.append(match)
-                        self._numbers[id(match)] = number
-                self._number.append(number)
-                self._event.append(event_number)
-                self._time.append(time)
-                rule_id = match.rule_id
-                if rule_id is not None:
-                    known = self._latest.get(rule_id)
-                    if known is None or time >= known[0]:
-                        self._latest[rule_id] = (time, match)
-        if new:
-            self._distinct += len(new)
-            for columns in self._columns:
-                columns.add(new)
+            matches = event.matches
+            if matches:
+                for match, number in zip(matches, map(self._numbers.__getitem__, map(id, matches)), strict=True):
+                    if number == len(self._distinct):
+                        self._distinct.append(match)
+                    self._number.append(number)
+                self._event.extend(repeat(event_number, len(matches)))
+                self._time.extend(repeat(event.time, len(matches)))
 
     def columns(self) -> dict[str, pa.Array]:
         """The columns of the table of matches."""
+        distinct = [_Columns(*each) for each in _MATCH_SINGLE]
+        for columns in distinct:
+            columns.add(self._distinct)
         numbers = _integers(self._number, pa.int32())
         return {
             "event": _integers(self._event, pa.int64()),
             "time": _integers(self._time, MATCH_SCHEMA.field("time").type),
             **{
                 name: pa.DictionaryArray.from_arrays(numbers, values, safe=False)
-                for columns in self._columns
+                for columns in distinct
                 for name, values in columns.finish().items()
             },
         }
 
     def rules(self) -> tuple[Rule, ...]:
         """What the latest match of each rule says; of several at one time, the last one."""
-        return tuple([_as_rule(match, time) for time, match in self._latest.values()])
+        last: dict[int, int] = {}
+        times = self._time
+        for place, number in enumerate(self._number):
+            if times[place] >= times[last.setdefault(number, place)]:
+                last[number] = place
+        latest: dict[int, tuple[int, int, Match]] = {}
+        for number, place in last.items():
+            match = self._distinct[number]
+            if match.rule_id is not None:
+                found = (times[place], place, match)
+                known = latest.setdefault(match.rule_id, found)
+                if found[:2] > known[:2]:
+                    latest[match.rule_id] = found
+        return tuple([_as_rule(match, time) for time, _, match in latest.values()])
 
 
 def decided(event: Event) -> tuple[Any, ...]:
