@@ -23,7 +23,7 @@ RUNS = {
     "coraza.native": "cz381-crs4-on-native-serial-all",
 }
 _SAME_ENGINE = {"v3.native": "v3.json", "v2.native": "v2.json", "coraza.native": "coraza.json"}
-_BYTES = 40_000_000
+_BYTES = 160_000_000
 """How long a log is made: long enough that starting and closing do not decide."""
 
 

@@ -112,6 +112,12 @@ _VERDICT = (
 _COUNTED = ("unexplained", "match_count", "rule_ids", "repeated_ids", "scoring_count")
 """Columns that follow from those and from the rules."""
 
+_RULE = (
+    "rule_id", "message", "severity", "tags", "file", "line", "revision", "version", "maturity", "accuracy", "operator",
+    "parameter", "bookkeeping",
+)  # fmt: skip
+"""Columns of a match that its rule decides."""
+
 _CODED = frozenset(
     {*_SETTING, *_VERDICT, *_COUNTED, "client_address", "client_packed", "sensor", "source", "zone"},
 )
@@ -139,6 +145,7 @@ DECIDED = (*_VERDICT, *_COUNTED)
 
 _setting = attrgetter(*_SETTING)
 _verdict = attrgetter(*_VERDICT)
+_rule = attrgetter(*_RULE)
 
 
 def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType, list[str]]]:
@@ -151,7 +158,7 @@ def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType,
 
 
 _EVENT_SINGLE = _single(EVENT_SCHEMA, {*_CODED, *_PLACES})
-_MATCH_SINGLE = _single(MATCH_SCHEMA, {"event", "time"})
+_MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time"})
 
 
 class _Codes(dict[Any, int]):
@@ -251,13 +258,13 @@ class _Payload:
         }
         for single in self._single:
             columns |= single.finish()
-        columns |= _coded(self._setting, _SETTING, self._settings)
+        columns |= _coded(EVENT_SCHEMA, self._setting, _SETTING, self._settings)
         verdicts = [_counted(verdict, rules) for verdict, rules in self._verdicts]
-        columns |= _coded(self._verdict, (*_VERDICT, *_COUNTED), verdicts)
+        columns |= _coded(EVENT_SCHEMA, self._verdict, (*_VERDICT, *_COUNTED), verdicts)
         clients = [(address, _packed(address)) for address in self._clients]
-        columns |= _coded(self._client, ("client_address", "client_packed"), clients)
+        columns |= _coded(EVENT_SCHEMA, self._client, ("client_address", "client_packed"), clients)
         places = [(file, self._sensor, self._zone) for file in files]
-        columns |= _coded(self._file, ("source", "sensor", "zone"), places)
+        columns |= _coded(EVENT_SCHEMA, self._file, ("source", "sensor", "zone"), places)
         return columns
 
 
@@ -288,19 +295,18 @@ class _Matches:
 
     def columns(self) -> dict[str, pa.Array]:
         """The columns of the table of matches."""
-        distinct = [_Columns(*each) for each in _MATCH_SINGLE]
-        for columns in distinct:
-            columns.add(self._distinct)
-        numbers = _integers(self._number, pa.int32())
-        return {
+        columns = {
             "event": _integers(self._event, pa.int64()),
             "time": _integers(self._time, MATCH_SCHEMA.field("time").type),
-            **{
-                name: pa.DictionaryArray.from_arrays(numbers, values, safe=False)
-                for columns in distinct
-                for name, values in columns.finish().items()
-            },
         }
+        numbers = _integers(self._number, pa.int32())
+        for single in [_Columns(*each) for each in _MATCH_SINGLE]:
+            single.add(self._distinct)
+            for name, values in single.finish().items():
+                columns[name] = pa.DictionaryArray.from_arrays(numbers, values, safe=False)
+        rules = _Codes()
+        codes = [rules[_rule(match)] for match in self._distinct]
+        return columns | _coded(MATCH_SCHEMA, array("i", map(codes.__getitem__, self._number)), _RULE, rules)
 
     def rules(self) -> tuple[Rule, ...]:
         """What the latest match of each rule says; of several at one time, the last one."""
@@ -384,13 +390,15 @@ def _stream(schema: pa.Schema, columns: dict[str, pa.Array]) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _coded(codes: array[int], names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, pa.Array]:
+def _coded(
+    schema: pa.Schema, codes: array[int], names: Sequence[str], rows: Iterable[tuple[Any, ...]]
+) -> dict[str, pa.Array]:
     """Columns whose values stand together in a few rows: each a dictionary of Arrow, with the same numbers."""
     numbers = _integers(codes, pa.int32())
     found = {}
     for name, values in zip(names, zip(*rows, strict=True) if codes else [()] * len(names), strict=True):
         kept = [value or None for value in values] if name in _EMPTY_IS_MISSING else values
-        dictionary = _array(kept, EVENT_SCHEMA.field(name).type)
+        dictionary = _array(kept, schema.field(name).type)
         found[name] = pa.DictionaryArray.from_arrays(numbers, dictionary, safe=False)
     return found
 
