@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wafscope.reader.coraza_line import Words, is_cut, read_fired, read_line, unquote, words_of
+from wafscope.reader.coraza_fired import read_fired
+from wafscope.reader.coraza_line import Words, is_cut, read_line, words_of
 from wafscope.reader.coraza_match import target_of
+from wafscope.reader.coraza_quote import unquote
 
 TAIL = (
     '[file "@owasp_crs/REQUEST-942.conf"] [line "5893"] [id "942100"] [rev ""] [msg "{msg}"] [data "{data}"] '
@@ -97,9 +99,9 @@ def test_a_value_cannot_forge_another(value: str, place: str) -> None:
     assert read is not None
     assert told is not None
     expected = {"msg": "SQLi", "data": "", "uri": "/"} | {place: unquote(value)}
-    assert ((expected["msg"], expected["data"]),) == read.pairs == told[2]
+    assert ((expected["msg"], expected["data"]),) == read.pairs == told.pairs
     assert (expected["uri"], "abc", 942100) == (read.uri, read.unique_id, read.rule.rule_id)
-    assert (read.words, read.rule) == told[:2]
+    assert (read.words, read.rule) == (told.words, told.rule)
 
 
 def test_further_matched_values_follow_the_id() -> None:
@@ -107,7 +109,7 @@ def test_further_matched_values_follow_the_id() -> None:
     read, told = read_line(line(data="d", more=more)), read_fired(line(data="d", more=more))
     assert read is not None
     assert told is not None
-    assert (("SQLi", "d"), ("SQLi", "a\udcff"), ("", "b")) == read.pairs == told[2]
+    assert (("SQLi", "d"), ("SQLi", "a\udcff"), ("", "b")) == read.pairs == told.pairs
     assert read.rest == ", client: 192.0.2.7"
 
 

@@ -28,8 +28,9 @@ from wafscope.reader.coraza_event import (
     moment,
     stopwatch,
 )
-from wafscope.reader.coraza_line import NO_WORDS, Fired, Pair, Rule, Words, make_rule, read_fired, words_of
-from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, matches_of_lines, settle
+from wafscope.reader.coraza_fired import Fired, matches_of_lines, read_fired
+from wafscope.reader.coraza_line import NO_WORDS, Pair, Rule, Words, make_rule, words_of
+from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, settle
 from wafscope.reader.coraza_rule import NO_TEXT, read_rule
 
 FORMAT = "coraza.json"
@@ -256,7 +257,7 @@ def _fired(message: Message) -> Fired:
     if fired is not None:
         return fired
     text = message.message or message.error_message
-    return words_of(message.error_message), Rule(), ((text, ""),) if text else ()
+    return Fired(words_of(message.error_message), Rule(), ((text, ""),) if text else ())
 
 
 def _matches_of_data(messages: tuple[Message, ...]) -> Reported:
@@ -297,9 +298,9 @@ _BYTE = re.compile("[\udc80-\udcff]")
 def _with_bytes(pairs: list[Pair], error_message: str) -> list[Pair]:
     r"""Return the values with the bytes that `data` has lost: the error line has them as `\xHH`, as far as it goes."""
     told = read_fired(error_message)
-    if told is None or len(told[2]) != len(pairs):
+    if told is None or len(told.pairs) != len(pairs):
         return pairs
-    return [(_same(a, c), _same(b, d)) for (a, b), (c, d) in zip(pairs, told[2], strict=True)]
+    return [(_same(a, c), _same(b, d)) for (a, b), (c, d) in zip(pairs, told.pairs, strict=True)]
 
 
 def _same(lossy: str, exact: str) -> str:
