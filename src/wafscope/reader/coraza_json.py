@@ -231,13 +231,10 @@ def _build(
 def _pairs(headers: HeaderLists | None) -> Headers | None:
     if headers is None:
         return None
-    pairs: list[tuple[str, str]] = []
-    for name, values in headers.items():
-        if len(values) == 1:
-            pairs.append((name, values[0]))
-        else:
-            pairs.extend([(name, value) for value in values])
-    return tuple(pairs)
+    try:
+        return tuple([(name, value) for name, (value,) in headers.items()])
+    except ValueError:  # some name has no value, or several
+        return tuple([(name, value) for name, values in headers.items() for value in values])
 
 
 def _files(uploads: tuple[Upload, ...] | None) -> tuple[File, ...]:
@@ -246,16 +243,14 @@ def _files(uploads: tuple[Upload, ...] | None) -> tuple[File, ...]:
 
 def _reported(messages: tuple[Message, ...]) -> Reported:
     """Return the matches of the entries: from `data` with part K, else from the error lines."""
-    if all(m.data is None for m in messages):
-        return matches_of_lines([_fired(m) for m in messages])
-    return _matches_of_data(messages)
+    for message in messages:
+        if message.data is not None:
+            return _matches_of_data(messages)
+    return matches_of_lines([read_fired(message.error_message) or _remains(message) for message in messages])
 
 
-def _fired(message: Message) -> Fired:
-    """Return what an entry without `data` tells, though its error line be missing or not whole."""
-    fired = read_fired(message.error_message)
-    if fired is not None:
-        return fired
+def _remains(message: Message) -> Fired:
+    """Return what an entry without `data` tells where its error line is missing or not whole."""
     text = message.message or message.error_message
     return Fired(words_of(message.error_message), Rule(), ((text, ""),) if text else ())
 
@@ -267,7 +262,7 @@ def _matches_of_data(messages: tuple[Message, ...]) -> Reported:
     while position < end:
         first = messages[position]
         if first.data is None:
-            fired = matches_of_lines([_fired(first)])
+            fired = matches_of_lines([read_fired(first.error_message) or _remains(first)])
             found += fired.matches or ()
             denial = fired.denial if denial is NO_WORDS else denial
             position += 1

@@ -7,6 +7,7 @@ printable (`\u00ad`, `\U000e0001`).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -42,12 +43,25 @@ def unquote(text: str) -> str:
     r"""Undo the escapes of a Go `%q` text; `\xff` gives its byte, carried as `event.text` has it."""
     if "\\" not in text:
         return text
-    plain = _at_once(text) if len(text) > _SHORT else None
-    return _ESCAPE.sub(_plain_of, text) if plain is None else plain
+    length = len(text)
+    if length <= _SHORT:
+        return _ESCAPE.sub(_plain_of, text)
+    return _kept(text) if length <= _LONGEST_KEPT else _long(text)
 
 
 def _plain_of(found: re.Match[str]) -> str:
     return _plain(found[0])
+
+
+def _long(text: str) -> str:
+    plain = _at_once(text)
+    return _ESCAPE.sub(_plain_of, text) if plain is None else plain
+
+
+_LONGEST_KEPT = 1200
+"""As long as 280 bytes can be, where Coraza cuts a text, when each is written as an escape."""
+_kept = lru_cache(maxsize=2048)(_long)
+"""One matched value is told by every rule that looked at it."""
 
 
 _WIDE = re.compile(r"\\(?:\\|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
@@ -75,7 +89,7 @@ def _at_once(text: str) -> str | None:
 
 
 def _wide_of(found: re.Match[str]) -> str:
-    """Return the character of `\\u` or `\\U`; as it is what could then be read for something else."""
+    r"""Return the character of `\u` or `\U`; as it is what could then be read for something else."""
     escape = found[0]
     if len(escape) == 2:
         return escape
