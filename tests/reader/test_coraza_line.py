@@ -161,3 +161,28 @@ def test_the_data_names_target_and_value(data: str, target: str, value: str) -> 
 def test_a_target_that_the_cut_may_have_hit_is_not_told() -> None:
     data = "Matched Data: x found within ARGS:"
     assert target_of(data + "a" * (280 - len(data))) == ("", "")
+
+
+@pytest.mark.parametrize("forged", [" [hostname ", "] [hostname ", " [file ", " [severity ", r"\" [hostname \"x\"]"])
+def test_lines_that_differ_in_one_place_are_never_taken_for_each_other(forged: str) -> None:
+    plain = read_fired(line(data="d"))
+    for changed in (line(data=forged), line(msg=forged), line(data=forged, uri=forged), line("Warning. " + forged)):
+        read = read_line(changed)
+        assert read is not None
+        for _ in range(2):
+            told = read_fired(changed)
+            assert told is not None
+            assert (told.words, told.rule, told.pairs) == (read.words, read.rule, read.pairs)
+    denied = read_fired(line("Access denied (phase 2). SQLi", data="d"))
+    assert plain is not None
+    assert denied is not None
+    assert (plain.words, denied.words) == (Words("pass"), Words("deny", 2))
+    assert plain.match is not None
+    assert denied.match is not None
+    assert (plain.match.action, denied.match.action) == ("pass", "deny")
+
+
+def test_a_line_that_comes_again_gives_the_same_match() -> None:
+    once, again = read_fired(line(data="d", uri="/a")), read_fired(line(data="d", uri="/b"))
+    assert once is not None
+    assert once is again

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from wafscope.event.model import EngineMode, Event, File, Headers, InterruptedSource, Outcome, ZoneSource
+from wafscope.event.model import EngineMode, Event, File, Headers, InterruptedSource, Match, Outcome, ZoneSource
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_line import NO_WORDS
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported
@@ -77,18 +77,25 @@ def event_of(told: Told) -> Event:
     matches, denial = told.reported.matches, told.reported.denial
     headers = told.request_headers
     host, user_agent, referer, content_type = hot(headers) if headers else (None, None, None, None)
-    interrupted, source, outcome = _verdict(told)
+    interrupted, source, outcome = verdict_of(told.interrupted, told.said_by, told.mode, told.status, matches)
     done = denial if interrupted else NO_WORDS
     score = _score(told)
     path, query = split_uri(told.uri)
-    no_body = told.request_body is None and _may_have_body(headers)
-    gaps = gaps_of(headers is None, no_body, matches is None, source, told.zone_source, _gaps_beyond(told))
+    no_body = told.request_body is None and may_have_body(headers)
+    gaps = gaps_of(
+        headers is None,
+        no_body,
+        matches is None,
+        source,
+        told.zone_source,
+        gaps_beyond(told.gaps, told.method or told.uri, told.status),
+    )
     # By place, in the order of the model: by name, it would take three times as long.
     return Event(
         told.raw, told.format, told.flags, gaps,
         told.time, told.time_original, told.time_logged, told.duration, told.phases, told.zone_source,
-        told.transaction_id, told.client or None, _port(told.client_port),
-        told.server or None, _port(told.server_port), told.server_name or None, None,
+        told.transaction_id, told.client or None, port_of(told.client_port),
+        told.server or None, port_of(told.server_port), told.server_name or None, None,
         told.host if host is None else host,
         told.request_line, told.method, told.protocol, told.uri, path, query,
         headers or (), told.request_body, "", told.files, user_agent, referer, content_type,
@@ -101,25 +108,24 @@ def event_of(told: Told) -> Event:
     )  # fmt: skip
 
 
-def _verdict(told: Told) -> tuple[bool | None, InterruptedSource, Outcome]:
+def verdict_of(
+    said: bool | None,  # noqa: FBT001 - what the record says
+    said_by: InterruptedSource,
+    mode: EngineMode,
+    status: int | None,
+    matches: tuple[Match, ...] | None,
+) -> tuple[bool | None, InterruptedSource, Outcome]:
     """Return interrupted, how it is known, and the outcome.
 
     Without a word of its own, a record of an engine that is on counts as blocked when it has status 0 (the
     connector stopped before the response phases) or when a blocking rule fired (section 9).
     """
-    matches, mode = told.reported.matches, told.mode
-    said_by: InterruptedSource
-    if told.interrupted is not None:
-        return decide(told.interrupted, mode, told.status, matches, told.said_by)
-    if mode in {"detection_only", "off"}:
-        return decide(None, mode, told.status, matches)
-    if told.status == 0:
-        blocked, said_by = True, "status_zero"
-    elif mode == "on":
-        blocked, said_by = matches is not None and any(map(exceeds, matches)), "inferred"
-    else:
-        return decide(None, mode, told.status, matches)
-    return decide(blocked, mode, told.status, matches, said_by)
+    if said is None and mode not in {"detection_only", "off"}:
+        if status == 0:
+            said, said_by = True, "status_zero"
+        elif mode == "on":
+            said, said_by = matches is not None and any(map(exceeds, matches)), "inferred"
+    return decide(said, mode, status, matches, said_by)
 
 
 def _score(told: Told) -> Score:
@@ -130,14 +136,14 @@ def _score(told: Told) -> Score:
     return score
 
 
-def _gaps_beyond(told: Told) -> tuple[str, ...]:
-    gaps = told.gaps
-    if not (told.method or told.uri):
+def gaps_beyond(gaps: tuple[str, ...], request: str, status: int | None) -> tuple[str, ...]:
+    """Return gaps with those of a record without a request line (`request` is a part of it) or without a status."""
+    if not request:
         gaps = (*gaps, "no_request")
-    return gaps if told.status else (*gaps, "no_status")
+    return gaps if status else (*gaps, "no_status")
 
 
-def _may_have_body(headers: Headers | None) -> bool:
+def may_have_body(headers: Headers | None) -> bool:
     """Tell whether a request can have had a body: one without it says so by what its headers lack.
 
     Coraza writes the names of headers in lower case.
@@ -150,7 +156,8 @@ def _may_have_body(headers: Headers | None) -> bool:
     return False
 
 
-def _port(number: int) -> int | None:
+def port_of(number: int) -> int | None:
+    """Return a port that can be one."""
     return number if 0 < number < 1 << 16 else None
 
 

@@ -20,18 +20,22 @@ from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_coercion import Int32, Int64, read_as, written
 from wafscope.reader.coraza_event import (
     MODES,
-    Told,
-    event_of,
+    gaps_beyond,
     has_replacements,
     http_version,
+    may_have_body,
     microseconds,
     moment,
+    port_of,
     stopwatch,
+    verdict_of,
 )
 from wafscope.reader.coraza_fired import Fired, matches_of_lines, read_fired
 from wafscope.reader.coraza_line import NO_WORDS, Pair, Rule, Words, make_rule, words_of
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, settle
 from wafscope.reader.coraza_rule import NO_TEXT, read_rule
+from wafscope.reader.facts import gaps_of, hot, split_uri
+from wafscope.reader.verdict import NO_SCORE, read_score
 
 FORMAT = "coraza.json"
 
@@ -191,50 +195,42 @@ def _build(
         time, zone_source = moment(t.timestamp, t.id, response_headers, context)
     duration, phases = stopwatch(producer.stopwatch) if producer.stopwatch else (None, ())
     reported = NOTHING_REPORTED if record.messages is None else _reported(record.messages)
-    return event_of(
-        Told(
-            raw=line,
-            format=FORMAT,
-            time=time,
-            zone_source=zone_source,
-            time_original=t.timestamp,
-            duration=duration,
-            phases=phases,
-            transaction_id=t.id,
-            client=t.client_ip,
-            client_port=t.client_port,
-            server=t.host_ip,
-            server_port=t.host_port,
-            server_name=t.server_id,
-            method=request.method,
-            protocol=http_version(request.protocol or request.http_version),
-            uri=request.uri,
-            request_headers=request_headers,
-            request_body=request.body or None,
-            files=_files(request.files),
-            status=response.status,
-            response_protocol=http_version(response.protocol),
-            response_headers=response_headers,
-            response_body=response.body or None,
-            connector=f"{producer.connector} {producer.version}".strip() if producer.connector else "",
-            mode=MODES.get(producer.rule_engine, "unknown"),
-            rulesets=producer.rulesets or (),
-            server_software=producer.server,
-            reported=reported,
-            interrupted=t.is_interrupted,
-            flags=flags + reported.flags(),
-            extra=extra,
-        )
-    )
+    matches, mode, status = reported.matches, MODES.get(producer.rule_engine, "unknown"), response.status
+    host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
+    interrupted, source, outcome = verdict_of(t.is_interrupted, "flag", mode, status, matches)
+    done = reported.denial if interrupted else NO_WORDS
+    score = read_score(matches) if matches else NO_SCORE
+    method, uri = request.method, request.uri
+    path, query = split_uri(uri)
+    no_body = not request.body and may_have_body(request_headers)
+    more = gaps_beyond((), method or uri, status)
+    # By place, in the order of the model: by name, it would take a tenth of all reading.
+    return Event(
+        line, FORMAT, flags + reported.flags() if matches else flags,
+        gaps_of(request_headers is None, no_body, matches is None, source, zone_source, more),
+        time, t.timestamp, None, duration, phases, zone_source,
+        t.id, t.client_ip or None, port_of(t.client_port), t.host_ip or None, port_of(t.host_port),
+        t.server_id or None, None, host,
+        "", method, http_version(request.protocol or request.http_version), uri, path, query,
+        request_headers or (), request.body or None, "", _files(request.files), user_agent, referer, content_type,
+        status or None, http_version(response.protocol), "", response_headers or (), response.body or None,
+        "Coraza", "", f"{producer.connector} {producer.version}".strip() if producer.connector else "", mode,
+        producer.rulesets or (), producer.server, "", None, None, None,
+        matches or (), score.attack_class, interrupted, source, done.action, done.phase, done.status, "",
+        (), (), (), extra, outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
+    )  # fmt: skip
 
 
 def _pairs(headers: HeaderLists | None) -> Headers | None:
     if headers is None:
         return None
-    try:
-        return tuple([(name, value) for name, (value,) in headers.items()])
-    except ValueError:  # some name has no value, or several
-        return tuple([(name, value) for name, values in headers.items() for value in values])
+    pairs: list[tuple[str, str]] = []
+    for name, values in headers.items():
+        if len(values) == 1:
+            pairs.append((name, values[0]))
+        else:
+            pairs.extend([(name, value) for value in values])
+    return tuple(pairs)
 
 
 def _files(uploads: tuple[Upload, ...] | None) -> tuple[File, ...]:
