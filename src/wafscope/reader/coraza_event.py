@@ -250,22 +250,24 @@ def stopwatch(text: str) -> tuple[int | None, tuple[tuple[str, int], ...]]:
 MODES: dict[str, EngineMode] = {"On": "on", "DetectionOnly": "detection_only", "Off": "off"}
 
 _BACKSLASH = ord("\\")
-_ESCAPED_REPLACEMENT = b"\\ufffd"
 _REPLACEMENT = "\ufffd".encode()
+_FIRST_OF_REPLACEMENT = _REPLACEMENT[:1]
+_REPLACEMENT_ESCAPE = b"ufffd"
 
 
 def has_replacements(line: bytes) -> bool:
     r"""Tell a JSON record in which bytes were lost: Go writes what is not UTF-8 as `\ufffd` (section 8.2)."""
-    if not line.isascii() and _REPLACEMENT in line:
+    # A single byte is found three times as fast as several; these five, without the backslash, from the end.
+    if _FIRST_OF_REPLACEMENT in line and _REPLACEMENT in line:
         return True
-    at = line.rfind(_ESCAPED_REPLACEMENT)  # which takes less time than from the start
+    at = line.rfind(_REPLACEMENT_ESCAPE)
     while at >= 0:
         before = at
         while before > 0 and line[before - 1] == _BACKSLASH:
             before -= 1
-        if (at - before) % 2 == 0:
-            return True  # else the backslash is itself escaped: the client sent these six characters
-        at = line.rfind(_ESCAPED_REPLACEMENT, 0, at)
+        if (at - before) % 2:
+            return True  # else it has no backslash, or one that is itself escaped: the client sent these characters
+        at = line.rfind(_REPLACEMENT_ESCAPE, 0, at)
     return False
 
 
