@@ -15,8 +15,10 @@ from tests.reader.coraza_samples import CONTEXT, SAMPLES, H, K, lines, sample, s
 from wafscope.event.model import Event
 from wafscope.event.text import storable, to_bytes
 from wafscope.reader import coraza_error, coraza_json, coraza_legacy, coraza_native, coraza_ocsf
-from wafscope.reader.coraza_line import read_fired, read_line, unquote
+from wafscope.reader.coraza_fired import read_fired
+from wafscope.reader.coraza_line import read_line
 from wafscope.reader.coraza_match import target_of
+from wafscope.reader.coraza_quote import unquote
 from wafscope.reader.coraza_rule import read_rule, split_rules
 
 Reader = Callable[[bytes], Event]
@@ -174,5 +176,5 @@ def test_what_go_quotes_comes_back(message: str, data: str) -> None:
     assert read is not None
     assert told is not None
     pairs = [(message, data)] if message or data else []
-    assert (*pairs, (data, message)) == read.pairs == told[2]
+    assert (*pairs, (data, message)) == read.pairs == told.pairs
     assert (data, 2, 3) == (read.uri, read.rule.rule_id, read.rule.severity)

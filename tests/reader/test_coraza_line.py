@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wafscope.reader.coraza_line import Words, is_cut, read_fired, read_line, unquote, words_of
+from wafscope.reader.coraza_fired import read_fired
+from wafscope.reader.coraza_line import Words, is_cut, read_line, words_of
 from wafscope.reader.coraza_match import target_of
+from wafscope.reader.coraza_quote import unquote
 
 TAIL = (
     '[file "@owasp_crs/REQUEST-942.conf"] [line "5893"] [id "942100"] [rev ""] [msg "{msg}"] [data "{data}"] '
@@ -97,9 +99,9 @@ def test_a_value_cannot_forge_another(value: str, place: str) -> None:
     assert read is not None
     assert told is not None
     expected = {"msg": "SQLi", "data": "", "uri": "/"} | {place: unquote(value)}
-    assert ((expected["msg"], expected["data"]),) == read.pairs == told[2]
+    assert ((expected["msg"], expected["data"]),) == read.pairs == told.pairs
     assert (expected["uri"], "abc", 942100) == (read.uri, read.unique_id, read.rule.rule_id)
-    assert (read.words, read.rule) == told[:2]
+    assert (read.words, read.rule) == (told.words, told.rule)
 
 
 def test_further_matched_values_follow_the_id() -> None:
@@ -107,7 +109,7 @@ def test_further_matched_values_follow_the_id() -> None:
     read, told = read_line(line(data="d", more=more)), read_fired(line(data="d", more=more))
     assert read is not None
     assert told is not None
-    assert (("SQLi", "d"), ("SQLi", "a\udcff"), ("", "b")) == read.pairs == told[2]
+    assert (("SQLi", "d"), ("SQLi", "a\udcff"), ("", "b")) == read.pairs == told.pairs
     assert read.rest == ", client: 192.0.2.7"
 
 
@@ -159,3 +161,28 @@ def test_the_data_names_target_and_value(data: str, target: str, value: str) -> 
 def test_a_target_that_the_cut_may_have_hit_is_not_told() -> None:
     data = "Matched Data: x found within ARGS:"
     assert target_of(data + "a" * (280 - len(data))) == ("", "")
+
+
+@pytest.mark.parametrize("forged", [" [hostname ", "] [hostname ", " [file ", " [severity ", r"\" [hostname \"x\"]"])
+def test_lines_that_differ_in_one_place_are_never_taken_for_each_other(forged: str) -> None:
+    plain = read_fired(line(data="d"))
+    for changed in (line(data=forged), line(msg=forged), line(data=forged, uri=forged), line("Warning. " + forged)):
+        read = read_line(changed)
+        assert read is not None
+        for _ in range(2):
+            told = read_fired(changed)
+            assert told is not None
+            assert (told.words, told.rule, told.pairs) == (read.words, read.rule, read.pairs)
+    denied = read_fired(line("Access denied (phase 2). SQLi", data="d"))
+    assert plain is not None
+    assert denied is not None
+    assert (plain.words, denied.words) == (Words("pass"), Words("deny", 2))
+    assert plain.match is not None
+    assert denied.match is not None
+    assert (plain.match.action, denied.match.action) == ("pass", "deny")
+
+
+def test_a_line_that_comes_again_gives_the_same_match() -> None:
+    once, again = read_fired(line(data="d", uri="/a")), read_fired(line(data="d", uri="/b"))
+    assert once is not None
+    assert once is again

@@ -19,6 +19,7 @@ from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_coercion import Int32, read_as
 from wafscope.reader.coraza_event import Told, event_of, local_second, microseconds, moment, versions_of
+from wafscope.reader.coraza_fired import Fired, matches_of_lines
 from wafscope.reader.coraza_line import (
     CUT_BEFORE_3_2_1,
     NO_WORDS,
@@ -29,7 +30,7 @@ from wafscope.reader.coraza_line import (
     make_rule,
     read_line,
 )
-from wafscope.reader.coraza_match import Reported, denies, matches_of_lines
+from wafscope.reader.coraza_match import Reported, denies
 from wafscope.reader.timestamps import SECOND
 
 FORMAT = "err.coraza"
@@ -150,7 +151,7 @@ def _build(raw: bytes, found: list[Wrapped], flags: tuple[str, ...], context: Co
     elif not first.zoned:
         whole, zone_source = moment(_second_of(first.written), line.unique_id, None, context)
         time = whole + time % SECOND
-    reported = matches_of_lines([(w.line.words, w.line.rule, w.line.pairs) for w in found], cuts=CUT_BEFORE_3_2_1)
+    reported = matches_of_lines([Fired(w.line.words, w.line.rule, w.line.pairs) for w in found], cuts=CUT_BEFORE_3_2_1)
     flags += reported.flags()
     interrupted, said_by = _interrupted(found, reported)
     around = _around(line.rest)

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from wafscope.event.model import EngineMode, Event, File, Headers, InterruptedSource, Outcome, ZoneSource
+from wafscope.event.model import EngineMode, Event, File, Headers, InterruptedSource, Match, Outcome, ZoneSource
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_line import NO_WORDS
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported
@@ -77,54 +77,55 @@ def event_of(told: Told) -> Event:
     matches, denial = told.reported.matches, told.reported.denial
     headers = told.request_headers
     host, user_agent, referer, content_type = hot(headers) if headers else (None, None, None, None)
-    interrupted, source, outcome = _verdict(told)
+    interrupted, source, outcome = verdict_of(told.interrupted, told.said_by, told.mode, told.status, matches)
     done = denial if interrupted else NO_WORDS
     score = _score(told)
     path, query = split_uri(told.uri)
-    no_body = told.request_body is None and _may_have_body(headers)
-    gaps = gaps_of(headers is None, no_body, matches is None, source, told.zone_source, _gaps_beyond(told))
+    no_body = told.request_body is None and may_have_body(headers)
+    gaps = gaps_of(
+        headers is None,
+        no_body,
+        matches is None,
+        source,
+        told.zone_source,
+        gaps_beyond(told.gaps, told.method or told.uri, told.status),
+    )
+    # By place, in the order of the model: by name, it would take three times as long.
     return Event(
-        raw=told.raw, format=told.format, flags=told.flags, gaps=gaps,
-        time=told.time, time_original=told.time_original, time_logged=told.time_logged, duration=told.duration,
-        phases=told.phases, zone_source=told.zone_source, transaction_id=told.transaction_id,
-        client_address=told.client or None, client_port=_port(told.client_port),
-        server_address=told.server or None, server_port=_port(told.server_port), server_name=told.server_name or None,
-        host=told.host if host is None else host, user_agent=user_agent, referer=referer, content_type=content_type,
-        request_line=told.request_line, method=told.method, protocol=told.protocol,
-        uri=told.uri, path=path, query=query,
-        request_headers=headers or (), request_body=told.request_body, files=told.files,
-        status=told.status or None, response_protocol=told.response_protocol, response_reason=told.response_reason,
-        response_headers=told.response_headers or (), response_body=told.response_body,
-        engine="Coraza", connector=told.connector, engine_mode=told.mode, rulesets=told.rulesets,
-        server_software=told.server_software, handler=told.handler,
-        matches=matches or (), attack_class=score.attack_class,
-        interrupted=interrupted, interrupted_source=source, outcome=outcome,
-        action=done.action, action_phase=done.phase, action_status=done.status,
-        error_messages=told.error_messages, rule_texts=told.rule_texts, extra=told.extra,
-        score=score.score, score_source=score.score_source, score_outbound=score.outbound, threshold=score.threshold,
-        points=score.points,
+        told.raw, told.format, told.flags, gaps,
+        told.time, told.time_original, told.time_logged, told.duration, told.phases, told.zone_source,
+        told.transaction_id, told.client or None, port_of(told.client_port),
+        told.server or None, port_of(told.server_port), told.server_name or None, None,
+        told.host if host is None else host,
+        told.request_line, told.method, told.protocol, told.uri, path, query,
+        headers or (), told.request_body, "", told.files, user_agent, referer, content_type,
+        told.status or None, told.response_protocol, told.response_reason, told.response_headers or (),
+        told.response_body, "Coraza", "", told.connector, told.mode, told.rulesets, told.server_software, told.handler,
+        None, None, None, matches or (), score.attack_class,
+        interrupted, source, done.action, done.phase, done.status, "",
+        told.error_messages, (), told.rule_texts, told.extra,
+        outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
     )  # fmt: skip
 
 
-def _verdict(told: Told) -> tuple[bool | None, InterruptedSource, Outcome]:
+def verdict_of(
+    said: bool | None,  # noqa: FBT001 - what the record says
+    said_by: InterruptedSource,
+    mode: EngineMode,
+    status: int | None,
+    matches: tuple[Match, ...] | None,
+) -> tuple[bool | None, InterruptedSource, Outcome]:
     """Return interrupted, how it is known, and the outcome.
 
     Without a word of its own, a record of an engine that is on counts as blocked when it has status 0 (the
     connector stopped before the response phases) or when a blocking rule fired (section 9).
     """
-    matches, mode = told.reported.matches, told.mode
-    said_by: InterruptedSource
-    if told.interrupted is not None:
-        return decide(told.interrupted, mode, told.status, matches, told.said_by)
-    if mode in {"detection_only", "off"}:
-        return decide(None, mode, told.status, matches)
-    if told.status == 0:
-        blocked, said_by = True, "status_zero"
-    elif mode == "on":
-        blocked, said_by = matches is not None and any(map(exceeds, matches)), "inferred"
-    else:
-        return decide(None, mode, told.status, matches)
-    return decide(blocked, mode, told.status, matches, said_by)
+    if said is None and mode not in {"detection_only", "off"}:
+        if status == 0:
+            said, said_by = True, "status_zero"
+        elif mode == "on":
+            said, said_by = matches is not None and any(map(exceeds, matches)), "inferred"
+    return decide(said, mode, status, matches, said_by)
 
 
 def _score(told: Told) -> Score:
@@ -135,14 +136,14 @@ def _score(told: Told) -> Score:
     return score
 
 
-def _gaps_beyond(told: Told) -> tuple[str, ...]:
-    gaps = told.gaps
-    if not (told.method or told.uri):
+def gaps_beyond(gaps: tuple[str, ...], request: str, status: int | None) -> tuple[str, ...]:
+    """Return gaps with those of a record without a request line (`request` is a part of it) or without a status."""
+    if not request:
         gaps = (*gaps, "no_request")
-    return gaps if told.status else (*gaps, "no_status")
+    return gaps if status else (*gaps, "no_status")
 
 
-def _may_have_body(headers: Headers | None) -> bool:
+def may_have_body(headers: Headers | None) -> bool:
     """Tell whether a request can have had a body: one without it says so by what its headers lack.
 
     Coraza writes the names of headers in lower case.
@@ -155,7 +156,8 @@ def _may_have_body(headers: Headers | None) -> bool:
     return False
 
 
-def _port(number: int) -> int | None:
+def port_of(number: int) -> int | None:
+    """Return a port that can be one."""
     return number if 0 < number < 1 << 16 else None
 
 
@@ -248,22 +250,24 @@ def stopwatch(text: str) -> tuple[int | None, tuple[tuple[str, int], ...]]:
 MODES: dict[str, EngineMode] = {"On": "on", "DetectionOnly": "detection_only", "Off": "off"}
 
 _BACKSLASH = ord("\\")
-_ESCAPED_REPLACEMENT = b"\\ufffd"
 _REPLACEMENT = "\ufffd".encode()
+_FIRST_OF_REPLACEMENT = _REPLACEMENT[:1]
+_REPLACEMENT_ESCAPE = b"ufffd"
 
 
 def has_replacements(line: bytes) -> bool:
     r"""Tell a JSON record in which bytes were lost: Go writes what is not UTF-8 as `\ufffd` (section 8.2)."""
-    if not line.isascii() and _REPLACEMENT in line:
+    # A single byte is found three times as fast as several; these five, without the backslash, from the end.
+    if _FIRST_OF_REPLACEMENT in line and _REPLACEMENT in line:
         return True
-    at = line.find(_ESCAPED_REPLACEMENT)
+    at = line.rfind(_REPLACEMENT_ESCAPE)
     while at >= 0:
         before = at
         while before > 0 and line[before - 1] == _BACKSLASH:
             before -= 1
-        if (at - before) % 2 == 0:
-            return True  # else the backslash is itself escaped: the client sent these six characters
-        at = line.find(_ESCAPED_REPLACEMENT, at + len(_ESCAPED_REPLACEMENT))
+        if (at - before) % 2:
+            return True  # else it has no backslash, or one that is itself escaped: the client sent these characters
+        at = line.rfind(_REPLACEMENT_ESCAPE, 0, at)
     return False
 
 

@@ -19,6 +19,7 @@ import msgspec
 from wafscope.event.model import Action, AttackClass
 from wafscope.event.rule import POINTS, attack_class, is_bookkeeping
 from wafscope.event.text import to_bytes
+from wafscope.reader.coraza_quote import unquote
 
 CUT = 280
 """Bytes of msg and data that the engine writes."""
@@ -97,43 +98,6 @@ def words_of(text: str) -> Words:
     return Words(_ACTIONS.get(verb, "unknown"), int(phase), int(status) if status else None)
 
 
-_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
-_LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_LAST_CODE_POINT = 0x10FFFF
-_MOST_ESCAPES = 8192
-
-
-class _Escapes(dict[str, str]):
-    """What an escape stands for; a spelling is worked out once."""
-
-    def __missing__(self, escape: str) -> str:
-        plain = self._plain(escape)
-        if len(self) < _MOST_ESCAPES:
-            self[escape] = plain
-        return plain
-
-    @staticmethod
-    def _plain(escape: str) -> str:
-        if len(escape) == 2:
-            return _LETTERS.get(escape[1], escape[1])
-        code = int(escape[2:], 16)  # noqa: FURB166 - `U` is no prefix of Python's
-        if len(escape) == 4:
-            return chr(code) if code < 0x80 else chr(0xDC00 + code)
-        return chr(code) if code <= _LAST_CODE_POINT else escape
-
-
-_plain = _Escapes().__getitem__
-
-
-def unquote(text: str) -> str:
-    r"""Undo the escapes of a Go `%q` text; `\xff` gives its byte, carried as `event.text` has it."""
-    return _ESCAPE.sub(_plain_of, text) if "\\" in text else text
-
-
-def _plain_of(found: re.Match[str]) -> str:
-    return _plain(found[0])
-
-
 def is_cut(text: str) -> bool:
     """Tell a message or data that has exactly the length at which the engine cuts."""
     length = len(text)
@@ -142,65 +106,31 @@ def is_cut(text: str) -> bool:
     return length == CUT if text.isascii() else len(to_bytes(text)) == CUT
 
 
-_FILE = ' [file "'
+FILE = ' [file "'
 _MSG = '"] [msg "'
 _DATA = '"] [data "'
 _SEVERITY = '"] [severity "'
-_HOSTNAME = ' [hostname "'
+HOSTNAME = ' [hostname "'
 _URI = '"] [uri "'
 _ID = '"] [unique_id "'
-_MORE_MARK = '"][msg_match_'
 _MOST_FORGED = 32
 """So often a tail may be looked for in one line, further and further to the left."""
-
-Fired = tuple[Words, Rule, tuple[Pair, ...]]
-"""What a line says of the rule that fired."""
-
-
-def read_fired(text: str) -> Fired | None:
-    """Return what a bare line says of the rule: all that is needed where the transaction is told elsewhere."""
-    start = text.rfind(_FILE)
-    if start >= 0:
-        find = text.find
-        msg = find(_MSG, start)
-        data = find(_DATA, msg + 9)
-        severity = find(_SEVERITY, data + 10)
-        hostname = find(_HOSTNAME, severity + 14)
-        if (
-            0 < msg < data < severity < hostname
-            and text[msg - 1] != "\\"
-            and text[data - 1] != "\\"
-            and text[severity - 1] != "\\"
-            and text[hostname - 1] == "]"
-            and ((more := find(_MORE_MARK, hostname)) < 0 or text[more - 1] != "\\")
-        ):
-            rule = _rule(text[start:msg], text[severity:hostname])
-            if rule is not None:
-                message, logged = text[msg + 9 : data], text[data + 10 : severity]
-                if "\\" in message:
-                    message = unquote(message)
-                if "\\" in logged:
-                    logged = unquote(logged)
-                if more > 0:
-                    return words_of(text), rule, _pairs(text, more + 2, message, logged)[0]
-                return words_of(text), rule, ((message, logged),) if message or logged else ()
-    line = read_line(text)
-    return None if line is None else (line.words, line.rule, line.pairs)
 
 
 def read_line(text: str) -> Line | None:
     """Take one line apart, with whatever a wrapper wrote around it; None where its tail is not whole."""
     end = len(text)
     for _ in range(_MOST_FORGED):
-        end = text.rfind(_FILE, 0, end)
+        end = text.rfind(FILE, 0, end)
         if end < 0:
             return None
         tail = _quick_tail(text, end) or _careful_tail(text, end)
         if tail is not None:
             rule, message, data, hostname, uri, unique_id, stop = tail
             words, client = _head(text[:end])
-            pairs, stop = _pairs(text, stop, message, data)
-            return Line(words, rule, pairs, client, hostname, uri, unique_id, text[stop:])
+            more, stop = more_pairs(text, stop)
+            first = ((message, data),) if message or data else ()
+            return Line(words, rule, first + more, client, hostname, uri, unique_id, text[stop:])
     return None
 
 
@@ -209,7 +139,30 @@ Tail = tuple[Rule, str, str, str, str, str, int]
 
 
 def _quick_tail(text: str, start: int) -> Tail | None:
-    """Read a tail by its key words; None where a value holds what could be one.
+    """Read a tail by its key words; None where a value holds what could be one."""
+    told = read_rule_part(text, start)
+    if told is None:
+        return None
+    rule, message, data, hostname = told
+    find = text.find
+    uri = find(_URI, hostname + 12)
+    unique_id = find(_ID, uri + 9)
+    stop = find('"]', unique_id + 15)
+    if not hostname < uri < unique_id < stop or any(text[i - 1] == "\\" for i in (uri, unique_id, stop)):
+        return None
+    return (
+        rule,
+        message,
+        data,
+        unquote(text[hostname + 12 : uri]),
+        unquote(text[uri + 9 : unique_id]),
+        unquote(text[unique_id + 15 : stop]),
+        stop + 2,
+    )
+
+
+def read_rule_part(text: str, start: int) -> tuple[Rule, str, str, int] | None:
+    """Return rule, message and data of a tail, and where its hostname follows; None where a key word is not found.
 
     A quote with no backslash before it ends a value, so that the first key word found so is no payload.
     """
@@ -217,26 +170,19 @@ def _quick_tail(text: str, start: int) -> Tail | None:
     msg = find(_MSG, start)
     data = find(_DATA, msg + 9)
     severity = find(_SEVERITY, data + 10)
-    hostname = find(_HOSTNAME, severity + 14)
-    uri = find(_URI, hostname + 12)
-    unique_id = find(_ID, uri + 9)
-    stop = find('"]', unique_id + 15)
-    if not 0 < msg < data < severity < hostname < uri < unique_id < stop or text[hostname - 1] != "]":
-        return None
-    if any(text[i - 1] == "\\" for i in (msg, data, severity, uri, unique_id, stop)):
+    hostname = find(HOSTNAME, severity + 14)
+    if (
+        not 0 < msg < data < severity < hostname
+        or text[msg - 1] == "\\"
+        or text[data - 1] == "\\"
+        or text[severity - 1] == "\\"
+        or text[hostname - 1] != "]"
+    ):
         return None
     rule = _rule(text[start:msg], text[severity:hostname])
     if rule is None:
         return None
-    return (
-        rule,
-        unquote(text[msg + 9 : data]),
-        unquote(text[data + 10 : severity]),
-        unquote(text[hostname + 12 : uri]),
-        unquote(text[uri + 9 : unique_id]),
-        unquote(text[unique_id + 15 : stop]),
-        stop + 2,
-    )
+    return rule, unquote(text[msg + 9 : data]), unquote(text[data + 10 : severity]), hostname
 
 
 _LONGEST_RULE = 4096
@@ -320,19 +266,18 @@ def make_rule(rule_id: int | None, severity: int | None, tags: tuple[str, ...], 
     )
 
 
-_MORE = re.compile(rf"\[msg_match_\d+ {_Q}\] \[data_match_\d+ {_Q}\]", re.DOTALL)
+_LONG = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+"""The same as `_Q`, but faster where a text is long."""
+_MORE = re.compile(rf"\[msg_match_\d+ {_LONG}\] \[data_match_\d+ {_LONG}\]", re.DOTALL)
 
 
-def _pairs(text: str, start: int, message: str, data: str) -> tuple[tuple[Pair, ...], int]:
-    """Return every matched value that says something, and where the text goes on."""
-    first = ((message, data),) if message or data else ()
-    if not text.startswith("[msg_match_", start):
-        return first, start
+def more_pairs(text: str, start: int) -> tuple[tuple[Pair, ...], int]:
+    """Return the further matched values that stand from `start` on, and where the text goes on."""
     more: list[Pair] = []
     while (found := _MORE.match(text, start)) is not None:
         more.append((unquote(found[1]), unquote(found[2])))
         start = found.end()
-    return (*first, *more), start
+    return tuple(more), start
 
 
 _CLIENT = re.compile(r'\[client "((?:[^"\\]|\\.)*)"\] (?=Coraza: )', re.DOTALL)

@@ -8,12 +8,12 @@ nothing more and leaves no trace (formats specification, sections 8.2 and 8.7, p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from wafscope.event.model import Action, Match, Value
-from wafscope.reader.coraza_line import CUT, NO_WORDS, Fired, Pair, Rule, Words, is_cut, make_rule
+from wafscope.reader.coraza_line import CUT, NO_WORDS, Pair, Rule, Words, is_cut, make_rule
 from wafscope.reader.coraza_rule import NO_TEXT, RuleText, read_rule
 
 
@@ -112,49 +112,6 @@ def _any_cut(pairs: Sequence[Pair], cuts: int) -> bool:
         if cuts < CUT and cuts in {len(data), len(message)}:
             return True
     return False
-
-
-def matches_of_lines(lines: Iterable[Fired], texts: Sequence[str] = (), cuts: int = CUT) -> Reported:
-    """Return the matches of error lines in order; `texts` are the rules of part K where it stands beside them.
-
-    With part K a line is repeated for every matched value: what is the same line is not looked at again.
-    """
-    found: list[Match] = []
-    denial = NO_WORDS
-    written = _by_id(texts)
-    for first, pairs in _groups(lines):
-        words, rule, _ = first
-        if denial is NO_WORDS and denies(words):
-            denial = words
-        raw = written.get(rule.rule_id, "") if written else ""
-        text = read_rule(raw) if raw else NO_TEXT
-        found.append(make_match(settle(rule, text) if raw else rule, pairs, words, text=text, raw=raw, cuts=cuts))
-    return Reported(tuple(found), denial)
-
-
-def _groups(lines: Iterable[Fired]) -> list[tuple[Fired, list[Pair]]]:
-    """Return the first line of each rule that fired, with the matched values of all of its lines."""
-    groups: list[tuple[Fired, list[Pair]]] = []
-    last: Fired | None = None
-    for line in lines:
-        if last is not None and line[1].rule_id is not None and line[1].rule_id == last[1].rule_id:
-            if line != last:
-                first, pairs = groups[-1]
-                pairs.extend(line[2])
-                groups[-1] = (_stronger(first, line), pairs)
-        else:
-            groups.append((line, list(line[2])))
-        last = line
-    return groups
-
-
-def _stronger(first: Fired, line: Fired) -> Fired:
-    """Return the line whose words tell of a denial, else the first one."""
-    return line if denies(line[0]) and not denies(first[0]) else first
-
-
-def _by_id(texts: Sequence[str]) -> dict[int | None, str]:
-    return {read_rule(raw).rule_id: raw for raw in reversed(texts)} if texts else {}
 
 
 def settle(rule: Rule, text: RuleText) -> Rule:

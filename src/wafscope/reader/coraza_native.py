@@ -21,8 +21,10 @@ from wafscope.event.model import Event, File, Headers, InterruptedSource
 from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, Section
 from wafscope.reader.coraza_event import Told, event_of, http_version, moment, versions_of
-from wafscope.reader.coraza_line import Fired, read_fired, read_line, unquote
-from wafscope.reader.coraza_match import Reported, denies, matches_of_lines, matches_of_texts, unused_texts
+from wafscope.reader.coraza_fired import Fired, matches_of_lines, read_fired
+from wafscope.reader.coraza_line import read_line
+from wafscope.reader.coraza_match import Reported, denies, matches_of_texts, unused_texts
+from wafscope.reader.coraza_quote import unquote
 from wafscope.reader.coraza_rule import split_rules
 from wafscope.reader.sections import CORAZA, sections_of
 

@@ -173,22 +173,26 @@ def event_of(
 
 def _trailer(audit: Audit) -> Trailer:
     action, application, producer = audit.action, audit.webapp_info, audit.producer
+    # By place: see `v2_record.build`.
     return Trailer(
-        messages=audit.messages,
-        errors=audit.error_messages,
-        interrupted=action is not None and action.intercepted,
-        phase=None if action is None else action.phase,
-        said="" if action is None else action.message,
-        phases=() if audit.stopwatch is None else tuple(audit.stopwatch.items()),
-        producer=(producer,) if isinstance(producer, str) else producer,
-        mode=audit.engine_mode,
-        server_software=audit.server,
-        handler=audit.handler,
-        sensor=audit.sensor_id,
-        application=None if application is None else application.id,
-        session=None if application is None else application.session,
-        user=None if application is None else application.user_id,
-        sanitised=() if audit.sanitized is None else _masked(audit.sanitized),
+        audit.messages,
+        audit.error_messages,
+        action is not None and action.intercepted,
+        None if action is None else action.phase,
+        "" if action is None else action.message,
+        "flag",
+        None,  # the start stands in `transaction`
+        None,  # no duration
+        () if audit.stopwatch is None else tuple(audit.stopwatch.items()),
+        (producer,) if isinstance(producer, str) else producer,
+        audit.engine_mode,
+        audit.server,
+        audit.handler,
+        audit.sensor_id,
+        None if application is None else application.id,
+        None if application is None else application.session,
+        None if application is None else application.user_id,
+        () if audit.sanitized is None else _masked(audit.sanitized),
     )
 
 
