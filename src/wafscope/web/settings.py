@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from wafscope.web.status import Statuses, nothing_followed
+
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the console."""
@@ -24,3 +26,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Year that dates leave out; None for the current one."""
     now: int | None = None
     """Time taken for the current one, in microseconds, for tests."""
+    status: Statuses = nothing_followed
+    """How the sources are doing that the service follows; none where logs were imported once."""
+    live: bool | None = None
+    """Whether pages follow what is written; None: if there is a source that is followed."""
