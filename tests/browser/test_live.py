@@ -339,8 +339,9 @@ def test_sources_follow_and_every_page_tells_of_a_problem(window: Window, store:
             "/var/log/modsec_audit.log", "serial", "web1", "failed", problem=text("Permission denied.")
         )
         service.said = (failed,)
-        for each in (page, other):
-            expect(each.locator(".notice")).to_contain_text("failed. Permission denied.", timeout=LONG)
+        expect(row.locator(".badge")).to_have_text("failed", timeout=LONG)
+        expect(row).to_contain_text("Permission denied.")
+        expect(other.locator(".notice")).to_contain_text("failed. Permission denied.", timeout=LONG)
         service.said = Service().said
-        for each in (page, other):
-            expect(each.locator(".notice")).to_have_count(0, timeout=LONG)
+        expect(row).to_contain_text("following", timeout=LONG)
+        expect(other.locator(".notice")).to_have_count(0, timeout=LONG)

@@ -41,7 +41,7 @@ class Console:
 
     def __init__(self, store: EventStore, settings: WebSettings) -> None:
         self.settings = settings
-        self.answers = Answers(store, time_limit=settings.time_limit)
+        self.answers = Answers(store, time_limit=settings.time_limit, hold=settings.hold)
         self.pulse = Pulse(self.answers, settings)
         self.assets = Assets(settings.static)
         self._templates = Templates(self.assets.address)

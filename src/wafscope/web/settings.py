@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from wafscope.panel.answers import HOLD
 from wafscope.web.status import Statuses, nothing_followed
 
 
@@ -20,6 +21,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that one question may take."""
     patience: float = 0.4
     """Seconds that a page waits for its panels; those that take longer load later."""
+    hold: float = HOLD
+    """Seconds for which all pages show one state of a store that is written to all the time."""
     static: Path = Path(__file__).parent / "static"
     """Folder of the built style sheet and scripts."""
     year: int | None = None

@@ -49,6 +49,10 @@ def nothing_followed() -> tuple[SourceStatus, ...]:
     return ()
 
 
+Last = Mapping[tuple[str, str], int]
+"""The time of the newest event by source and sensor."""
+
+
 class SourceRow(msgspec.Struct, frozen=True):
     """A source: its counters, its status if the service has it, and the time of its newest event."""
 
@@ -57,13 +61,17 @@ class SourceRow(msgspec.Struct, frozen=True):
     last: int | None
 
 
-def rows(
-    counts: Sequence[SourceCounts], statuses: Sequence[SourceStatus], last: Mapping[str | int | None, int]
-) -> tuple[SourceRow, ...]:
+def rows(counts: Sequence[SourceCounts], statuses: Sequence[SourceStatus], last: Last) -> tuple[SourceRow, ...]:
     """Put counters and status side by side: what has a problem first, then what is followed, then the rest."""
     known = {(status.key, status.sensor): status for status in statuses}
-    found = [SourceRow(each, known.pop((each.source, each.sensor), None), last.get(each.source)) for each in counts]
-    found += [SourceRow(SourceCounts(each.key, each.sensor), each, last.get(each.key)) for each in known.values()]
+    found = [
+        SourceRow(each, known.pop((each.source, each.sensor), None), last.get((each.source, each.sensor)))
+        for each in counts
+    ]
+    found += [
+        SourceRow(SourceCounts(each.key, each.sensor), each, last.get((each.key, each.sensor)))
+        for each in known.values()
+    ]
     return tuple(sorted(found, key=_place))
 
 

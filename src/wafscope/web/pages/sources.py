@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from wafscope.panel.answers import Answers
+from wafscope.panel.view import one_of
 from wafscope.query.question import Count, Held, Scope, Top
 from wafscope.query.timespan import DAY, Window
 from wafscope.web.console import Console
@@ -17,10 +18,11 @@ from wafscope.web.page import Frame
 from wafscope.web.pages.address import page
 from wafscope.web.pages.redirect import canonical
 from wafscope.web.slot import Failed, Late
-from wafscope.web.status import SourceRow, SourceStatus, rows
+from wafscope.web.status import Last, SourceRow, SourceStatus, rows
 
 _MOST = 1_000
-"""Files whose newest event is asked for."""
+_SENSORS = 20
+"""Files of a sensor, and sensors, whose newest event is asked for."""
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ def _listing(console: Console, frame: Frame) -> Response[str]:
     held = console.answers.held().value
     asked = console.gather(
         {
-            "last": lambda: _last(console.answers),
+            "last": lambda: _last(console.answers, held),
             "day": lambda: console.answers.count(Count(Scope(Window(now - DAY, now)))).value.events,
         },
         patience=console.patience(frame),
@@ -63,14 +65,17 @@ def _listing(console: Console, frame: Frame) -> Response[str]:
     return console.html("sources.html", frame, found=found, now=now)
 
 
-def _last(answers: Answers) -> dict[str | int | None, int]:
-    """The time of the newest event by file."""
-    return {value.value: value.last for value in answers.top(Top("source", Scope(), limit=_MOST)).value.values}
+def _last(answers: Answers, held: Held) -> Last:
+    """The time of the newest event by file and sensor."""
+    found = {}
+    for sensor in sorted({counts.sensor for counts in held.sources})[:_SENSORS]:
+        scope = Scope(filter=one_of("sensor", (sensor or None,)))
+        for value in answers.top(Top("source", scope, limit=_MOST)).value.values:
+            found[str(value.value or ""), sensor] = value.last
+    return found
 
 
-def _sources(
-    held: Held, statuses: tuple[SourceStatus, ...], last: dict[str | int | None, int], day: int | None
-) -> Sources:
+def _sources(held: Held, statuses: tuple[SourceStatus, ...], last: Last, day: int | None) -> Sources:
     lags = [status.lag_bytes for status in statuses if status.lag_bytes is not None]
     reads = [status.last_read for status in statuses if status.last_read is not None]
     return Sources(
