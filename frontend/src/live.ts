@@ -185,6 +185,7 @@ document.addEventListener(CURSOR, (event) => {
 document.addEventListener("pointerdown", () => (isDown = true), true);
 for (const type of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(type, () => (isDown = false), true);
 document.addEventListener("pointermove", (event) => {
+  if (event.buttons === 0) isDown = false; // let go where nobody could tell
   if (event.pointerType === "mouse") moved = performance.now();
 });
 

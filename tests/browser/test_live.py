@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Complaints, Window, number, served
+from tests.browser.test_look import overflow
 from tests.make import event, match, v3_record, write
 
 from wafscope.i18n.text import text
@@ -238,6 +239,20 @@ def test_connection_lost_and_found(window: Window, store: DuckStore, log: Log, c
         expect(page.locator(STATE)).to_have_text("Live")
         complaints.found = [each for each in complaints.found if "ERR_CONNECTION" not in each]
         page.close()
+
+
+@pytest.mark.parametrize("language", ["en-US", "ja-JP"])
+def test_every_state_has_room_on_a_phone(window: Window, console: str, language: str) -> None:
+    page = window.open(f"{console}/?t=24h", width=390, height=844, locale=language)
+    for word in ("following", "lost", "unanswered"):
+        page.evaluate(
+            "(word) => { const e = document.querySelector('[data-pulse-state]'); e.textContent = e.dataset[word]; }",
+            word,
+        )
+        assert overflow(page) == [], word
+        expect(page.locator(PAUSE)).to_be_visible()
+    page.locator(PAUSE).click()
+    assert overflow(page) == []
 
 
 def test_new_events_come_at_the_top(window: Window, console: str, log: Log) -> None:

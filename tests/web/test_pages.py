@@ -15,7 +15,7 @@ from wafscope.store.memory import MemoryStore
 from wafscope.web.app import create_app
 
 Client = TestClient[Litestar]
-PAGES = ("/", "/events", "/top/host", "/top/rule.id", "/top/user_agent.original", "/series")
+PAGES = ("/", "/events", "/top/host", "/top/rule.id", "/top/user_agent.original", "/series", "/sources")
 
 
 class Checker(HTMLParser):
