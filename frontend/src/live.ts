@@ -214,8 +214,11 @@ function say(word: Word): void {
 }
 
 function clock(moment: number): string {
-  const { zone } = pulse?.dataset ?? {};
-  return new Date(moment).toLocaleTimeString("en-GB", zone ? { timeZone: zone } : {});
+  try {
+    return new Date(moment).toLocaleTimeString("en-GB", { timeZone: pulse?.dataset["zone"] ?? "UTC" });
+  } catch {
+    return `${new Date(moment).toISOString().slice(11, 19)} UTC`; // a zone that this browser does not know
+  }
 }
 
 function pause(button: Element, isOn: boolean): void {

@@ -35,7 +35,9 @@ function becomeLike(old: Element, fresh: Element): void {
 /** What an element is about; those without are told apart by their place. */
 function keyOf(node: Node): string {
   if (!(node instanceof Element)) return "";
-  return node.id || node.getAttribute("data-live") || node.getAttribute("data-key") || node.getAttribute("data-href") || "";
+  const link = node.nodeName === "LI" ? node.querySelector("a") : null; // an item is about what it leads to
+  const named = ["id", "data-live", "data-key", "data-href"].map((name) => node.getAttribute(name));
+  return named.find(Boolean) ?? link?.getAttribute("href") ?? "";
 }
 
 function isOwn(node: Node): boolean {

@@ -290,6 +290,28 @@ def test_who_reads_the_list_is_told_of_new_events(window: Window, console: str, 
     expect(page.locator("table.cards a.mid").first).to_contain_text("/53", timeout=LONG)
 
 
+def test_an_open_facet_and_the_focus_in_it_stay(window: Window, console: str, log: Log) -> None:
+    log.write(10, "blog.example.org", ago=60_000_000)
+    page = window.open(f"{console}/events?t=24h")
+    path = page.locator(".facet", has_text="Path")
+    path.locator("summary").click()
+    item = page.locator(".facet li", has_text="blog.example.org").locator("> a")
+    item.focus()
+    page.mouse.move(0, 0)
+    log.write(15, "blog.example.org")  # now it is the first
+    expect(page.locator("section h2", has_text="45 events")).to_be_visible(timeout=LONG)
+    expect(page.locator(".facet li > a").first).to_have_text("blog.example.org", timeout=LONG)
+    expect(item).to_be_focused()
+    expect(path).to_have_attribute("open", "")
+
+
+def test_lists_of_values_and_figures_follow(window: Window, console: str, log: Log) -> None:
+    page, figures = window.open(f"{console}/top/host?t=24h"), window.open(f"{console}/series?t=24h")
+    log.write(3, "new.example.org")
+    expect(page.locator("tbody tr", has_text="new.example.org")).to_contain_text("3", timeout=LONG)
+    eventually(lambda: sum(number(text) for text in figures.locator("tbody td.strong").all_inner_texts()) == 23)
+
+
 def test_a_later_page_stays_and_leads_to_the_first(window: Window, console: str, log: Log) -> None:
     log.write(60, ago=60_000_000)
     page = window.open(f"{console}/events?t=24h")

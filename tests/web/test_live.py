@@ -112,7 +112,7 @@ def test_the_mark_asks_the_store_nothing(service: Service) -> None:
         (f"/?from={START // 1000}&to={NOW // 1000 - 1}", False),
         (f"/events?from={START // 1000}&to={NOW // 1000 + 60_000}", True),
         ("/?f=KA", False),
-        ("/top/host", False),
+        ("/top/host", True),
     ],
 )
 def test_what_ends_now_follows(console: Client, address: str, *, follows: bool) -> None:
@@ -200,15 +200,21 @@ def test_names_of_sources_are_hostile(console: Client, service: Service) -> None
 
 
 def test_every_page_tells_of_a_problem(console: Client, service: Service) -> None:
-    service.said = (
-        FAILED,
-        msgspec.structs.replace(FAILED, key="b"),
-        *[msgspec.structs.replace(FAILED, key=c) for c in "cd"],
+    service.said = tuple(
+        msgspec.structs.replace(FAILED, key=f"/nothing{n}.log", problem=text("No file {n}.", n=n)) for n in range(4)
     )
     for path in ("/", "/events", "/top/host"):
         said = plain(console.get(path).text)
-        assert "/nothing.log : failed. No such file. Name another one." in said
-        assert "1 more source has a problem." in said
+        assert "/nothing0.log : failed. No file 0. Name another one." in said
+        assert "1 more problem." in said
+
+
+def test_a_problem_of_all_sources_is_told_once(console: Client, service: Service) -> None:
+    paused = msgspec.structs.replace(FAILED, state="paused", problem=text("The disk is full."), hint=None)
+    service.said = tuple(msgspec.structs.replace(paused, key=f"/log/{n}") for n in range(5))
+    said = plain(console.get("/").text)
+    assert said.count("The disk is full.") == 1
+    assert "5 sources: paused. The disk is full." in said
 
 
 def test_health_tells_of_a_problem(console: Client, service: Service) -> None:

@@ -27,6 +27,7 @@ from wafscope.web.page import Frame
 from wafscope.web.render import Templates
 from wafscope.web.settings import WebSettings
 from wafscope.web.slot import Failed, Late
+from wafscope.web.status import problems
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Console:
             live=Live(mark, watch) if follows else None,
             refresh=refresh(request.headers.get(HEADER)),
             as_of=self.answers.behind(),
-            problems=tuple(status for status in self.pulse.statuses() if status.is_bad),
+            problems=problems(self.pulse.statuses()),
         )
 
     def now(self) -> int:

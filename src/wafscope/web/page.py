@@ -12,7 +12,7 @@ from wafscope.web.link import Links
 from wafscope.web.live import Live, Refresh
 from wafscope.web.span import Span
 from wafscope.web.state import Asked
-from wafscope.web.status import SourceStatus
+from wafscope.web.status import Problem
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -35,8 +35,8 @@ class Frame(msgspec.Struct, frozen=True):
     """Not None where the page is asked for again by its script."""
     as_of: int | None = None
     """Microseconds: what was written since then is not in the page; None where there is nothing like that."""
-    problems: tuple[SourceStatus, ...] = ()
-    """Sources that every page must tell of."""
+    problems: tuple[Problem, ...] = ()
+    """What every page must tell of the sources."""
 
     @property
     def language(self) -> str:

@@ -49,6 +49,31 @@ def nothing_followed() -> tuple[SourceStatus, ...]:
     return ()
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong with one or several sources: a full disk pauses them all."""
+
+    state: SourceState
+    what: Text | None
+    hint: Text | None
+    sources: tuple[str, ...]
+
+
+def problems(statuses: Sequence[SourceStatus]) -> tuple[Problem, ...]:
+    """What every page must tell, each problem once."""
+    found: list[Problem] = []
+    for status in statuses:
+        same = next((each for each in found if _is_of(each, status)), None)
+        if same is not None:
+            found[found.index(same)] = msgspec.structs.replace(same, sources=(*same.sources, status.key))
+        elif status.is_bad:
+            found.append(Problem(status.state, status.problem, status.hint, (status.key,)))
+    return tuple(found)
+
+
+def _is_of(problem: Problem, status: SourceStatus) -> bool:
+    return status.is_bad and (problem.state, problem.what, problem.hint) == (status.state, status.problem, status.hint)
+
+
 Last = Mapping[tuple[str, str], int]
 """The time of the newest event by source and sensor."""
 
