@@ -11,6 +11,7 @@ const commands: Record<string, (event: KeyboardEvent) => boolean> = {
   g: (event) => ((goUntil = event.timeStamp + GO_MS), true),
   "[": () => follow("a[data-nav=earlier]"),
   "]": () => follow("a[data-nav=later]"),
+  l: () => press("[data-pulse-pause]"),
   z: () => follow("a[data-nav=out]"),
   f: () => followValue("a[data-in]"),
   F: () => followValue("a[data-out]"),
@@ -50,6 +51,12 @@ function follow(selector: string, inside: ParentNode = document): boolean {
   const link = find<HTMLAnchorElement>(selector, inside);
   link?.click();
   return link !== null;
+}
+
+function press(selector: string): boolean {
+  const button = find(selector);
+  button?.click();
+  return button !== null;
 }
 
 /** The value in the focused cell, row or list item, else in the one under the pointer. */

@@ -13,3 +13,4 @@ import "./copy";
 import "./filter";
 import "./complete";
 import "./preview";
+import "./live";

@@ -1,6 +1,7 @@
 // While the pointer is over a chart, a box tells the figures of the bar under it. Drawn in SVG: a box in HTML would
 // need inline styles to stand where the pointer is.
 import { AXIS, share } from "./brush";
+import { REFRESHED } from "./live";
 import { drawn, find, findAll, set } from "./dom";
 
 const LINE = 15;
@@ -8,16 +9,25 @@ const PAD = 6;
 const texts = new WeakMap<Element, string>();
 let shown: Element | null = null;
 let tip: SVGGElement | null = null;
+let last: { plot: SVGSVGElement; x: number } | null = null;
 
 document.addEventListener("pointermove", (event) => {
   const plot = event.target instanceof Element ? event.target.closest<SVGSVGElement>("svg[data-brush]") : null;
   const bin = plot && binAt(plot, 100 * share(plot, event.clientX));
+  last = plot && { plot, x: event.clientX };
   if (bin === shown) return;
   hide();
   if (plot && bin) show(plot, bin);
 });
 document.addEventListener("pointerout", (event) => {
   if (!event.relatedTarget) hide(); // the pointer left the window
+});
+// The chart under the pointer may have changed: another bar stands there now, or the same with other figures.
+document.addEventListener(REFRESHED, () => {
+  if (!shown || !last) return;
+  hide();
+  const bin = last.plot.isConnected ? binAt(last.plot, 100 * share(last.plot, last.x)) : null;
+  if (bin) show(last.plot, bin);
 });
 
 function hide(): void {

@@ -32,6 +32,8 @@ CHROMIUM = os.environ.get("WAFSCOPE_CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 BUILT = (Path(WebSettings().static) / "wafscope.js").is_file()
 
+SETTINGS = WebSettings(year=2026)
+
 WEEK = "/?t=7d"
 FIRST = datetime(2026, 11, 16, tzinfo=UTC).timestamp()
 """Start of the last seven days of the sample."""
@@ -93,10 +95,10 @@ def load(store: EventStore, data: bytes, sensor: str = sample.SENSOR) -> None:
 
 
 @contextmanager
-def served(store: EventStore) -> Iterator[str]:
+def served(store: EventStore, settings: WebSettings = SETTINGS, port: int = 0) -> Iterator[str]:
     """Serve a console from a thread; gives its address."""
-    opened = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(store, WebSettings(year=2026)), log_config=None, lifespan="on")
+    opened = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(create_app(store, settings), log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
     thread.start()
@@ -174,9 +176,13 @@ class Window:
 
 
 @pytest.fixture
-def window(browser: Browser) -> Iterator[Window]:
+def complaints() -> Complaints:
+    return Complaints()
+
+
+@pytest.fixture
+def window(browser: Browser, complaints: Complaints) -> Iterator[Window]:
     """Open pages; fails the test if a browser complained."""
-    complaints = Complaints()
     made = Window(browser, complaints)
     yield made
     made.close()

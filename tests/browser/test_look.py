@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import WEEK, Window
 
-PAGES = (WEEK, "/events?t=7d", "/top/rule.id?t=7d", "/series?t=7d", "/nothing", "/?f=KA")
+PAGES = (WEEK, "/events?t=7d", "/top/rule.id?t=7d", "/series?t=7d", "/sources", "/nothing", "/?f=KA")
 
 
 def overflow(page: Page) -> list[str]:

@@ -1,6 +1,7 @@
-"""Questions are asked once, and their answers forgotten with the next write."""
+"""Questions are asked once, and their answers forgotten when the store was written to, once a second at most."""
 
 from threading import Barrier, Event, Thread
+from time import sleep
 
 import msgspec
 import pytest
@@ -81,3 +82,38 @@ def test_a_failure_is_not_remembered() -> None:
         answers.count(QUESTION)
     store.broken = False
     assert answers.count(QUESTION).value.events == 0
+
+
+def test_what_is_written_without_end_is_taken_note_of_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("wafscope.panel.answers.monotonic", lambda: now)
+    store = Counting()
+    answers = Answers(store, hold=1.0)
+    write(store, [event(hour(1))])
+    assert answers.count(QUESTION).value.events == 1
+    assert answers.behind() is None
+    write(store, [event(hour(2))])
+    now += 0.9
+    assert answers.count(QUESTION).value.events == 1
+    assert answers.behind() is not None
+    now += 0.1
+    assert answers.count(QUESTION).value.events == 2
+    assert answers.behind() is None
+    assert store.asked == 2
+
+
+def test_what_is_written_is_not_taken_note_of_while_a_question_is_under_way() -> None:
+    store = Counting()
+    store.go.clear()
+    answers = Answers(store, hold=0)
+    thread = Thread(target=answers.count, args=(QUESTION,))
+    thread.start()
+    while not store.asked:
+        sleep(0.01)
+    before = answers.generation
+    write(store, [event(hour(1))])
+    assert answers.generation == before
+    store.go.set()
+    thread.join(10)
+    assert answers.generation != before
+    assert answers.count(QUESTION).value.events == 1

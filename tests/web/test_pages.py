@@ -15,7 +15,7 @@ from wafscope.store.memory import MemoryStore
 from wafscope.web.app import create_app
 
 Client = TestClient[Litestar]
-PAGES = ("/", "/events", "/top/host", "/top/rule.id", "/top/user_agent.original", "/series")
+PAGES = ("/", "/events", "/top/host", "/top/rule.id", "/top/user_agent.original", "/series", "/sources")
 
 
 class Checker(HTMLParser):
@@ -255,7 +255,7 @@ def test_formats_are_named_where_there_is_more_than_one() -> None:
             pages.append(console.get("/events?t=all").text)
             checked(pages[-1])
     for page, is_there in zip(pages, (False, True), strict=True):
-        rail = page.partition('<div class="facets">')[2].partition("</aside>")[0]
+        rail = page.partition('<div class="facets"')[2].partition("</aside>")[0]
         assert ("Coraza JsonLegacy" in rail) is is_there
         assert (">Format</th>" in page) is is_there
         assert ("<summary>Engine<" in rail) is is_there

@@ -10,7 +10,19 @@ Client = TestClient[Litestar]
 
 
 @pytest.mark.parametrize(
-    "page", ["/", "/events", "/nothing", "/healthz", "/complete", "/static/nothing.js", "/lang/ja"]
+    "page",
+    [
+        "/",
+        "/events",
+        "/nothing",
+        "/healthz",
+        "/live",
+        "/api/status",
+        "/sources",
+        "/complete",
+        "/static/nothing.js",
+        "/lang/ja",
+    ],
 )
 def test_every_answer_carries_the_policy(client: Client, page: str) -> None:
     headers = client.get(page, follow_redirects=False).headers

@@ -2,6 +2,11 @@
 
 An answer is kept as long as the store has not been written to.  A question that another thread is asking
 already is not asked twice; this one waits for that answer.
+
+A log that is written all the time would make every answer old before it is shown.  So what was written is taken
+note of at most once a second, and not while questions are under way: however many pages are open, and however
+slow a question is, it runs once at a time.  `behind` says from when the answers are then.  A write after a quiet
+second is seen at once.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
+from time import monotonic, time_ns
 from typing import TypeVar
 
 from wafscope.query.question import (
@@ -35,20 +41,46 @@ Key = tuple[object, ...]
 _MOST_KEPT = 512
 _LARGE = 2_000
 """Answers with more values than this are not kept: they are rare, and few of them would fill the memory."""
+HOLD = 1.0
+"""Seconds for which a generation of the store is the newest for all pages, at least."""
 
 
 class Answers:
     """The questions of `EventStore`, remembered."""
 
-    def __init__(self, store: EventStore, *, time_limit: float = TIME_LIMIT) -> None:
+    def __init__(self, store: EventStore, *, time_limit: float = TIME_LIMIT, hold: float = HOLD) -> None:
         self._store = store
         self._limit = time_limit
+        self._hold = hold
         self._lock = Lock()
         self._kept: OrderedDict[Key, Future[object]] = OrderedDict()
+        self._under_way = 0
+        self._generation = store.generation
+        self._since = monotonic() - hold
+        self._moment = _now()
 
     @property
     def generation(self) -> int:
-        return self._store.generation
+        """The generation that questions are asked of: the store's, or the one before it for a short while."""
+        with self._lock:
+            return self._current()
+
+    def behind(self) -> int | None:
+        """None if the answers are the newest; else all that was written until then, in microseconds, is in them."""
+        with self._lock:
+            return None if self._current() == self._store.generation else self._moment
+
+    def _current(self) -> int:
+        """Take note of what was written, if it is time to; the lock is held."""
+        newest = self._store.generation
+        if newest != self._generation:
+            age = monotonic() - self._since
+            # No question takes longer than the limit, so a crowd of readers can hold this up no longer than that.
+            if age >= self._hold and (not self._under_way or age >= self._hold + self._limit):
+                self._generation = newest
+                self._since, self._moment = monotonic(), _now()
+                self._kept.clear()
+        return self._generation
 
     def count(self, question: Count) -> Answer[Counts]:
         return self._ask((question,), lambda: self._store.count(question, time_limit=self._limit))
@@ -78,11 +110,12 @@ class Answers:
         return self._store.event(event_id, time_limit=self._limit)
 
     def _ask(self, question: Key, ask: Callable[[], Answer[T]]) -> Answer[T]:
-        key = (self._store.generation, *question)
         with self._lock:
+            key = (self._current(), *question)
             known = self._kept.get(key)
             mine: Future[object] = Future()
             if known is None:
+                self._under_way += 1
                 self._kept[key] = mine
                 while len(self._kept) > _MOST_KEPT:
                     self._kept.popitem(last=False)
@@ -93,17 +126,22 @@ class Answers:
         try:
             answer = ask()
         except BaseException as error:
-            self._forget(key)
+            self._done(key, forget=True)
             mine.set_exception(error)
             raise
         mine.set_result(answer)
-        if answer.cut or _size(answer.value) > _LARGE:
-            self._forget(key)
+        self._done(key, forget=answer.cut or _size(answer.value) > _LARGE)
         return answer
 
-    def _forget(self, key: Key) -> None:
+    def _done(self, key: Key, *, forget: bool) -> None:
         with self._lock:
-            self._kept.pop(key, None)
+            self._under_way -= 1
+            if forget:
+                self._kept.pop(key, None)
+
+
+def _now() -> int:
+    return time_ns() // 1000
 
 
 def _size(value: object) -> int:

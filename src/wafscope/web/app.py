@@ -10,9 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from wafscope.store.base import EventStore
 from wafscope.web import compression
 from wafscope.web.console import Console
-from wafscope.web.pages import complete, event, events, overview, problem, service, top
+from wafscope.web.pages import complete, event, events, overview, problem, service, sources, top
 from wafscope.web.pages.address import page
-from wafscope.web.pages.service import Reports
+from wafscope.web.pages.health import Reports
 from wafscope.web.security import HostCheck, add_headers
 from wafscope.web.settings import WebSettings
 
@@ -32,6 +32,7 @@ def create_app(store: EventStore, settings: WebSettings) -> Litestar:
         *event.route(console),
         *top.route(console),
         *complete.route(console),
+        *sources.route(console),
         *service.route(console, reports),
         anything,
     ]

@@ -22,10 +22,12 @@ from wafscope.store.base import EventStore
 from wafscope.web import span, state
 from wafscope.web.assets import Assets
 from wafscope.web.link import Links
+from wafscope.web.live import HEADER, Live, Pulse, refresh
 from wafscope.web.page import Frame
 from wafscope.web.render import Templates
 from wafscope.web.settings import WebSettings
 from wafscope.web.slot import Failed, Late
+from wafscope.web.status import problems
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ class Console:
 
     def __init__(self, store: EventStore, settings: WebSettings) -> None:
         self.settings = settings
-        self.answers = Answers(store, time_limit=settings.time_limit)
+        self.answers = Answers(store, time_limit=settings.time_limit, hold=settings.hold)
+        self.pulse = Pulse(self.answers, settings)
         self.assets = Assets(settings.static)
         self._templates = Templates(self.assets.address)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="panel")
@@ -60,14 +63,21 @@ class Console:
         chosen = request.cookies.get(COOKIE, "")
         return chosen if chosen in LANGUAGES else choose(request.headers.get("accept-language", ""))
 
-    def frame(self, request: Request[Any, Any, Any], path: str, current: str = "") -> Frame:
-        """Read the state of a request and find out what it is about."""
+    def frame(self, request: Request[Any, Any, Any], path: str, current: str = "", *, watch: str = "") -> Frame:
+        """Read the state of a request and find out what it is about.
+
+        A page that can follow says which mark it watches.
+        """
+        mark = self.pulse.mark(watch)  # before any question: what comes in meanwhile changes it
         asked = state.read(request.query_params, self.settings.zone)
         zone = asked.state.zone or self.settings.zone
         line = held.ask(self.answers, zone)
         now = self.now()
         chosen = span.choose(asked.state, self.answers.held().value, zone, now)
         year = self.settings.year or from_microseconds(now).year
+        # A window in the past stays as it is.
+        moves = watch == "sources" or chosen.preset is not None or chosen.window.end > now
+        follows = bool(watch) and asked.error is None and moves and self.pulse.is_live()
         return Frame(
             asked=asked,
             view=View(chosen.window, asked.filter, zone, asked.state.by, asked.state.full),
@@ -77,6 +87,11 @@ class Console:
             clock=Clock(zone, self.language(request), year),
             chips=_chips(asked.state.text),
             current=current,
+            now=now,
+            live=Live(mark, watch) if follows else None,
+            refresh=refresh(request.headers.get(HEADER)),
+            as_of=self.answers.behind(),
+            problems=problems(self.pulse.statuses()),
         )
 
     def now(self) -> int:
@@ -96,6 +111,10 @@ class Console:
         return Response(
             self._templates.render(template, language, **context), status_code=status, media_type=MediaType.HTML
         )
+
+    def patience(self, frame: Frame) -> float | None:
+        """How long to wait for panels: a page that is asked for again shows its old ones meanwhile."""
+        return None if frame.refresh is None else 2 * self.settings.time_limit
 
     def gather(self, jobs: Mapping[str, Job], *, patience: float | None = None) -> dict[str, Any]:
         """Do jobs side by side; those not ready in time stay under way, and `Late` stands for them."""

@@ -20,6 +20,7 @@ from wafscope.web.state import Preset, State
 
 OVERVIEW = "/"
 EVENTS = "/events"
+SOURCES = "/sources"
 
 
 class Links(msgspec.Struct, frozen=True):
@@ -36,6 +37,9 @@ class Links(msgspec.Struct, frozen=True):
 
     def events(self) -> str:
         return self.state.url(EVENTS, page=0, new=False)
+
+    def sources(self) -> str:
+        return self.state.url(SOURCES, page=0, new=False)
 
     def event(self, event_id: bytes) -> str:
         return self.state.url(f"{EVENTS}/{event_id.hex()}", before=None, after=None)

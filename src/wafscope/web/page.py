@@ -9,8 +9,10 @@ from wafscope.panel.held import HeldLine
 from wafscope.panel.view import View
 from wafscope.query.parser import Chip
 from wafscope.web.link import Links
+from wafscope.web.live import Live, Refresh
 from wafscope.web.span import Span
 from wafscope.web.state import Asked
+from wafscope.web.status import Problem
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -24,7 +26,17 @@ class Frame(msgspec.Struct, frozen=True):
     clock: Clock
     chips: tuple[Chip, ...]
     current: str
-    """Page of the navigation that is marked: `overview`, `events` or none."""
+    """Page of the navigation that is marked: `overview`, `events`, `sources` or none."""
+    now: int = 0
+    """When the page was made, in microseconds."""
+    live: Live | None = None
+    """How the page follows the store; None for one that stays as it is."""
+    refresh: Refresh | None = None
+    """Not None where the page is asked for again by its script."""
+    as_of: int | None = None
+    """Microseconds: what was written since then is not in the page; None where there is nothing like that."""
+    problems: tuple[Problem, ...] = ()
+    """What every page must tell of the sources."""
 
     @property
     def language(self) -> str:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from wafscope.panel.answers import HOLD
+from wafscope.web.status import Statuses, nothing_followed
+
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the console."""
@@ -18,9 +21,15 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that one question may take."""
     patience: float = 0.4
     """Seconds that a page waits for its panels; those that take longer load later."""
+    hold: float = HOLD
+    """Seconds for which all pages show one state of a store that is written to all the time."""
     static: Path = Path(__file__).parent / "static"
     """Folder of the built style sheet and scripts."""
     year: int | None = None
     """Year that dates leave out; None for the current one."""
     now: int | None = None
     """Time taken for the current one, in microseconds, for tests."""
+    status: Statuses = nothing_followed
+    """How the sources are doing that the service follows; none where logs were imported once."""
+    live: bool | None = None
+    """Whether pages follow what is written; None: if there is a source that is followed."""

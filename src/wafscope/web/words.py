@@ -116,6 +116,24 @@ ZONES: dict[str, Text] = {
     "assumed": text("assumed"),
 }
 
+STATES: dict[str, Text] = {
+    "following": text("following"),
+    "waiting": text("waiting for the file"),
+    "paused": text("paused"),
+    "failed": text("failed"),
+    "idle": text("read to the end"),
+}
+"""How a source is doing, by `SourceStatus.state`."""
+
+KINDS: dict[str, Text] = {
+    "serial": text("growing file"),
+    "concurrent": text("directory, a file for each event"),
+    "receiver": text("sent over HTTP"),
+    "syslog": text("sent over syslog"),
+    "stdin": text("standard input"),
+}
+"""Kinds of sources."""
+
 PRESETS: dict[str, Text] = {
     "1h": text("Last hour"),
     "24h": text("Last 24 hours"),

@@ -46,7 +46,7 @@ def route(console: Console) -> list[HTTPRouteHandler]:
 
     @page(OVERVIEW)
     def overview(request: Request[Any, Any, Any]) -> Response[Any]:
-        frame = console.frame(request, OVERVIEW, "overview")
+        frame = console.frame(request, OVERVIEW, "overview", watch="page")
         return canonical(frame) or _overview(console, frame)
 
     @page("/panel/{name:str}")
@@ -68,7 +68,7 @@ def _overview(console: Console, frame: Frame) -> Response[str]:
         return console.html("overview.html", frame, status, answers={}, nothing=None)
     jobs = {name: job(console, name, frame.view) for name in OVERVIEW_PANELS}
     jobs["nothing"] = partial(nothing.ask, console.answers, frame.view, frame.asked.state.text)
-    answers = console.gather(jobs)
+    answers = console.gather(jobs, patience=console.patience(frame))
     empty = answers.pop("nothing")
     return console.html(
         "overview.html", frame, answers=answers, nothing=empty if isinstance(empty, nothing.Nothing) else None

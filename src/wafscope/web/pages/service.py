@@ -1,8 +1,7 @@
-"""What is no page: static files, language, health, and reports of the content security policy."""
+"""What is no page: static files, language, and reports of the content security policy."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from litestar import Request, Response, post
@@ -10,35 +9,18 @@ from litestar.datastructures import Cookie
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
-from wafscope.errors import WafscopeError
 from wafscope.i18n.catalogue import LANGUAGES
 from wafscope.web.compression import accepts_gzip
 from wafscope.web.console import COOKIE, Console
+from wafscope.web.pages import health
 from wafscope.web.pages.address import page
+from wafscope.web.pages.health import Reports
 from wafscope.web.pages.problem import unknown_address
-from wafscope.web.visible import plain
-
-_log = logging.getLogger(__name__)
 
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK = "no-cache"
 _YEAR = 365 * 24 * 3600
 _LARGEST_REPORT = 16_384
-_MOST_REPORTS = 100
-"""Reports that are logged; the rest are counted only, so that nobody can fill a disk with them."""
-
-
-class Reports:
-    """Counts the reports of browsers about the content security policy."""
-
-    def __init__(self) -> None:
-        self.received = 0
-
-    def take(self, body: bytes) -> None:
-        """Count a report and log it, its text made harmless."""
-        self.received += 1
-        if self.received <= _MOST_REPORTS:
-            _log.warning("content security policy: %s", plain(body[:2_000].decode("utf-8", "replace")))
 
 
 def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
@@ -67,21 +49,13 @@ def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
         cookie = Cookie(COOKIE, value=code, max_age=_YEAR, httponly=True, samesite="lax")
         return Redirect(local_path(request.query_params.get("next", "/")), status_code=303, cookies=[cookie])
 
-    @page("/healthz")
-    def health() -> Response[dict[str, Any]]:
-        try:
-            held = console.answers.held()
-        except WafscopeError as error:
-            return Response({"status": "error", "what": str(error)}, status_code=503)
-        return Response({"status": "ok", "events": held.value.events, "csp_reports": reports.received})
-
     @post("/csp-report", status_code=204)
     async def report(request: Request[Any, Any, Any]) -> None:
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) <= _LARGEST_REPORT:
             reports.take(await request.body())
 
-    return [static, language, health, report]
+    return [static, language, *health.route(console, reports), report]
 
 
 def local_path(address: str) -> str:

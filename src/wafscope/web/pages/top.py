@@ -29,14 +29,14 @@ def route(console: Console) -> list[HTTPRouteHandler]:
             field = find(name)
         except FilterError:
             return unknown_address(console, request)
-        frame = console.frame(request, f"/top/{field.name}")
+        frame = console.frame(request, f"/top/{field.name}", watch="page")
         state = frame.asked.state
         ask = partial(top.ask, console.answers, frame.view, field, page=state.page, new=state.new)
         return canonical(frame) or _figures(console, "top.html", frame, ask)
 
     @page("/series")
     def figures(request: Request[Any, Any, Any]) -> Response[Any]:
-        frame = console.frame(request, "/series")
+        frame = console.frame(request, "/series", watch="page")
         return canonical(frame) or _figures(
             console, "series.html", frame, partial(series.ask, console.answers, frame.view)
         )
