@@ -168,11 +168,10 @@ def test_bytes_of_a_record_never_pass_for_a_frame(tmp_path: Path) -> None:
 
 def test_a_full_spool_refuses_until_it_is_drained(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit=64 << 10)
-    stored = 0
-    with pytest.raises(SpoolFull):
-        for _ in range(100):
-            spool.append(frame(b"x" * 2000))
-            stored += 1
+    futures = [spool.put(frame(b"x" * 2000)) for _ in range(100)]
+    errors = [future.exception() for future in futures]
+    stored = errors.count(None)
+    assert all(isinstance(error, SpoolFull) for error in errors[stored:])
     assert 20 < stored < 33
     assert sum(path.stat().st_size for _, path in segments(tmp_path)) <= 64 << 10
     feed = SpoolFeed(tmp_path, {})

@@ -114,7 +114,10 @@ def _record(raw: bytes) -> bytes:
     for name in _LINES:
         value = bytes(members.get(name, b""))
         if value.startswith(b'"'):
-            inner = to_bytes(json.loads(from_bytes(value), strict=False))
+            try:
+                inner = to_bytes(json.loads(from_bytes(value), strict=False))
+            except ValueError:
+                return line
             # A container runtime splits long lines; the last part ends with a line feed.
             goes_on = "stream" in members and name == "log" and not inner.endswith(b"\n")
             return inner if inner.endswith(b"\n") or goes_on else inner + b"\n"

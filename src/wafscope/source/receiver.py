@@ -59,6 +59,15 @@ class Budget:
         self._left += size
 
 
+class _Arriving:
+    """A body on its way."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes that are held."""
+        self.ended = False
+
+
 class Receiver:
     """The application of one listener."""
 
@@ -79,25 +88,25 @@ class Receiver:
             room = self._spool.used < self._spool.limit
             await _answer(send, 200 if room else 503, "ready" if room else "spool_full")
             return
-        taken = [0]
+        arriving = _Arriving()
         try:
             sensor = self._door.admit(request)
-            more = await self._take(request, sensor, receive, taken)
+            more = await self._take(request, sensor, receive, arriving)
         except Refusal as refusal:
-            await self._refuse(request, refusal, receive, send)
+            await self._refuse(request, refusal, receive, send, arriving)
         except _Gone:
             return
         else:
             await _answer(send, 200, "stored", more)
         finally:
-            self._budget.give(taken[0])
+            self._budget.give(arriving.size)
 
     async def _take(
-        self, request: Asked, sensor: str, receive: Receive, taken: list[int]
+        self, request: Asked, sensor: str, receive: Receive, arriving: _Arriving
     ) -> tuple[tuple[bytes, bytes], ...]:
         """Take the body and make it durable; return headers for the answer.  Raises Refusal."""
         arrival = time.time_ns() // 1000
-        body = await self._body(request, sensor, receive, taken)
+        body = await self._body(request, sensor, receive, arriving)
         if not body.strip():
             raise Refusal("empty", 400, sensor)
         if body.strip() == _PROBE:
@@ -109,6 +118,9 @@ class Receiver:
             raise Refusal("too_large", 413, sensor) from None
         except NotPacked:
             raise Refusal("not_packed", 415, sensor) from None
+        if not self._budget.take(len(payload)):
+            raise Refusal("busy", 503, sensor)
+        arriving.size += len(payload)
         if request.origin == "mlogc":
             self._settle(request, sensor, digest)
         frame = Frame(Head(sensor, request.origin, arrival), payload)
@@ -121,7 +133,7 @@ class Receiver:
         self._traffic.accept(sensor, len(payload))
         return ()
 
-    async def _body(self, request: Asked, sensor: str, receive: Receive, taken: list[int]) -> bytes:
+    async def _body(self, request: Asked, sensor: str, receive: Receive, arriving: _Arriving) -> bytes:
         """Receive the body within the limits of time, size and memory."""
         declared = request.headers.get("content-length", "")
         if declared and "transfer-encoding" in request.headers:
@@ -131,20 +143,19 @@ class Receiver:
         body = bytearray()
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                more = True
-                while more:
+                while not arriving.ended:
                     async with asyncio.timeout(self._limits.idle_seconds):
                         message = await receive()
                     if message["type"] == "http.disconnect":
                         raise _Gone
                     part = message.get("body", b"")
+                    arriving.ended = not message.get("more_body", False)
                     if len(body) + len(part) > self._limits.largest:
                         raise Refusal("too_large", 413, sensor)
                     if not self._budget.take(len(part)):
                         raise Refusal("busy", 503, sensor)
-                    taken[0] += len(part)
+                    arriving.size += len(part)
                     body += part
-                    more = message.get("more_body", False)
         except TimeoutError:
             raise Refusal("too_slow", 408, sensor) from None
         return bytes(body)
@@ -169,12 +180,14 @@ class Receiver:
                 self._unsettled.popitem(last=False)
         raise Refusal("checksum", 503, sensor)
 
-    async def _refuse(self, request: Asked, refusal: Refusal, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, request: Asked, refusal: Refusal, receive: Receive, send: Send, arriving: _Arriving
+    ) -> None:
         self._traffic.refuse(refusal.sensor, refusal.reason)
-        status, close = refusal.status, refusal.reason not in {"checksum", "empty", "spool_full", "spool_broken"}
+        status, close = refusal.status, not arriving.ended
         if request.origin == "mlogc":
             status = 409 if refusal.reason in _NEVER else 503
-            if refusal.reason != "too_slow":
+            if close and refusal.reason != "too_slow":
                 # It would take a connection that is closed in its face for no answer, and come again for ever.
                 close = not await self._throw_away(receive)
         headers = [(b"connection", b"close")] if close else []

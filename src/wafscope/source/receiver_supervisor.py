@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import msgspec
@@ -23,10 +22,8 @@ from wafscope.source.listener import Listener, ReceiverSettings, check, open_lis
 from wafscope.source.receiver_process import READY, Start
 from wafscope.source.traffic import Status, read_status
 
-_LONGEST_PAUSE = 30.0
-"""Seconds between two attempts to start a process that dies at once."""
-_LONG_ENOUGH = 10.0
-"""Seconds after which a process counts as started well."""
+_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Seconds before a process that has died is started again, and between attempts that fail, at most."""
 _PATIENCE = 20.0
 """Seconds for everything that has arrived to become durable."""
 
@@ -134,21 +131,20 @@ class ReceiverProcess:
             process.wait()
 
     def _watch(self) -> None:
-        pause = 0.0
+        pause, ready = _PAUSE, True
         while self._process is not None:
-            begun = time.monotonic()
             status = self._process.wait()
             if self._process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     self._process.stdin.close()
             if self._ending.is_set():
                 return
-            pause = 0.0 if time.monotonic() - begun > _LONG_ENOUGH else min(_LONGEST_PAUSE, max(0.1, 2 * pause))
+            pause = _PAUSE if ready else min(_LONGEST_PAUSE, 2 * pause)
             _log.warning("receiver_ended", status=status, again_in=pause)
             if self._ending.wait(pause):
                 return
             self.restarts += 1
-            self._start_once()
+            ready = self._start_once()
             if self._ending.is_set():
                 self._end_process()
 

@@ -28,7 +28,7 @@ _GATHER = 0.1
 _FRAME = 256 << 10
 """Bytes of lines that do not wait any longer."""
 _HELD = 4 << 20
-"""More than this is not held of one sender: TCP is slowed down, UDP loses."""
+"""Not more than this is held of one sender: TCP is slowed down, UDP loses."""
 _AGAIN = 0.5
 """Seconds after which a full spool is tried again."""
 _RECEIVE_BUFFER = 16 << 20
@@ -221,12 +221,12 @@ class Stream(asyncio.Protocol):
             self._server.traffic.refuse(self._server.sensor, "busy")
             if self.transport is not None:
                 self.transport.abort()
-        elif self._gathered.held > _HELD and self._paused is None and self.transport is not None:
+        elif self._gathered.held > self._server.share and self._paused is None and self.transport is not None:
             self.transport.pause_reading()
             self._paused = asyncio.get_running_loop().create_task(self._resume())
 
     async def _resume(self) -> None:
-        while self._gathered.held > _HELD // 2:
+        while self._gathered.held > self._server.share // 2:
             self._gathered.settled.clear()
             self._gathered.flush()
             await self._gathered.settled.wait()
@@ -277,6 +277,11 @@ class SyslogTcp:
         """Bytes of messages that are not complete, of all connections."""
         self.closing = False
         self._server: asyncio.Server | None = None
+
+    @property
+    def share(self) -> int:
+        """Bytes that are held of one connection before it is slowed down."""
+        return max(_FRAME, min(_HELD, self.limits.memory // max(1, len(self.streams))))
 
     async def start(self, opened: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Listen."""
