@@ -148,7 +148,7 @@ def test_damage_in_the_middle_costs_one_frame_and_is_told(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes().replace(b"second", b"sec\0nd"))
     chunks = list(SpoolFeed(tmp_path, {}).take(MOST))
     assert [data for data in payloads(chunks) if data] == [b"first", b"third"]
-    assert [s.damage for chunk in chunks for s in chunk.stretches if s.damage] == ["damaged"]
+    assert [s.damage for chunk in chunks for s in chunk.stretches if s.damage] == ["damaged_spool"]
 
 
 def test_bytes_of_a_record_never_pass_for_a_frame(tmp_path: Path) -> None:
