@@ -18,6 +18,7 @@ import pytest
 from tests.make import v3_record
 from tests.source.receiving import HTTP, PATIENCE, TOKEN, Drain, port, receiver, send, until
 
+from wafscope.errors import InputError
 from wafscope.source.listener import Limits, Listener
 from wafscope.source.receiver_supervisor import ReceiverProcess
 from wafscope.source.segment import segments
@@ -277,3 +278,37 @@ def test_requests_over_tls_are_taken(tmp_path: Path) -> None:
         drain = Drain(tmp_path / "spool", MemoryStore())
         drain.until(2)
         assert drain.sensors == {"web1": 1, "web4": 1}
+
+
+def test_a_certificate_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
+    wrong = msgspec.structs.replace(HTTP, tls_certificate=str(tmp_path / "no.pem"), tls_key=str(tmp_path / "no.key"))
+    with pytest.raises(InputError, match="did not start"), receiver(tmp_path / "spool", wrong):
+        pass
+
+
+def test_a_big_body_that_asks_to_go_on_first_is_taken(process: ReceiverProcess, drain: Drain) -> None:
+    # libmodsecurity before 3.0.14 does so (formats specification, section 7.4).
+    body = record(1)
+    with socket.create_connection(("127.0.0.1", port(process)), timeout=PATIENCE) as connection:
+        head = f"Expect: 100-continue\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(HEAD + head.encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+        connection.sendall(body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+    drain.until(1)
+
+
+def test_requests_on_one_connection_are_taken_in_turn(process: ReceiverProcess, drain: Drain) -> None:
+    requests = [HEAD + b"Content-Length: %d\r\n\r\n" % len(record(n)) + record(n) for n in range(20)]
+    answers = raw(port(process), b"".join([*requests, HEAD + b"Connection: close\r\nContent-Length: 0\r\n\r\n"]))
+    assert (answers.count(b"HTTP/1.1 200 OK"), answers.count(b"HTTP/1.1 400")) == (20, 1)
+    drain.until(20)
+
+
+def test_another_process_serves_the_same_address_after_a_restart(process: ReceiverProcess, drain: Drain) -> None:
+    before = process.pid
+    assert send(port(process), record(1)).status == 200
+    process.restart()
+    assert send(port(process), record(2)).status == 200
+    until(lambda: process.pid not in {None, before})
+    drain.until(2)

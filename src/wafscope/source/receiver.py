@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import structlog
+import msgspec
 
 from wafscope.source.body import NotPacked, TooLarge, records, unpack
 from wafscope.source.door import Asked, Door, Refusal, asked
@@ -37,8 +37,6 @@ _SAME_AFTER = 1.0
 """Seconds: a body that does not fit its checksum, and is the same later, is not being written any more."""
 _MOST_UNSETTLED = 1000
 _MOST_THROWN_AWAY = 1 << 30
-
-_log = structlog.get_logger(__name__)
 
 
 class Budget:
@@ -73,7 +71,8 @@ class Receiver:
 
     def __init__(self, listener: Listener, limits: Limits, spool: Spool, traffic: Traffic, budget: Budget) -> None:
         self._door = Door(listener)
-        self._limits = limits
+        # What could never find room in the spool would come again for ever.
+        self._limits = msgspec.structs.replace(limits, largest=min(limits.largest, spool.limit // 2))
         self._spool = spool
         self._traffic = traffic
         self._budget = budget

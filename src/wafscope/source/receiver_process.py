@@ -36,6 +36,8 @@ READY = b"ready\n"
 _EVERY = 0.5
 """Seconds between two looks at the parent, and between two writings of the status."""
 
+_SOON = 0.01
+
 _log = structlog.get_logger(__name__)
 
 
@@ -64,8 +66,8 @@ class Process:
     async def run(self, lifeline: BinaryIO) -> None:
         """Serve until told to end."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end.set)
+        loop.add_signal_handler(signal.SIGTERM, self._end.set)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process in time
         loop.add_reader(lifeline.fileno(), self._hear, lifeline)
         try:
             for listener, descriptor in zip(self._start.settings.listeners, self._start.sockets, strict=True):
@@ -90,6 +92,11 @@ class Process:
             task = asyncio.create_task(made.serve(sockets=[opened]))
             task.add_done_callback(lambda _: self._end.set())
             self._http.append((made, task))
+            while not made.started:
+                if task.done():
+                    task.result()  # raises what is wrong: the certificate, perhaps
+                    raise OSError(listener.listen)
+                await asyncio.sleep(_SOON)
         elif listener.protocol == "tcp":
             stream = SyslogTcp(listener, limits, self._spool, self._traffic)
             self._syslog.append(stream)

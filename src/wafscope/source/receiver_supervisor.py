@@ -74,7 +74,7 @@ class ReceiverProcess:
         """Start it, and return when it answers; raises InputError when it does not."""
         self._ending.clear()
         if not self._start_once():
-            status = self._process.wait() if self._process is not None else 1
+            status = self._wait()
             raise InputError(
                 text("The receiver did not start (status {status}).", status=status),
                 where=self._settings.spool,
@@ -119,6 +119,16 @@ class ReceiverProcess:
         process.stdout.close()
         return ready
 
+    def _wait(self) -> int:
+        """Wait until the process has ended, and let go of it."""
+        process = self._process
+        assert process is not None  # noqa: S101 - called for one that was started
+        status = process.wait()
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        return status
+
     def _end_process(self) -> None:
         process = self._process
         if process is None or process.poll() is not None:
@@ -133,10 +143,7 @@ class ReceiverProcess:
     def _watch(self) -> None:
         pause, ready = _PAUSE, True
         while self._process is not None:
-            status = self._process.wait()
-            if self._process.stdin is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    self._process.stdin.close()
+            status = self._wait()
             if self._ending.is_set():
                 return
             pause = _PAUSE if ready else min(_LONGEST_PAUSE, 2 * pause)

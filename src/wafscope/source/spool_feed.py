@@ -180,7 +180,9 @@ def _more(segment: _Segment) -> bool:
 
 def _stretch(placed: Placed) -> Stretch:
     if placed.frame is None:
-        return Stretch("spool", "spool", placed.start, b"", 0, damage="damaged_spool", skipped=placed.end - placed.start)
+        return Stretch(
+            "spool", "spool", placed.start, b"", 0, damage="damaged_spool", skipped=placed.end - placed.start
+        )
     head = placed.frame.head
     name = f"{'syslog' if head.origin == 'syslog' else 'receiver'}:{head.sensor}"
     return Stretch(name, name, 0, placed.frame.payload, 0, written=head.arrival)
