@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from pathlib import Path
 
@@ -94,3 +96,27 @@ def counted(spool: Path) -> int:
 def lost(spool: Path) -> int:
     status = read_status(spool)
     return sum(each.refused.get("lost", 0) for each in status.sensors) if status is not None else 0
+
+
+def test_datagrams_that_the_kernel_has_no_room_for_are_counted(tmp_path: Path) -> None:
+    with receiver(tmp_path / "spool", UDP) as process:
+        pid, sent = process.pid, 0
+        assert pid is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("127.0.0.1", port(process)))
+            os.kill(pid, signal.SIGSTOP)
+            for _ in range(1500):
+                sender.send(b"<14>" + b"x" * 50_000)
+                sent += 1
+            os.kill(pid, signal.SIGCONT)
+            until(lambda: counted(tmp_path / "spool") > 0)
+
+            def told() -> bool:
+                # The count comes with the next datagram that is let in.
+                nonlocal sent
+                sender.send(b"<14>more")
+                sent += 1
+                return lost(tmp_path / "spool") > 0
+
+            until(told)
+        until(lambda: counted(tmp_path / "spool") == sent)
