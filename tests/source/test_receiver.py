@@ -12,6 +12,7 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -312,3 +313,18 @@ def test_another_process_serves_the_same_address_after_a_restart(process: Receiv
     assert send(port(process), record(2)).status == 200
     until(lambda: process.pid not in {None, before})
     drain.until(2)
+
+
+def test_no_garbage_ends_the_process(process: ReceiverProcess) -> None:
+    random = Random(8643)  # noqa: S311 - the same garbage in every run
+    before = process.pid
+    whole = HEAD + b"Content-Length: 40\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"[{}]") + bytes(30)
+    for _ in range(300):
+        data = bytearray(whole * random.randrange(1, 4))
+        for _ in range(random.randrange(12)):
+            place = random.randrange(len(data))
+            data[place : place + random.randrange(3)] = random.randbytes(random.randrange(4))
+        with socket.create_connection(("127.0.0.1", port(process)), timeout=PATIENCE) as connection:
+            connection.sendall(data[: random.randrange(len(data) + 1)])
+    assert send(port(process), record(1)).status == 200
+    assert (process.pid, process.restarts) == (before, 0)

@@ -35,6 +35,8 @@ _MANY, _REST_OF_MANY = 64, 60.0
 """With so many segments nothing is being drained: they are closed less often, so that there are not too many."""
 _GROUP = 8 << 20
 """Bytes that are written with one sync."""
+_TELL_EVERY = 60.0
+"""Seconds between two words in the log about a disk that can not be written."""
 _PATIENCE = 10.0
 """Seconds to wait for the process that wrote here before to end."""
 
@@ -58,6 +60,7 @@ class Spool:
         self._id = b""
         self._written = 0
         self._begun = 0.0
+        self._tell_again = 0.0
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = lock(directory, _PATIENCE)
@@ -143,7 +146,9 @@ class Spool:
         try:
             self._write([frame for frame, _ in taken])
         except OSError as error:
-            _log.error("spool_not_written", directory=str(self._directory), reason=str(error))
+            if time.monotonic() >= self._tell_again:
+                self._tell_again = time.monotonic() + _TELL_EVERY
+                _log.error("spool_not_written", directory=str(self._directory), reason=str(error))
             self._undo()
             for _, future in taken:
                 future.set_exception(SpoolFull() if error.errno in _NO_ROOM else error)
@@ -186,10 +191,13 @@ class Spool:
 
     def _undo(self) -> None:
         """Take back what was written in part.  A reader may have seen it: nothing is written in its place."""
-        if self._descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._written)
-            self._full()
+        if self._descriptor < 0:
+            return
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, self._written)
+            if self._written <= HEAD:  # of a disk that stays full, there would be a file for each attempt
+                self._path.unlink()
+        self._full()
 
     def _look(self) -> None:
         """See what has been drained."""

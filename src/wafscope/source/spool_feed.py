@@ -153,8 +153,12 @@ class SpoolFeed:
             committed = all(
                 self._done.get(sensor, {}).get(segment.name, 0) >= end for sensor, end in segment.ends.items()
             )
-            if committed and path.exists() and not _more(segment):
+            # What the receiver has taken back itself is gone; another one may have its name since.
+            gone = not os.fstat(segment.descriptor).st_nlink
+            drained = not gone and committed and path.exists() and not _more(segment)
+            if drained:
                 path.unlink()
+            if drained or gone:
                 segment.close()
                 del self._segments[segment.number]
                 for given in self._given.values():
