@@ -71,5 +71,19 @@ def query_command(events: int, seconds: float, writes: int, store: Path | None, 
     _put(report, query.render(report), as_json=as_json)
 
 
+@cli.command("receive")
+@click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(0.1), help="Send for so long.")
+@click.option("--rate", default=200, show_default=True, type=click.IntRange(1), help="Records sent a second.")
+@click.option("--senders", default=4, show_default=True, type=click.IntRange(1), help="Connections that send.")
+@click.option("--stalled", is_flag=True, help="Drain nothing meanwhile, as with a store that is closed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def receive_command(seconds: float, rate: int, senders: int, *, stalled: bool, as_json: bool) -> None:
+    """Measure how soon the receiver answers, while its spool is drained into a store that makes checkpoints."""
+    from bench import receive
+
+    report = receive.run(receive.Wish(seconds, rate, senders, stalled), _say)
+    _put(report, receive.render(report), as_json=as_json)
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m bench")

@@ -52,3 +52,10 @@ def test_query_reports_every_panel_for_a_day_and_for_all() -> None:
     assert report["store"]["events"] >= 3000
     assert {"day", "all"} == {panel["window"] for panel in report["panels"]}
     assert all(panel["exact"] for panel in report["panels"])
+
+
+def test_receive_reports_answers_while_the_spool_is_drained() -> None:
+    report = run("receive", "--seconds", "1", "--rate", "50")
+    assert report["answers"]["count"] > 0
+    assert report["refused"] == 0
+    assert report["drained"] > 0

@@ -68,4 +68,4 @@ def test_mistakes_are_named(store: str, arguments: tuple[str, ...], status: int,
 
 def test_every_reason_has_words() -> None:
     known = {"cut", "spliced", "damaged", "not_json", "too_deep", "no_time", "wrong_encoding", "engine_without_json"}
-    assert known | {"too_large", "damaged_archive", "missing_file"} == set(REASONS)
+    assert known | {"too_large", "damaged_archive", "damaged_spool", "missing_file"} == set(REASONS)

@@ -70,6 +70,10 @@ REASONS: dict[str, Reason] = {
         text("The archive or compressed file is damaged; what stands before the damage was read."),
         text("Import an intact copy: what is known already is not counted again."),
     ),
+    "damaged_spool": Reason(
+        text("A file of the spool is damaged; what stands around the damage was read."),
+        text("Look at the disk; a sensor that keeps its files can send them again."),
+    ),
     "missing_file": Reason(
         text("An index names this file, and it is not there."),
         text("Import the directory with the files; they may have been removed or moved."),

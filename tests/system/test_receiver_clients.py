@@ -1,0 +1,165 @@
+"""What the real programs send to the receiver is stored, record by record."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.source.receiving import HTTP, TOKEN, Drain, port, receiver, until
+from tests.system.servers import apache, build_coraza, coraza, free_port, needs, nginx, program, visit
+
+from wafscope.source.listener import Listener
+from wafscope.store.memory import MemoryStore
+
+pytestmark = pytest.mark.system
+
+MANY = 60
+ATTACK = "/?q=attack"
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory that servers may enter which are no more root."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_coraza(tmp_path_factory.mktemp("coraza"))
+
+
+def visit_often(at: int, count: int = MANY) -> None:
+    """Ask for different things, some at a time; each answer counts."""
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(lambda n: visit(at, f"{ATTACK}{n}"), range(count)))
+    assert statuses == [200] * count
+
+
+MLOGC = """
+CollectorRoot       "{directory}/collector"
+ConsoleURI          "http://127.0.0.1:{port}/rpc/auditLogReceiver"
+SensorUsername      "mlogc"
+SensorPassword      "{password}"
+LogStorageDir       "data"
+TransactionLog      "mlogc-transaction.log"
+QueuePath           "mlogc-queue.log"
+ErrorLog            "mlogc-error.log"
+LockFile            "mlogc.lck"
+KeepEntries         0
+ErrorLogLevel       3
+MaxConnections      4
+MaxWorkerRequests   1000
+TransactionDelay    5
+StartupDelay        100
+CheckpointInterval  5
+ServerErrorTimeout  1
+"""
+
+
+@pytest.mark.parametrize("form", ["Native", "JSON"])
+def test_mlogc_sends_every_record_and_deletes_its_file(directory: Path, form: str) -> None:
+    needs("mlogc")
+    data = directory / "collector" / "data"
+    data.mkdir(parents=True)
+    data.chmod(0o777)
+    with receiver(directory / "spool") as process:
+        (directory / "mlogc.conf").write_text(MLOGC.format(directory=directory, port=port(process), password="secret"))
+        directives = (
+            f"SecAuditLogType Concurrent\nSecAuditLogParts ABFHZ\nSecAuditLogFormat {form}\n"
+            f"SecAuditLogStorageDir {data}\nSecAuditLogDirMode 0777\nSecAuditLogFileMode 0666\n"
+            f'SecAuditLog "|{program("mlogc")} {directory}/mlogc.conf"\n'
+        )
+        drain = Drain(directory / "spool", MemoryStore())
+        at = free_port()
+        with apache(directory, directives, at):
+            visit_often(at, MANY // 2)
+            drain.until(1)
+            pid, before = process.pid, process.restarts
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            visit_often(at, MANY // 2)
+            until(lambda: process.restarts > before)
+            drain.until(MANY)
+            until(lambda: not [file for file in data.rglob("*") if file.is_file()])
+        drain.all()
+        assert (drain.stored, drain.quarantined) == (MANY, 0)
+        assert drain.sensors == {"web3": MANY}
+
+
+def test_mlogc_with_a_wrong_password_is_named_and_loses_nothing(directory: Path) -> None:
+    needs("mlogc")
+    data = directory / "collector" / "data"
+    data.mkdir(parents=True)
+    data.chmod(0o777)
+    with receiver(directory / "spool") as process:
+        (directory / "mlogc.conf").write_text(MLOGC.format(directory=directory, port=port(process), password="wrong"))
+        directives = (
+            f"SecAuditLogType Concurrent\nSecAuditLogStorageDir {data}\nSecAuditLogDirMode 0777\n"
+            f'SecAuditLog "|{program("mlogc")} {directory}/mlogc.conf"\n'
+        )
+        at = free_port()
+        with apache(directory, directives, at):
+            visit_often(at, 5)
+            until(lambda: bool((status := process.status()) and status.loops))
+        status = process.status()
+        assert status is not None
+        assert [(loop.sensor, loop.reason) for loop in status.loops] == [("mlogc@127.0.0.1", "not_admitted")]
+        assert len([file for file in data.rglob("*") if file.is_file()]) == 5
+
+
+def test_the_https_writer_of_libmodsecurity_is_received(directory: Path) -> None:
+    with receiver(directory / "spool") as process:
+        directives = (
+            f"SecAuditLogType Https\nSecAuditLogParts ABFHZ\nSecAuditLog http://127.0.0.1:{port(process)}/in/{TOKEN}\n"
+        )
+        at = free_port()
+        with nginx(directory, directives, at):
+            visit_often(at)
+            drain = Drain(directory / "spool", MemoryStore())
+            drain.until(MANY)
+        drain.all()
+        assert (drain.stored, drain.quarantined, drain.foreign) == (MANY, 0, 0)
+        assert drain.sensors == {"web1": MANY}
+        assert len((directory / "access.log").read_text().splitlines()) == MANY
+
+
+@pytest.mark.parametrize("form", ["JSON", "JsonLegacy", "Native", "OCSF"])
+def test_the_https_writer_of_coraza_is_received(built: Path, directory: Path, form: str) -> None:
+    with receiver(directory / "spool") as process:
+        directives = (
+            f"SecAuditLogType HTTPS\nSecAuditLogFormat {form}\nSecAuditLogParts ABFHKZ\n"
+            f"SecAuditLog http://127.0.0.1:{port(process)}/in/{TOKEN}\n"
+        )
+        at = free_port()
+        with coraza(built, directory, directives, at):
+            visit_often(at)
+            drain = Drain(directory / "spool", MemoryStore())
+            drain.until(MANY)
+        drain.all()
+        assert (drain.stored, drain.quarantined, drain.foreign) == (MANY, 0, 0)
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_the_syslog_writer_of_coraza_is_received(built: Path, directory: Path, protocol: str) -> None:
+    tcp = Listener("syslog", "127.0.0.1:0", sensor="web4")
+    udp = Listener("syslog", "127.0.0.1:0", sensor="web5", protocol="udp")
+    with receiver(directory / "spool", HTTP, tcp, udp) as process:
+        directives = (
+            "SecAuditLogType Syslog\nSecAuditLogFormat JSON\nSecAuditLogParts ABFHZ\n"
+            f"SecAuditLog {protocol}://127.0.0.1:{port(process, 1 if protocol == 'tcp' else 2)}\n"
+        )
+        at = free_port()
+        with coraza(built, directory, directives, at):
+            visit_often(at)
+            drain = Drain(directory / "spool", MemoryStore())
+            drain.until(MANY)
+        drain.all()
+        assert (drain.stored, drain.quarantined, drain.foreign) == (MANY, 0, 0)
+        assert drain.sensors == {"web4" if protocol == "tcp" else "web5": MANY}
