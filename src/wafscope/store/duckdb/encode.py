@@ -84,7 +84,7 @@ class DuckEncoder(msgspec.Struct, frozen=True):
         rows: list[_Row] = []
         for number, file in enumerate(files):
             for found in file.records:
-                identity = identify(found.event.raw)
+                identity = found.identity or identify(found.event.raw)
                 if identity in ids:
                     continue
                 ids.add(identity)
