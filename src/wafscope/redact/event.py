@@ -12,7 +12,7 @@ from wafscope.event.model import Event
 from wafscope.reader.again import read_again
 from wafscope.reader.base import Found
 from wafscope.redact.gate import Gate
-from wafscope.redact.record import Masker
+from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
 
 _SAME = (
@@ -22,17 +22,28 @@ _SAME = (
 """What masking must not change."""
 
 
+_WAYS: tuple[How, ...] = ("everywhere", "whole", "in_place")
+"""The last one is for a value that the record itself is made of, its host, say: nobody may keep a request out of the
+store by naming such a word as a password."""
+
+
 class Redactor:
     """Masks the events of one store; `key` is the store's own."""
 
     def __init__(self, policy: Redaction, key: bytes) -> None:
+        self._enabled = policy.enabled
         self._identify = Identifier(key).identify
         self._masker = Masker(policy, key)
         self._gate = Gate(policy)
 
+    def text(self, data: bytes) -> bytes:
+        """Return bytes that could not be read, such as a piece in quarantine, without the secrets that can be told."""
+        redacted = self._masker.redact(data, "") if self._enabled else None
+        return data if redacted is None else redacted.raw
+
     def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
         """Return for each part of an input where the lines begin that may have to do with a secret."""
-        return self._gate.hot(parts)
+        return self._gate.hot(parts) if self._enabled else [[] for _ in parts]
 
     def records(
         self, found: Iterable[Found], hot: Sequence[int], zone: str, lose: Callable[[Found], object]
@@ -44,7 +55,7 @@ class Redactor:
         """
         for each in found:
             # A record in several pieces may have a word that is divided between two lines.
-            if each.more or _is_any(hot, each.offset, each.offset + each.length):
+            if self._enabled and (each.more or _is_any(hot, each.offset, each.offset + each.length)):
                 redacted = self.redact(each, zone)
                 if redacted is None:
                     lose(each)
@@ -56,10 +67,10 @@ class Redactor:
     def redact(self, found: Found, zone: str) -> Found | None:
         """Return a record without its secrets, with the identity of the one that was logged; None if that fails."""
         event = found.event
-        if not self._gate.may_hold(event.raw):
+        if not self._enabled or not self._gate.may_hold(event.raw):
             return found
-        for coarse in (False, True):
-            redacted = self._masker.redact(event.raw, event.format, coarse=coarse)
+        for how in _WAYS:
+            redacted = self._masker.redact(event.raw, event.format, how)
             if redacted is None:
                 return found
             try:

@@ -6,12 +6,13 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
 from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.finding import Finder, Span, inner_secrets
-from wafscope.redact.regions import Region, own_words, regions_of
+from wafscope.redact.regions import Region, is_json, own_words, regions_of
 from wafscope.redact.view import NO_LETTERS, View, bare, plain
 from wafscope.settings import Redaction
 
@@ -24,6 +25,10 @@ _PREFIX = 32
 _MOST_SECRETS = 64
 """Secrets of one record that are looked for one by one; further ones as whole words."""
 _WORD = re.compile(rb"[\w.~%\x80-\xff-]{4,}")
+
+
+How = Literal["everywhere", "whole", "in_place"]
+"""Each secret wherever it stands; each text in which there is one, whole; each secret where its name stands."""
 
 
 class Redacted(msgspec.Struct, frozen=True):
@@ -80,10 +85,10 @@ class Masker:
         self._key = key
         self._finder = Finder(policy)
 
-    def redact(self, raw: bytes, kind: str, *, coarse: bool = False) -> Redacted | None:
+    def redact(self, raw: bytes, kind: str, how: How = "everywhere") -> Redacted | None:
         """Return a record of a format with its secrets masked; None where there is none.
 
-        With `coarse`, each value in which there is one is masked whole.  A text of any kind has the format "".
+        A text of any kind has the format "".
         """
         texts = [_Text(region, view) for region, view in self._texts(raw, kind)]
         spans: list[tuple[int, int, bytes, int]] = []
@@ -98,17 +103,18 @@ class Masker:
             secrets.setdefault(secret.value, secret)
         if not secrets:
             return None
-        spans += self._elsewhere(texts, sorted(secrets.values(), key=lambda each: -len(each.value)))
-        if coarse:
+        if how != "in_place":
+            spans += self._elsewhere(texts, sorted(secrets.values(), key=lambda each: -len(each.value)))
+        if how == "whole":
             spans = [(t.region.start, t.region.end, m, n) for _, _, m, n in spans for t in (texts[n],)]
         matched = any(texts[number].region.kind == "match" for _, _, _, number in spans)
         return Redacted(_replaced(raw, spans), matched)
 
     def _texts(self, raw: bytes, kind: str) -> Iterator[tuple[Region, View]]:
-        as_json = not (kind.endswith(".native") or kind.startswith("err.") or not kind)
+        as_json = is_json(raw, kind)
         for region in regions_of(raw, kind):
             view = View(raw[region.start : region.end], region.start)
-            yield region, view.unescaped() if as_json else view
+            yield region, view.from_json() if as_json else view
 
     def _found(self, texts: Sequence[_Text], number: int) -> Iterator[tuple[int, int, bytes]]:
         """Give the secrets of a text at every level of its encoding: start and end in the record, and the value."""

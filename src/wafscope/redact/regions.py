@@ -36,7 +36,8 @@ _FIXED = frozenset(
     b" maturity accuracy reference time transaction_id remote_address local_address protocol stopwatch producer server"
     b" engine_mode rule_engine rulesets raw unparsed actionset operator operator_param target rules_performance_info"
     b" client_port host_ip host_port remote_port local_port status sensor_id sanitized highest_severity class_name"
-    b" category_name activity_name type_name uid ip type vendor_name severity_id phase hostname handler".split()
+    b" category_name activity_name type_name uid ip type vendor_name severity_id phase hostname handler host"
+    b" Host HOST".split()
 )
 """Members that hold what the engine knows by itself."""
 _BODIES = frozenset({b"body", b"request_body", b"response_body", b"fake_body"})
@@ -58,19 +59,41 @@ _OF_ENGINE = re.compile(
 _OWN = re.compile(
     rb'\[(?:file|line|id|rev|severity|ver|maturity|accuracy|tag|hostname|unique_id|ref) "[^"]{0,2000}"\]'
     rb"|\[(?:client|pid|security2|file|line|level|tid)[^\]\n]{0,200}\]"
+    rb'|, (?:client|server): [^\s,]{1,300}|, host: "[^"]{0,300}"|, request: "[A-Z]{1,20} | HTTP/[\d.]{1,3}"'
+    rb"|\A\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] [\d#]+: (?:\*\d+ )?"
 )
 """What the engine says of itself in a line."""
 
 
 def regions_of(raw: bytes, kind: str) -> list[Region]:
-    """Return the regions of a record of a format, in order."""
+    """Return the regions of a record of a format, in order; "" where the format is not known, or it is a piece."""
     if kind.endswith(".native"):
         return list(_native(raw))
     if is_error_log(kind):
         return list(_lines(raw, 0, len(raw)))
-    if kind == "":
-        return [Region(0, len(raw), "other")]
+    if not kind:
+        return list(_unknown(raw))
     return list(_json(raw, exact=kind in _EXACT))
+
+
+def is_json(raw: bytes, kind: str) -> bool:
+    """Tell whether the texts of a record stand in JSON."""
+    return kind.endswith((".json", ".jsonlegacy", ".ocsf")) or (not kind and raw.lstrip()[:1] == b"{")
+
+
+def _unknown(raw: bytes) -> Iterator[Region]:
+    if is_json(raw, ""):
+        yield from _json(raw, exact=False)
+    elif _SEPARATOR.search(raw):
+        yield from _native(raw)
+    else:
+        for line in _LINE.finditer(raw):
+            header = _HEADER.fullmatch(line[0].rstrip(b"\r"))
+            if header is not None and header[2]:
+                yield Region(line.start(), line.end(), "match")
+                yield Region(line.start() + header.start(2), line.start() + header.end(2), "header", header[1])
+            else:
+                yield Region(line.start(), line.end(), "match")
 
 
 def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
@@ -122,7 +145,7 @@ def _head(raw: bytes, start: int, end: int) -> Iterator[Region]:
         header = _HEADER.fullmatch(line[0].rstrip(b"\r")) if number else None
         if header is None:
             yield Region(line.start(), line.end(), "other")
-        elif header[2]:
+        elif header[2] and header[1].lower() != b"host":
             at = line.start() + header.start(2)
             yield Region(at, at + len(header[2]), "header", header[1])
 
