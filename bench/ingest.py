@@ -32,6 +32,7 @@ RATES: dict[str, What] = {
     "a_typed": "typed",
     "b_plain": "plain",
     "c_wafscope": "import",
+    "c_unmasked": "unmasked",
     "d_fast": "fast",
     "e_tolerant": "tolerant",
     "marred": "marred",
@@ -40,7 +41,8 @@ RATES: dict[str, What] = {
 WORDS = {
     "a_typed": "a  decode every field into Structs",
     "b_plain": "b  plain loop: json, lower-case, flatten, json",
-    "c_wafscope": "c  wafscope import, committed and closed",
+    "c_wafscope": "c  wafscope import, committed and closed, redaction on",
+    "c_unmasked": "   the same with redaction off",
     "d_fast": "d  fast reader alone",
     "e_tolerant": "e  tolerant reader alone, same lines",
     "marred": "   tolerant reader alone, a byte that is not UTF-8 in each of them",
@@ -207,6 +209,7 @@ def _ratios(rates: dict[str, Rate]) -> dict[str, Check]:
     return {
         "c_to_b": at_least(ratio("c_wafscope", "b_plain"), 1.75, 3),
         "c_to_a": at_least(ratio("c_wafscope", "a_typed"), 0.12, 0.2),
+        "on_to_off": at_least(ratio("c_wafscope", "c_unmasked"), 0.9),
         "e_to_d": at_least(ratio("e_tolerant", "d_fast"), 0.5),
     }
 
@@ -286,6 +289,7 @@ def render(report: Report) -> str:
 WORDS_OF_RATIO = {
     "c_to_b": "c to b, Wafscope to the plain loop",
     "c_to_a": "c to a, Wafscope to decoding alone",
+    "on_to_off": "c with redaction on to off",
     "e_to_d": "e to d, tolerant to fast reader",
 }
 

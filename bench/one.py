@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wafscope.reader.base import Found
     from wafscope.source.base import Stretch
 
-What = Literal["typed", "plain", "import", "fast", "tolerant", "marred", "odd", "stages"]
+What = Literal["typed", "plain", "import", "unmasked", "fast", "tolerant", "marred", "odd", "stages"]
 
 _AT_ONCE = 64
 """Records that are read before they are encoded, as many as the encoder takes together."""
@@ -35,7 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     what: What
     log: str
     store: str = ""
-    """File of the store for `import` and `stages`."""
+    """File of the store for `import`, `unmasked` - the same with redaction off - and `stages`."""
     workers: int | None = None
     """For `import`; None for as many as the command line would take."""
     format: str = "v3.json"
@@ -64,7 +64,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 def measure(job: Job) -> Measured:
     """Do the job."""
-    if job.what == "import":
+    if job.what in ("import", "unmasked"):
         return _import(job)
     if job.what == "stages":
         return _stages(job)
@@ -165,9 +165,10 @@ def _import(job: Job) -> Measured:
     """
     import wafscope.store.duckdb.store  # noqa: F401 - loaded before the clock runs
     from wafscope.ingest.pipeline import Setting, import_paths, start_workers
+    from wafscope.settings import Redaction
     from wafscope.store.open import WRITING, open_store
 
-    setting = Setting("bench", workers=job.workers)
+    setting = Setting("bench", workers=job.workers, redaction=Redaction(enabled=job.what == "import"))
     cpu, started = _cpu(), time.perf_counter()
     address = f"duckdb:///{job.store}"
     with start_workers([job.log], setting) as workers, open_store(address, threads=WRITING) as store:

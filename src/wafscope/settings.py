@@ -23,6 +23,7 @@ from wafscope.errors import SettingsError
 from wafscope.i18n.text import Text, text
 
 _PREFIX = "WAFSCOPE_"
+_LISTS = ("names", "keep")
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +57,21 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes; a larger record is counted and named in quarantine, and never held in memory."""
 
 
+class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is masked before an event is stored."""
+
+    enabled: bool = True
+    """Nothing is masked where it is off: passwords and cookies then stand in the store and on pages."""
+    names: tuple[str, ...] = ()
+    """A site's own names of arguments, headers and cookies whose values are secrets."""
+    keep: tuple[str, ...] = ()
+    """Names whose values are not masked."""
+    cards: bool = True
+    """Numbers of payment cards, told by their check digit, wherever they stand."""
+    national: bool = True
+    """National numbers, told by their form, wherever they stand."""
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Wafscope's own log, on standard error."""
 
@@ -71,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: Store = Store()
     web: Web = Web()
     ingest: Ingest = Ingest()
+    redaction: Redaction = Redaction()
     log: Log = Log()
 
 
@@ -89,7 +106,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         for key in type(getattr(Settings(), section)).__struct_fields__:
             value = environ.get(f"{_PREFIX}{section}_{key}".upper())
             if value is not None:
-                values.setdefault(section, {})[key] = value.split(",") if key == "names" else value
+                values.setdefault(section, {})[key] = value.split(",") if key in _LISTS else value
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:

@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 from zoneinfo import ZoneInfo
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -67,9 +68,20 @@ _INTERRUPTED = 130
     "--fields", default="", help=said(text("Columns of csv: names as in the search box, separated by commas."))
 )
 @click.option("--raw", is_flag=True, help=said(text("Put in each record as it was logged, too; not for csv.")))
+@click.option(
+    "--no-redact", "unmasked", is_flag=True, help=said(text("Write secrets as they are, passwords and cookies too."))
+)
 @click.pass_obj
 def convert_command(
-    settings: Settings, paths: tuple[str, ...], form: str, file: str, zone: str, sensor: str, fields: str, raw: bool
+    settings: Settings,
+    paths: tuple[str, ...],
+    form: str,
+    file: str,
+    zone: str,
+    sensor: str,
+    fields: str,
+    raw: bool,
+    unmasked: bool,
 ) -> None:
     """Convert, and say on standard error what became of the sources."""
     options = _options(form, fields, raw=raw)
@@ -78,6 +90,7 @@ def convert_command(
         zone=ZoneInfo(check_zone(zone, "--timezone")) if zone else None,
         collector_zone=ZoneInfo(local_zone()),
         largest_record=settings.ingest.largest_record,
+        redaction=msgspec.structs.replace(settings.redaction, enabled=settings.redaction.enabled and not unmasked),
     )
     file = "" if file == _STANDARD_OUTPUT else file
     if file:

@@ -68,7 +68,14 @@ def make_setting(settings: Settings, zone: str, sensor: str) -> Setting:
     if zone:
         check_zone(zone, "--timezone")
     ingest = settings.ingest
-    return Setting(sensor or socket.gethostname(), zone, local_zone(), ingest.workers, ingest.largest_record)
+    return Setting(
+        sensor or socket.gethostname(),
+        zone,
+        local_zone(),
+        ingest.workers,
+        ingest.largest_record,
+        settings.redaction,
+    )
 
 
 def local_zone() -> str:

@@ -19,6 +19,7 @@ from wafscope.event.text import from_bytes
 from wafscope.i18n.text import ntext, text
 from wafscope.ingest.retry import REASONS, UNKNOWN, in_words, retry
 from wafscope.query.question import Quarantine, QuarantinedPiece
+from wafscope.redact.event import Redactor
 from wafscope.settings import Settings
 from wafscope.store.open import open_store
 from wafscope.web.visible import plain
@@ -68,10 +69,12 @@ def list_command(file: str, reason: str, limit: int, as_json: bool) -> None:
 @quarantine_command.command("show", help=said(text("Print one piece as it was logged.")))
 @click.argument("number", type=click.IntRange(min=1), metavar="ID")
 @_store
-@click.option("--raw", is_flag=True, help=said(text("The bytes as they are, for a file or a pipe.")))
-def show_command(number: int, file: str, raw: bool) -> None:
+@click.option("--raw", is_flag=True, help=said(text("The bytes as they are, secrets too, for a file or a pipe.")))
+@click.pass_obj
+def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
     """Print the bytes, or what can be seen of them."""
     with open_store(address(file), read_only=True) as store:
+        redactor = Redactor(settings.redaction, store.encoder().key)
         found = store.quarantine(Quarantine(ids=(number,), with_data=True), time_limit=_TIME_LIMIT).value
     if not found:
         raise _unknown((number,))
@@ -89,7 +92,7 @@ def show_command(number: int, file: str, raw: bool) -> None:
             what=words.what,
         )
     )
-    for line in from_bytes(piece.data).removesuffix("\n").split("\n") if piece.data else ():
+    for line in from_bytes(redactor.text(piece.data)).removesuffix("\n").split("\n") if piece.data else ():
         click.echo(plain(line))
     note(words.hint)
 

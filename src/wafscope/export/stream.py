@@ -9,19 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, tzinfo
+from secrets import token_bytes
 
 import msgspec
 
 from wafscope.errors import InputError
+from wafscope.event.identity import KEY_SIZE
 from wafscope.export.base import Form, Options, Place
 from wafscope.export.ecs import Ecs
 from wafscope.export.lines import Lines
 from wafscope.export.ocsf import Ocsf
 from wafscope.export.table import Table
 from wafscope.i18n.text import ntext, text
-from wafscope.reader.base import Context, Foreign, Found
+from wafscope.reader.base import Context, Foreign, Found, Piece
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
+from wafscope.redact.event import Redactor
+from wafscope.settings import Redaction
 from wafscope.source.base import LARGEST_RECORD, Stretch
 from wafscope.source.oneshot import check, read_once, stored_size
 
@@ -58,6 +62,8 @@ class Setting(msgspec.Struct, frozen=True):
     zone: tzinfo | None = None
     collector_zone: tzinfo = UTC
     largest_record: int = LARGEST_RECORD
+    redaction: Redaction = Redaction()
+    """What is masked before anything is written."""
 
 
 class Conversion:
@@ -68,6 +74,7 @@ class Conversion:
         self._setting = setting
         self._write = write
         self._context = Context(zone=setting.zone, collector_zone=setting.collector_zone)
+        self._redactor = Redactor(setting.redaction, token_bytes(KEY_SIZE))
         self._started = time.monotonic()
         self._waiting = bytearray()
         self._events = self._matches = self._quarantined = self._foreign = self._bytes = 0
@@ -128,7 +135,7 @@ class Conversion:
 
     def _lines(self, stretch: Stretch) -> Iterator[bytes]:
         sensor, source = self._setting.sensor, stretch.name
-        for piece in read_pieces(stretch.data, stretch.offset, self._context):
+        for piece in self._pieces(stretch):
             if isinstance(piece, Found):
                 lines = self._form.lines(piece.event, Place(sensor, source, piece.offset, piece.length, piece.more))
                 if not self._events:
@@ -140,6 +147,18 @@ class Conversion:
                 self._foreign += piece.lines
             else:
                 self._quarantined += 1
+
+    def _pieces(self, stretch: Stretch) -> Iterator[Piece]:
+        """The pieces of a stretch, their secrets masked; what can not be masked is as if it could not be read."""
+        hot = [stretch.offset + line for line in self._redactor.hot([stretch.data])[0]]
+        zone = str(self._setting.zone or self._setting.collector_zone)
+        lost: list[Found] = []
+        for piece in read_pieces(stretch.data, stretch.offset, self._context):
+            if isinstance(piece, Found):
+                yield from self._redactor.records((piece,), hot, zone, lost.append)
+            else:
+                yield piece
+        self._quarantined += len(lost)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, bytearray()

@@ -19,9 +19,10 @@ from wafscope.i18n.text import ntext, text
 from wafscope.ingest.worker import Encoded, Task
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.reader.walk import settled
+from wafscope.settings import Redaction
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
 from wafscope.source.oneshot import check, read_once, stored_size
-from wafscope.store.base import EventStore, Tally, Written
+from wafscope.store.base import Encoder, EventStore, Tally, Written
 
 _SMALL = 4 << 20
 _COMMIT = 120_000
@@ -72,6 +73,8 @@ class Setting(msgspec.Struct, frozen=True):
     """Worker processes; None for one a core, 0 to read in this process."""
     largest_record: int = LARGEST_RECORD
     """Bytes; a larger record is passed over."""
+    redaction: Redaction = Redaction()
+    """What is masked before anything is stored."""
 
 
 def start_workers(paths: list[str], setting: Setting) -> Workers:
@@ -182,10 +185,15 @@ def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threadin
             kept.append(stretch)
             size += len(stretch.data)
             if size >= PIECE // 2 or len(kept) >= _MOST_FILES:
-                yield Task(path, setting.sensor, setting.zone, setting.collector_zone, tuple(kept), encoder)
+                yield _task(path, setting, kept, encoder)
                 kept, size = [], 0
         if kept:
-            yield Task(path, setting.sensor, setting.zone, setting.collector_zone, tuple(kept), encoder)
+            yield _task(path, setting, kept, encoder)
+
+
+def _task(path: str, setting: Setting, stretches: list[Stretch], encoder: Encoder) -> Task:
+    zones = setting.zone, setting.collector_zone
+    return Task(path, setting.sensor, *zones, tuple(stretches), encoder, setting.redaction)
 
 
 def _count(paths: list[str], setting: Setting) -> int:

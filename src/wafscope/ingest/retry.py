@@ -13,6 +13,7 @@ from wafscope.ingest.pipeline import Setting
 from wafscope.query.question import Quarantine, QuarantinedPiece
 from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
+from wafscope.redact.event import Redactor
 from wafscope.store.base import EventStore, Records, Tally
 from wafscope.store.pairing import owner
 
@@ -61,6 +62,10 @@ REASONS: dict[str, Reason] = {
     "engine_without_json": Reason(
         text("The engine was built without its JSON library, and wrote a notice instead of the record."),
         text("Install an engine that is built with YAJL, or set SecAuditLogFormat to Native."),
+    ),
+    "not_masked": Reason(
+        text("A secret in the record could not be masked without harm to it; it was not kept."),
+        text("Tell us about it; with redaction off in the settings, it is stored as it is."),
     ),
     "too_large": Reason(
         text("The record is larger than the limit; it was passed over and not kept."),
@@ -131,7 +136,9 @@ def _groups(pieces: Sequence[QuarantinedPiece]) -> Iterator[tuple[int, ...]]:
 
 
 def _retry(store: EventStore, pieces: Sequence[QuarantinedPiece], setting: Setting) -> Retried:
-    read = [_read(piece, setting) for piece in pieces]
+    encoder, zone = store.encoder(), setting.zone or setting.collector_zone
+    redactor = Redactor(setting.redaction, encoder.key) if setting.redaction.enabled else None
+    read = [_masked(_read(piece, setting), redactor, zone) for piece in pieces]
     good = [each for each in read if each.found]
     done = Retried(tried=len(read), released=len(good), kept=len(read) - len(good) + sum(len(g.left) for g in good))
     sources = store.held().value.sources
@@ -141,7 +148,7 @@ def _retry(store: EventStore, pieces: Sequence[QuarantinedPiece], setting: Setti
         groups[counts.source if counts else each.piece.source, each.piece.sensor].append(each)
     for (source, sensor), some in groups.items():
         files = [Records(each.piece.source, each.found) for each in some]
-        payload = store.encoder().encode(files, sensor=sensor, zone=setting.zone or setting.collector_zone)
+        payload = encoder.encode(files, sensor=sensor, zone=zone)
         found = [record for each in some for record in each.found]
         tally = Tally(
             source=source,
@@ -171,6 +178,21 @@ def _read(piece: QuarantinedPiece, setting: Setting) -> _Read:
         else:
             left.append(_left(each, piece))
     return _Read(piece, found, left, foreign)
+
+
+def _masked(read: _Read, redactor: Redactor | None, zone: str) -> _Read:
+    """Mask what was read, as an import does; what can not be masked stays in quarantine."""
+    if redactor is None:
+        return read
+    found: list[Found] = []
+    left = list(read.left)
+    for each in read.found:
+        masked = redactor.redact(each, zone)
+        if masked is None:
+            left.append(Unreadable(b"", each.offset, "not_masked", read.piece.source, length=each.length))
+        else:
+            found.append(masked)
+    return msgspec.structs.replace(read, found=found, left=left)
 
 
 def _found(each: Found, piece: QuarantinedPiece) -> Found:

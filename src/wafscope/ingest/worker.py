@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
+from wafscope.redact.event import Redactor
+from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
 from wafscope.store.base import Encoder, Records, Tally
 
@@ -24,6 +27,7 @@ class Task(msgspec.Struct, frozen=True):
     collector_zone: str
     stretches: tuple[Stretch, ...]
     encoder: Encoder
+    redaction: Redaction = Redaction()
 
     def without_data(self) -> Task:
         """The same without the bytes, when they have been read."""
@@ -75,12 +79,23 @@ class _Reading:
             end = stretch.offset + len(stretch.data)
             self.unreadable.append(Unreadable(b"", end, stretch.damage, stretch.name, length=stretch.skipped))
 
+    def lose(self, found: Found, source: str) -> None:
+        """Count a record that may not be kept: its secrets could not be masked."""
+        self.events -= 1
+        self.matches -= len(found.event.matches)
+        self.unreadable.append(
+            Unreadable(b"", found.offset, "not_masked", source, length=found.length, more=found.more)
+        )
+
 
 def encode(task: Task) -> Encoded:
-    """Read the pieces of a task and encode its records."""
+    """Read the pieces of a task, mask the secrets of its records and encode them."""
     reading = _Reading(task)
+    zone = task.zone or task.collector_zone
     files = [Records(stretch.name, reading.records(stretch)) for stretch in task.stretches]
-    payload = task.encoder.encode(files, sensor=task.sensor, zone=task.zone or task.collector_zone)
+    if task.redaction.enabled:
+        files = _redacted(task, files, reading, zone)
+    payload = task.encoder.encode(files, sensor=task.sensor, zone=zone)
     tally = Tally(
         source=task.source,
         sensor=task.sensor,
@@ -91,3 +106,21 @@ def encode(task: Task) -> Encoded:
         unreadable=tuple(reading.unreadable),
     )
     return Encoded(payload, tally)
+
+
+def _redacted(task: Task, files: list[Records], reading: _Reading, zone: str) -> list[Records]:
+    redactor = redactor_of(task.redaction, task.encoder.key)
+    hot = redactor.hot([stretch.data for stretch in task.stretches])
+    found = []
+    for file, stretch, lines in zip(files, task.stretches, hot, strict=True):
+        places = [stretch.offset + line for line in lines]
+        found.append(
+            Records(file.name, redactor.records(file.records, places, zone, partial(reading.lose, source=file.name)))
+        )
+    return found
+
+
+@lru_cache(maxsize=4)
+def redactor_of(policy: Redaction, key: bytes) -> Redactor:
+    """Return what masks the records of one store."""
+    return Redactor(policy, key)

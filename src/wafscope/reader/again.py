@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from wafscope.event.model import Event
+import msgspec
+
+from wafscope.event.mask import MASK, MASK_BYTES
+from wafscope.event.model import Event, Match
 from wafscope.reader.base import Context
 from wafscope.reader.formats import read_record
 
@@ -18,4 +21,18 @@ def read_again(kind: str, raw: bytes, zone: str, *, assumed: bool, arrival: int 
     """
     known = ZoneInfo(zone) if zone else None
     context = Context(collector_zone=known or UTC, arrival=arrival) if assumed else Context(zone=known, arrival=arrival)
-    return read_record(kind, raw, context)
+    event = read_record(kind, raw, context)
+    if MASK_BYTES.search(raw) and any(is_masked(match) for match in event.matches):
+        event = msgspec.structs.replace(event, gaps=(*event.gaps, "masked"))
+    return event
+
+
+def is_masked(match: Match) -> bool:
+    """Tell whether a match shows something that was masked."""
+    texts = (
+        match.data,
+        match.value,
+        match.justification,
+        *(t for each in match.others for t in (each.value, each.data)),
+    )
+    return any("masked-" in text and MASK.search(text) for text in texts)

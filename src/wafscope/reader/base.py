@@ -45,6 +45,8 @@ class Found(msgspec.Struct, frozen=True):
     length: int
     more: tuple[tuple[int, int], ...] = ()
     """Further (offset, length), where the record does not stand in one piece."""
+    identity: bytes | None = None
+    """The id of the event, where its raw bytes are no longer those that the engine wrote: they were redacted."""
 
 
 class Unreadable(msgspec.Struct, frozen=True):

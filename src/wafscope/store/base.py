@@ -72,7 +72,15 @@ class Records(msgspec.Struct, frozen=True):
 
 
 class Encoder(Protocol):
-    """Turns records into a payload; pickles, so that it can be sent to worker processes."""
+    """Turns records into a payload; pickles, so that it can be sent to worker processes.
+
+    The id of an event is `Found.identity` where that is given, else the keyed hash of its raw bytes.
+    """
+
+    @property
+    def key(self) -> bytes:
+        """The store's own key, of event ids and masks."""
+        ...
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
         """Return a payload for `write`.

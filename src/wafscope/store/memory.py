@@ -73,7 +73,7 @@ class MemoryEncoder(msgspec.Struct, frozen=True):
         for file in files:
             source = storable(file.name)
             for found in file.records:
-                identity = event_id(self.key, found.event.raw)
+                identity = found.identity or event_id(self.key, found.event.raw)
                 records.append(StoredEvent(identity, found.event, sensor, source, found.offset, found.length))
         return pickle.dumps(records)
 

@@ -40,6 +40,7 @@ GAPS: dict[str, Text] = {
     "no_match_details": text("This log doesn’t say what a rule matched"),
     "no_blocked_flag": text("This log doesn’t say whether a request was blocked"),
     "zone_assumed": text("The log has no time zone; UTC is assumed"),
+    "masked": text("Values that rules matched are masked"),
 }
 """In the order of the request."""
 
@@ -64,6 +65,7 @@ SOME_GAPS: dict[str, Text] = {
     "zone_assumed": ntext(
         "{n} event without a time zone; UTC is assumed", "{n} events without a time zone; UTC is assumed", 0
     ),
+    "masked": ntext("{n} event with a masked match", "{n} events with masked matches", 0),
 }
 
 MISSING: dict[str, Text] = {
@@ -77,6 +79,7 @@ MISSING: dict[str, Text] = {
     "no_match_details": text("What each rule matched"),
     "no_blocked_flag": text("Whether the engine blocked the request"),
     "zone_assumed": text("Time zone"),
+    "masked": text("A value that a rule matched: not replayable, masked"),
 }
 
 LACKS: dict[str, Text] = {
@@ -105,6 +108,10 @@ REMEDIES: dict[str, Text] = {
     "no_blocked_flag": text("Add H to SecAuditLogParts."),
     "zone_assumed": text(
         "Nothing in the record proves a zone, so UTC is assumed. Give the zone of the server: --timezone on import."
+    ),
+    "masked": text(
+        "It is a secret, such as a password or a cookie, and was masked before it was stored. Equal values have equal "
+        "masks. What is masked can be set under [redaction]."
     ),
 }
 """What to do where the format makes no difference."""
@@ -151,6 +158,7 @@ _OF_ERROR_LOG: dict[str, Text] = {
     "no_match_details": text("The line was cut. The audit log has the whole of it."),
     "no_blocked_flag": text("No line of this transaction says what was done. Import the audit log too."),
     "zone_assumed": REMEDIES["zone_assumed"],
+    "masked": REMEDIES["masked"],
     "no_time": REMEDIES["no_time"],
 }
 

@@ -83,7 +83,7 @@ class DuckEncoder(msgspec.Struct, frozen=True):
         seen: set[bytes] = set()
         records = chain.from_iterable(zip(repeat(number), file.records) for number, file in enumerate(files))
         while rows := list(islice(records, _TOGETHER)):
-            ids = [identify(found.event.raw) for _, found in rows]
+            ids = [found.identity or identify(found.event.raw) for _, found in rows]
             new = set(ids)
             if len(new) < len(ids) or not seen.isdisjoint(new):
                 first: dict[bytes, tuple[int, Found]] = {}

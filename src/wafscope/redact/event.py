@@ -1,0 +1,101 @@
+"""From an event as logged to one that may be stored: a cheap look first, since most hold no secret."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from wafscope.event.identity import Identifier
+from wafscope.event.model import Event
+from wafscope.reader.again import read_again
+from wafscope.reader.base import Found
+from wafscope.redact.gate import Gate
+from wafscope.redact.record import How, Masker
+from wafscope.settings import Redaction
+
+_SAME = (
+    "format", "time", "transaction_id", "client_address", "client_port", "server_address", "server_port", "host",
+    "method", "status", "outcome", "interrupted", "score", "score_outbound", "points", "engine_mode",
+)  # fmt: skip
+"""What masking must not change."""
+
+
+_WAYS: tuple[How, ...] = ("everywhere", "whole", "in_place")
+"""The last one is for a value that the record itself is made of, its host, say: nobody may keep a request out of the
+store by naming such a word as a password."""
+
+
+class Redactor:
+    """Masks the events of one store; `key` is the store's own."""
+
+    def __init__(self, policy: Redaction, key: bytes) -> None:
+        self._enabled = policy.enabled
+        self._identify = Identifier(key).identify
+        self._masker = Masker(policy, key)
+        self._gate = Gate(policy)
+
+    def text(self, data: bytes) -> bytes:
+        """Return bytes that could not be read, such as a piece in quarantine, without the secrets that can be told."""
+        redacted = self._masker.redact(data, "") if self._enabled else None
+        return data if redacted is None else redacted.raw
+
+    def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
+        """Return for each part of an input where the lines begin that may have to do with a secret."""
+        return self._gate.hot(parts) if self._enabled else [[] for _ in parts]
+
+    def records(
+        self, found: Iterable[Found], hot: Sequence[int], zone: str, lose: Callable[[Found], object]
+    ) -> Iterator[Found]:
+        """Give records without their secrets, in order.
+
+        `hot` are the places in their source of the lines that may have to do with one; `zone` is what the records
+        were read with.  `lose` is told of each that could not be masked, and so must not be kept.
+        """
+        for each in found:
+            # A record in several pieces may have a word that is divided between two lines.
+            if self._enabled and (each.more or _is_any(hot, each.offset, each.offset + each.length)):
+                redacted = self.redact(each, zone)
+                if redacted is None:
+                    lose(each)
+                else:
+                    yield redacted
+            else:
+                yield each
+
+    def redact(self, found: Found, zone: str) -> Found | None:
+        """Return a record without its secrets, with the identity of the one that was logged; None if that fails."""
+        event = found.event
+        if not self._enabled or not self._gate.may_hold(event.raw):
+            return found
+        for how in _WAYS:
+            redacted = self._masker.redact(event.raw, event.format, how)
+            if redacted is None:
+                return found
+            try:
+                again = read_again(
+                    event.format,
+                    redacted.raw,
+                    zone,
+                    assumed=event.zone_source == "assumed",
+                    arrival=event.time if "no_time" in event.gaps else 0,
+                )
+            except (ValueError, RecursionError):
+                continue
+            if _is_same(event, again):
+                flags = (*again.flags, *(flag for flag in event.flags if flag not in again.flags))
+                again = msgspec.structs.replace(again, flags=flags)
+                return msgspec.structs.replace(found, event=again, identity=self._identify(event.raw))
+        return None
+
+
+def _is_any(places: Sequence[int], start: int, end: int) -> bool:
+    index = bisect_left(places, start)
+    return index < len(places) and places[index] < end
+
+
+def _is_same(event: Event, again: Event) -> bool:
+    return all(getattr(event, name) == getattr(again, name) for name in _SAME) and [
+        match.rule_id for match in event.matches
+    ] == [match.rule_id for match in again.matches]

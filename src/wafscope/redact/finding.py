@@ -1,0 +1,224 @@
+"""Finding secrets in one text: by the name that stands before them, or by what they look like.
+
+Every search takes time in proportion to the text, whatever is in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+from wafscope.redact.names import Names
+from wafscope.redact.regions import Region
+from wafscope.settings import Redaction
+
+Span = tuple[int, int]
+
+_ASSIGNED = re.compile(rb"(?<![\w.\-\[\]%$\x80-\xff])([\w.\-\[\]%$\x80-\xff]+)=")
+_FORM_END = re.compile(rb'&|"\] \[|\' \)')
+_TEXT_END = re.compile(rb"[&\s\"'<>\\]|;(?=\s|$)")
+_QUOTED = re.compile(rb"[ \t]?(?:\"([^\"]*)\"|'([^']*)')")
+_FORM = re.compile(rb"\A[^\s=&<>{}\"]{1,200}=")
+_MEMBER = re.compile(
+    rb'"([^"\\]{1,100})"\s{0,20}:\s{0,20}(?:"((?:[^"\\]|\\.)*)|\[\s{0,20}"((?:[^"\\\]]|\\.|"\s{0,20},\s{0,20}")*)|(-?[\d.]+))',
+    re.DOTALL,
+)
+_PART = re.compile(
+    rb'form-data; ?name="?([^"\r\n;]{1,200})"?(?:;[^\r\n]{0,500})?\r?\n(?:[^\r\n]{1,500}\r?\n){0,8}\r?\n'
+    rb"(.*?)(?=\r?\n--|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ELEMENT = re.compile(rb"<(?:[\w.-]{1,60}:)?([\w.-]{1,60})(?:\s[^<>]{0,300})?>(?:<!\[CDATA\[)?([^<>]+)")
+_INPUT = re.compile(rb"<(?:input|meta|param)\b([^<>]{1,1000})", re.IGNORECASE)
+_INPUT_NAME = re.compile(rb"""\b(?:name|id|property|http-equiv)\s?=\s?["']?([^"'\s>]{1,100})""", re.IGNORECASE)
+_INPUT_VALUE = re.compile(rb"""\b(?:value|content)\s?=\s?(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
+_JWT = re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")
+_USERINFO = re.compile(rb"://[^\s/?#@:\"<>]{0,200}:([^\s/?#@\"<>]{1,200})@")
+_DIGITS = re.compile(rb"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d.])")
+_SOCIAL = re.compile(rb"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
+_TARGET = re.compile(
+    rb"\b(ARGS|ARGS_GET|ARGS_POST|REQUEST_COOKIES|REQUEST_HEADERS|RESPONSE_HEADERS|MULTIPART_PART_HEADERS|FILES|XML|JSON)"
+    rb":([^\s'\"`,|\]]{1,300})"
+)
+_VALUE = re.compile(rb"' \(Value: `")
+_VALUE_END = re.compile(rb"' \)(?= \[|\\*\"|\Z)")
+_DATA_END = re.compile(rb'"\](?= \[|,|\s*\Z| )|\\*"\s?,\s?\\*"|\\*"\}')
+_DATA = re.compile(rb'\[data "')
+_MATCHED = re.compile(rb"Matched Data: (.*?) found within \Z", re.DOTALL)
+_MOST_MATCHED = 2000
+_COOKIE = re.compile(rb"[^;]+")
+_SET_COOKIE = re.compile(rb"(?:^|,\s?)\s?([^=;,\s]{1,200})=([^;]*?)(?=;|,\s?[^=;,\s]{1,200}=|\Z)")
+_SCHEME = re.compile(rb"\s*[A-Za-z][\w-]{1,30}\s+(?=\S)")
+
+
+class Finder:
+    """Finds secrets by a policy."""
+
+    def __init__(self, policy: Redaction) -> None:
+        self._policy = policy
+        self._names = Names(policy)
+
+    def find(self, text: bytes, region: Region) -> list[Span]:
+        """Return where secrets stand in the text of a region."""
+        if region.kind == "header" and self._names.is_header(region.name):
+            return list(self._header(text, region.name.lower()))
+        if region.kind == "header" and self._names.is_argument(region.name):
+            return [(0, len(text))]
+        found: list[Span] = []
+        if b"=" in text:
+            found += self._assigned(text, region)
+        if b'"' in text and b":" in text:
+            found += self._members(text)
+        if b"<" in text:
+            found += self._marked_up(text)
+        if b"\n" in text and b"form-data" in text.lower():
+            found += [part.span(2) for part in _PART.finditer(text) if self._names.is_argument(part[1])]
+        if region.kind == "match":
+            found += self._matched(text, region)
+        found += self._looks(text, region)
+        return found
+
+    def _looks(self, text: bytes, region: Region) -> Iterator[Span]:
+        """Values that are told by themselves."""
+        if b"eyJ" in text:
+            yield from (found.span() for found in _JWT.finditer(text))
+        if b"@" in text:
+            yield from (found.span(1) for found in _USERINFO.finditer(text))
+        if region.kind == "header":
+            return
+        if self._policy.cards:
+            yield from (found.span() for found in _DIGITS.finditer(text) if _is_card(found[0]))
+        if self._policy.national and b"-" in text:
+            yield from (found.span() for found in _SOCIAL.finditer(text))
+
+    def _assigned(self, text: bytes, region: Region) -> Iterator[Span]:
+        form = region.kind == "body" and _FORM.match(text) is not None
+        end_of = _FORM_END if form else _TEXT_END
+        position = 0
+        for found in _ASSIGNED.finditer(text):
+            start = found.end()
+            if start <= position or not self._names.is_argument(found[1]):
+                continue
+            quoted = _QUOTED.match(text, start) if not form else None
+            if quoted is not None:
+                span = quoted.span(1 if quoted[1] is not None else 2)
+            else:
+                stop = end_of.search(text, start)
+                span = start, stop.start() if stop else len(text)
+            if span[1] > span[0]:
+                position = span[1]
+                yield span
+
+    def _members(self, text: bytes) -> Iterator[Span]:
+        """Members of JSON."""
+        for found in _MEMBER.finditer(text):
+            if self._names.is_argument(found[1]) or self._names.is_header(found[1]):
+                group = 2 if found[2] is not None else 3 if found[3] is not None else 4
+                if found[group]:
+                    yield found.span(group)
+
+    def _marked_up(self, text: bytes) -> Iterator[Span]:
+        """Elements of XML, and fields of a form in HTML."""
+        for found in _ELEMENT.finditer(text):
+            if self._names.is_argument(found[1]) and found[2].strip():
+                yield found.span(2)
+        for found in _INPUT.finditer(text):
+            if any(self._names.is_argument(name[1]) for name in _INPUT_NAME.finditer(found[1])):
+                for value in _INPUT_VALUE.finditer(found[1]):
+                    group = value.lastindex or 1
+                    yield found.start(1) + value.start(group), found.start(1) + value.end(group)
+
+    def _matched(self, text: bytes, region: Region) -> Iterator[Span]:
+        """Values of variables that a rule looked at, in the sentence of the engine and in the data of the rule."""
+        bare_data = False
+        for found in _TARGET.finditer(text):
+            name, after, sign = self._target(found, text)
+            if not self._is_secret(found[1], name):
+                continue
+            value = _VALUE.match(text, after)
+            if value is not None:
+                stop = _VALUE_END.search(text, value.end())
+                yield value.end(), stop.start() if stop else len(text)
+            elif sign:
+                start = after + len(sign)
+                stop = None if region.exact else _DATA_END.search(text, start)
+                end = stop.start() if stop else len(text)
+                yield start, end
+                yield from self._fragment(text, found.start(), text[start:end])
+            else:
+                bare_data = True
+        data = _DATA.search(text) if bare_data else None
+        if data is not None:
+            stop = _DATA_END.search(text, data.end())
+            whole = data.end(), stop.start() if stop else len(text)
+            if b"found within" not in text[whole[0] : whole[1]]:
+                yield whole
+
+    def _target(self, found: re.Match[bytes], text: bytes) -> tuple[bytes, int, bytes]:
+        """Return the name of a variable, where it ends, and the sign between it and its value."""
+        name, start = found[2], found.start(2)
+        for sign in (b"=", b": "):
+            place = text.find(sign, start, found.end() + len(sign))
+            if place > start:
+                return text[start:place], place, sign
+        return name.rstrip(b".:"), start + len(name), b""
+
+    def _fragment(self, text: bytes, before: int, value: bytes) -> Iterator[Span]:
+        """What a rule cut out of a secret: it stands before the name."""
+        begin = text.rfind(b"Matched Data: ", max(before - _MOST_MATCHED, 0), before)
+        matched = _MATCHED.fullmatch(text[begin:before]) if begin >= 0 else None
+        if matched is not None and len(matched[1]) > 2 and matched[1].lower() in value.lower():
+            yield begin + matched.start(1), begin + matched.end(1)
+
+    def is_secret_target(self, text: bytes) -> bool:
+        """Tell whether a sentence of an engine names a variable that holds a secret."""
+        return any(self._is_secret(found[1], self._target(found, text)[0]) for found in _TARGET.finditer(text))
+
+    def _is_secret(self, collection: bytes, name: bytes) -> bool:
+        if collection == b"REQUEST_COOKIES":
+            return not self._names.is_kept(name)
+        if collection.endswith(b"HEADERS"):
+            return self._names.is_header(name)
+        return self._names.is_argument(name.rpartition(b".")[2]) or self._names.is_argument(name)
+
+    def _header(self, text: bytes, name: bytes) -> Iterator[Span]:
+        if name.startswith(b"set-cookie"):
+            for found in _SET_COOKIE.finditer(text):
+                if found[2] and not self._names.is_kept(found[1]):
+                    yield found.span(2)
+        elif name.startswith(b"cookie"):
+            for found in _COOKIE.finditer(text):
+                key, sign, value = found[0].partition(b"=")
+                if not (value if sign else key).strip() or self._names.is_kept(key.strip()):
+                    continue
+                start = found.start() + (len(key) + 1 if sign else 0)
+                yield _stripped(text, start, found.end())
+        else:
+            scheme = _SCHEME.match(text) if b"authorization" in name else None
+            yield _stripped(text, scheme.end() if scheme else 0, len(text))
+
+
+def _stripped(text: bytes, start: int, end: int) -> Span:
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())
+
+
+def _is_card(digits: bytes) -> bool:
+    """Tell a number that passes the check of cards (Luhn, ISO/IEC 7812), and is not one digit again and again."""
+    numbers = [byte - 48 for byte in digits if 48 <= byte <= 57]
+    if not 13 <= len(numbers) <= 19 or len(set(numbers)) == 1:
+        return False
+    doubled = [number if place % 2 == 0 else (2 * number - 9 if number > 4 else 2 * number)
+               for place, number in enumerate(reversed(numbers))]  # fmt: skip
+    return sum(doubled) % 10 == 0
+
+
+def inner_secrets(value: bytes) -> list[bytes]:
+    """Return what a value hides: the password of basic credentials."""
+    try:
+        user, sign, password = base64.b64decode(value, validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return []
+    return [user + sign + password, password] if sign and password and user.isascii() else []

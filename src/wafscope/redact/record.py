@@ -1,0 +1,239 @@
+"""A record with its secrets masked, all else byte for byte."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from wafscope.event.mask import MASK_BYTES, mask
+from wafscope.redact.finding import Finder, Span, inner_secrets
+from wafscope.redact.regions import Region, is_json, own_words, regions_of
+from wafscope.redact.view import NO_LETTERS, View, bare, plain
+from wafscope.settings import Redaction
+
+_SHORT = 4
+"""A secret of fewer letters and digits is masked in its own place alone: it stands everywhere."""
+_LONG = 8
+"""A secret of fewer is looked for in bodies and matches alone, and as a word: it may be a word of the language."""
+_PREFIX = 32
+"""So much of a long secret is enough to know it by, where an engine has cut the rest."""
+_MOST_SECRETS = 64
+"""Secrets of one record that are looked for one by one; further ones as whole words."""
+_WORD = re.compile(rb"[\w.~%\x80-\xff-]{4,}")
+
+
+How = Literal["everywhere", "whole", "in_place"]
+"""Each secret wherever it stands; each text in which there is one, whole; each secret where its name stands."""
+
+
+class Redacted(msgspec.Struct, frozen=True):
+    """A record without its secrets."""
+
+    raw: bytes
+    matched: bool
+    """Whether something masked stands in what a rule matched."""
+
+
+class _Text:
+    """The text of a region, and what has been worked out about it."""
+
+    def __init__(self, region: Region, view: View) -> None:
+        self.region = region
+        self.view = view
+        self.low = view.data.lower()
+
+    @cached_property
+    def letters(self) -> bytes:
+        """The text as `View.bare` has it, without the places."""
+        return bare(plain(self.view.data))
+
+    @cached_property
+    def bare(self) -> View:
+        """The text as `View.bare` has it, which takes a hundred times as long as `letters`."""
+        return self.view.bare()
+
+    @cached_property
+    def own(self) -> list[Span]:
+        """Where in the record the engine speaks of itself."""
+        spans = own_words(self.view.data) if self.region.kind == "match" else []
+        return [(self.view.start(start), self.view.end(end)) for start, end in spans]
+
+    def place(self, view: View, start: int, end: int) -> Span:
+        """Turn a place in another view of the same into one in this text."""
+        return self._at(view.start(start)), self._at(view.end(end))
+
+    def _at(self, position: int) -> int:
+        return bisect_left(range(len(self.low)), position, key=self.view.start)
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A value that was found, decoded, and what stands for it."""
+
+    value: bytes
+    mask: bytes
+
+
+class Masker:
+    """Masks records for one store, whose `key` makes masks that nobody else can make."""
+
+    def __init__(self, policy: Redaction, key: bytes) -> None:
+        self._key = key
+        self._finder = Finder(policy)
+
+    def redact(self, raw: bytes, kind: str, how: How = "everywhere") -> Redacted | None:
+        """Return a record of a format with its secrets masked; None where there is none.
+
+        A text of any kind has the format "".
+        """
+        texts = [_Text(region, view) for region, view in self._texts(raw, kind)]
+        spans: list[tuple[int, int, bytes, int]] = []
+        secrets: dict[bytes, Secret] = {}
+        for number in range(len(texts)):
+            for start, end, value in self._found(texts, number):
+                secret = secrets.get(value)
+                if secret is None:
+                    secret = secrets[value] = Secret(value, mask(value, self._key))
+                spans.append((start, end, secret.mask, number))
+        for secret in self._inner(list(secrets.values())):
+            secrets.setdefault(secret.value, secret)
+        if not secrets:
+            return None
+        if how != "in_place":
+            spans += self._elsewhere(texts, sorted(secrets.values(), key=lambda each: -len(each.value)))
+        if how == "whole":
+            spans = [(t.region.start, t.region.end, m, n) for _, _, m, n in spans for t in (texts[n],)]
+        matched = any(texts[number].region.kind == "match" for _, _, _, number in spans)
+        return Redacted(_replaced(raw, spans), matched)
+
+    def _texts(self, raw: bytes, kind: str) -> Iterator[tuple[Region, View]]:
+        as_json = is_json(raw, kind)
+        for region in regions_of(raw, kind):
+            view = View(raw[region.start : region.end], region.start)
+            yield region, view.from_json() if as_json else view
+
+    def _found(self, texts: Sequence[_Text], number: int) -> Iterator[tuple[int, int, bytes]]:
+        """Give the secrets of a text at every level of its encoding: start and end in the record, and the value."""
+        text = texts[number]
+        region, view = text.region, text.view
+        if region.exact and region.kind == "match" and number and b"found within" not in view.data:
+            before = texts[number - 1]
+            if before.region.name == b"match" and self._finder.is_secret_target(before.view.data):
+                yield region.start, region.end, plain(view.data)
+                return
+        for level in _levels(view):
+            for start, end in self._finder.find(level.data, region):
+                value = level.data[start:end]
+                if end > start and not MASK_BYTES.fullmatch(value.strip()):
+                    yield level.start(start), level.end(end), plain(value)
+
+    def _inner(self, secrets: Sequence[Secret]) -> Iterator[Secret]:
+        for secret in secrets:
+            for value in inner_secrets(secret.value.replace(b" ", b"+")):
+                yield Secret(value, mask(value, self._key))
+
+    def _elsewhere(self, texts: Sequence[_Text], secrets: Sequence[Secret]) -> list[tuple[int, int, bytes, int]]:
+        """Where the values stand beside the places that gave them away."""
+        found: list[tuple[int, int, bytes, int]] = []
+        wanted = [Wanted(secret) for secret in secrets if len(secret.value) >= _SHORT]
+        for number, text in enumerate(texts):
+            for each in wanted[:_MOST_SECRETS]:
+                for view, start, end in each.places(text):
+                    first, last = view.start(start), view.end(end)
+                    if not _within(text.own, first, last):
+                        found.append((first, last, each.mask, number))
+            if len(wanted) > _MOST_SECRETS:
+                many = {each.value.lower(): each.mask for each in wanted[_MOST_SECRETS:]}
+                for word in _WORD.finditer(text.low):
+                    known = many.get(word[0])
+                    if known is not None:
+                        found.append((text.view.start(word.start()), text.view.end(word.end()), known, number))
+        return found
+
+
+class Wanted:
+    """A secret that is looked for."""
+
+    def __init__(self, secret: Secret) -> None:
+        self.mask = secret.mask
+        self.value = secret.value
+        self.bare = bare(secret.value)
+        self._low = secret.value.lower()
+        lead = self._low[: len(self._low) - len(self._low.lstrip(NO_LETTERS))]
+        self._before, self._behind = lead, self._low[len(self._low.rstrip(NO_LETTERS)) :]
+
+    def places(self, text: _Text) -> Iterator[tuple[View, int, int]]:
+        """Give the places of the value in a text, in any encoding: a view, start and end."""
+        short = len(self.bare) < _LONG
+        if short and text.region.kind not in ("body", "match"):
+            return
+        # A number may stand in a longer one by chance, such as a time.
+        as_word = short or self.bare.isdigit()
+        low = text.low
+        times = 0
+        position = low.find(self._low)
+        while position >= 0:
+            end = position + len(self._low)
+            times += 1
+            if not as_word or _is_word(low, position, end):
+                yield text.view, position, end
+            position = low.find(self._low, end)
+        needle = self.bare[:_PREFIX]
+        if len(needle) < _SHORT or text.letters.count(needle) <= times:
+            return
+        view = text.bare
+        position = view.data.find(needle)
+        while position >= 0:
+            end, further = position + len(needle), len(needle)
+            while further < len(self.bare) and view.data[end : end + 1] == self.bare[further : further + 1]:
+                end += 1
+                further += 1
+            first, last = text.place(view, position, end)
+            if not as_word or _is_word(low, first, last):
+                yield view, position, end
+                yield from self._edges(text, first, last)
+            position = view.data.find(needle, end)
+
+    def _edges(self, text: _Text, first: int, last: int) -> Iterator[tuple[View, int, int]]:
+        """What stands before the first and behind the last letter of the value."""
+        if self._behind and text.low.startswith(self._behind, last):
+            yield text.view, last, last + len(self._behind)
+        if self._before and text.low[max(first - len(self._before), 0) : first] == self._before:
+            yield text.view, first - len(self._before), first
+
+
+def _levels(view: View) -> Iterator[View]:
+    yield view
+    plainer = view.unescaped()
+    if plainer is not view:
+        yield plainer
+    decoded = plainer.unquoted()
+    if decoded is not plainer:
+        yield decoded
+
+
+def _is_word(text: bytes, start: int, end: int) -> bool:
+    return not (text[max(start - 1, 0) : start].isalnum() or text[end : end + 1].isalnum())
+
+
+def _within(own: Sequence[Span], start: int, end: int) -> bool:
+    index = bisect_right(own, (start, end)) - 1
+    return any(a <= start < b or a < end <= b for a, b in own[max(index, 0) : index + 2])
+
+
+def _replaced(raw: bytes, spans: list[tuple[int, int, bytes, int]]) -> bytes:
+    """Put the masks in; of spans that overlap, the one that begins first gives the mask for all."""
+    parts: list[bytes] = []
+    position, last = 0, b""
+    for start, end, value, _ in sorted(spans, key=lambda each: (each[0], -each[1])):
+        if start < position or (start == position and value == last):
+            position = max(position, end)
+            continue
+        parts += raw[position:start], value
+        position, last = end, value
+    parts.append(raw[position:])
+    return b"".join(parts)

@@ -1,0 +1,161 @@
+"""Where in a record values stand that came over the wire, and what is known of each: its name, and what wrote it.
+
+Nothing outside of a region is ever changed, so that no value, whatever it is, can harm what makes the record one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from wafscope.event.format import is_error_log
+
+Kind = Literal["header", "body", "match", "other"]
+"""`match` is what a rule says it matched; `other` a URI, say."""
+
+
+class Region(msgspec.Struct, frozen=True, gc=False):
+    """A stretch of a record that holds a value, or a line of text with values in it."""
+
+    start: int
+    end: int
+    kind: Kind
+    name: bytes = b""
+    """Name of the header or member; "" where it has none."""
+    exact: bool = False
+    """Whether the text ends where the region ends: a member of its own, no part of a line."""
+
+
+_STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)("?)([ \t\r\n]*:)?', re.DOTALL)
+_FIXED = frozenset(
+    b"client_ip time_stamp timestamp unix_timestamp server_id unique_id id http_version method modsecurity connector"
+    b" secrules_engine components ruleId file filename lineNumber line line_num severity ver version rev tags tag"
+    b" maturity accuracy reference time transaction_id remote_address local_address protocol stopwatch producer server"
+    b" engine_mode rule_engine rulesets raw unparsed actionset operator operator_param target rules_performance_info"
+    b" client_port host_ip host_port remote_port local_port status sensor_id sanitized highest_severity class_name"
+    b" category_name activity_name type_name uid ip type vendor_name severity_id phase hostname handler host"
+    b" Host HOST".split()
+)
+"""Members that hold what the engine knows by itself."""
+_BODIES = frozenset({b"body", b"request_body", b"response_body", b"fake_body"})
+_MATCHES = frozenset({b"match", b"data", b"error_message", b"messages", b"error_messages"})
+_PLACES = frozenset(
+    {b"uri", b"request_line", b"url_string", b"query_string", b"path", b"referrer", b"referer", b"Referer"}
+)
+_NAMING = frozenset({b"key", b"name"})
+_EXACT = ("v3.json", "coraza.json")
+
+_SEPARATOR = re.compile(rb"^(-{2,3}[0-9A-Za-z]{8,16}-{1,3})([A-Z])--[ \t]*\r?$", re.MULTILINE)
+_LINE = re.compile(rb"[^\n]+")
+_HEADER = re.compile(rb"([^\s:]{1,200}):[ \t]*([^\r\n]*)")
+_OF_ENGINE = re.compile(
+    rb"(?:Stopwatch2?|Producer|Server|Engine-Mode|Sensor-Id|Response-Body-Transformed|Apache-Handler"
+    rb"|Sanitised-[A-Za-z-]+|Rules-Performance-Info):"
+)
+"""Lines of part H that hold nothing of the request."""
+_OWN = re.compile(
+    rb'\[(?:file|line|id|rev|severity|ver|maturity|accuracy|tag|hostname|unique_id|ref) "[^"]{0,2000}"\]'
+    rb"|\[(?:client|pid|security2|file|line|level|tid)[^\]\n]{0,200}\]"
+    rb'|, (?:client|server): [^\s,]{1,300}|, host: "[^"]{0,300}"|, request: "[A-Z]{1,20} | HTTP/[\d.]{1,3}"'
+    rb"|\A\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] [\d#]+: (?:\*\d+ )?"
+)
+"""What the engine says of itself in a line."""
+
+
+def regions_of(raw: bytes, kind: str) -> list[Region]:
+    """Return the regions of a record of a format, in order; "" where the format is not known, or it is a piece."""
+    if kind.endswith(".native"):
+        return list(_native(raw))
+    if is_error_log(kind):
+        return list(_lines(raw, 0, len(raw)))
+    if not kind:
+        return list(_unknown(raw))
+    return list(_json(raw, exact=kind in _EXACT))
+
+
+def is_json(raw: bytes, kind: str) -> bool:
+    """Tell whether the texts of a record stand in JSON."""
+    return kind.endswith((".json", ".jsonlegacy", ".ocsf")) or (not kind and raw.lstrip()[:1] == b"{")
+
+
+def _unknown(raw: bytes) -> Iterator[Region]:
+    if is_json(raw, ""):
+        yield from _json(raw, exact=False)
+    elif _SEPARATOR.search(raw):
+        yield from _native(raw)
+    else:
+        for line in _LINE.finditer(raw):
+            header = _HEADER.fullmatch(line[0].rstrip(b"\r"))
+            if header is not None and header[2]:
+                yield Region(line.start(), line.end(), "match")
+                yield Region(line.start() + header.start(2), line.start() + header.end(2), "header", header[1])
+            else:
+                yield Region(line.start(), line.end(), "match")
+
+
+def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
+    name = named = b""
+    for found in _STRING.finditer(raw):
+        if found[3]:
+            name = found[1]
+            continue
+        start, end = found.span(1)
+        if name in _NAMING:
+            named = found[1]
+        if name in _FIXED or start == end:
+            continue
+        if name == b"value" and named:
+            yield Region(start, end, "header", named, exact=True)
+        elif name in _BODIES:
+            yield Region(start, end, "body", name, exact=True)
+        elif name in _PLACES:
+            yield Region(start, end, "other", name, exact=True)
+        elif name in _MATCHES:
+            yield Region(start, end, "match", name, exact=exact and name == b"data")
+        else:
+            yield Region(start, end, "header", name, exact=True)
+
+
+def _native(raw: bytes) -> Iterator[Region]:
+    first = _SEPARATOR.search(raw)
+    if first is None:
+        yield from _lines(raw, 0, len(raw))
+        return
+    marks = [line for line in _SEPARATOR.finditer(raw) if line[1] == first[1]]
+    for line, after in zip(marks, [*marks[1:], None], strict=True):
+        start, end = min(line.end() + 1, len(raw)), after.start() if after else len(raw)
+        letter = line[2]
+        if letter in b"BDFG":
+            yield from _head(raw, start, end)
+        elif letter in b"CEIJ":
+            # The line feeds before a separator are the engine's.
+            end = start + len(raw[start:end].rstrip(b"\r\n"))
+            if start < end:
+                yield Region(start, end, "body", b"body")
+        elif letter in b"HK":
+            yield from _lines(raw, start, end)
+
+
+def _head(raw: bytes, start: int, end: int) -> Iterator[Region]:
+    """The request or status line, and headers; whatever stands between them is a value too."""
+    for number, line in enumerate(_LINE.finditer(raw, start, end)):
+        header = _HEADER.fullmatch(line[0].rstrip(b"\r")) if number else None
+        if header is None:
+            yield Region(line.start(), line.end(), "other")
+        elif header[2] and header[1].lower() != b"host":
+            at = line.start() + header.start(2)
+            yield Region(at, at + len(header[2]), "header", header[1])
+
+
+def _lines(raw: bytes, start: int, end: int) -> Iterator[Region]:
+    for line in _LINE.finditer(raw, start, end):
+        if not _OF_ENGINE.match(raw, line.start()):
+            yield Region(line.start(), line.end(), "match")
+
+
+def own_words(text: bytes) -> list[tuple[int, int]]:
+    """Return where in a line the engine speaks of itself: no value can be there."""
+    return [found.span() for found in _OWN.finditer(text)]

@@ -1,0 +1,164 @@
+"""Bytes as they read after decoding, with the way back to where they stand in the record.
+
+Only so can a value be found in whatever encoding it stands in - JSON in a form in JSON, say - and be replaced
+with all else left byte for byte.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from functools import lru_cache
+
+import msgspec
+
+ESCAPED = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL
+)
+"""Escapes of JSON and those that ModSecurity writes."""
+PERCENT = re.compile(rb"%(?:u[0-9a-fA-F]{4}|[0-9a-fA-F]{2})")
+_ENTITY = rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|quot|amp|lt|gt|apos);"
+ANY = re.compile(ESCAPED.pattern + rb"|" + PERCENT.pattern + rb"|" + _ENTITY + rb"|\+", re.DOTALL)
+_ODD = re.compile(rb"[^A-Za-z0-9\x80-\xff]+")
+NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
+_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0", b"a": b"\a"}
+_MOST_PASSES = 4
+
+
+class View:
+    """Some bytes, each of which knows its place in the record.
+
+    The places are worked out when the first of them is asked for: most texts hold no secret.
+    """
+
+    def __init__(
+        self, data: bytes, base: int, parent: View | None = None, pattern: re.Pattern[bytes] = ESCAPED
+    ) -> None:
+        self.data = data
+        self._base = base
+        self._parent = parent
+        self._pattern = pattern
+        self._at: list[int] = []
+        self._from: list[tuple[int, int]] = []
+        """By segment: where it begins in the parent, and its end there, 0 for what stands as it is."""
+
+    def start(self, position: int) -> int:
+        """Return where the byte at `position` begins in the record."""
+        if self._parent is None:
+            return self._base + position
+        begin, end, at = self._segment(position)
+        return self._parent.start(begin if end else begin + position - at)
+
+    def end(self, position: int) -> int:
+        """Return where the byte before `position` ends in the record."""
+        if self._parent is None:
+            return self._base + position
+        begin, end, at = self._segment(position - 1)
+        return self._parent.end(end or begin + position - at)
+
+    def _segment(self, position: int) -> tuple[int, int, int]:
+        if not self._at and self._parent is not None:
+            self._place(self._parent.data)
+        index = bisect_right(self._at, position) - 1
+        return *self._from[index], self._at[index]
+
+    def _place(self, data: bytes) -> None:
+        position = size = 0
+        for found in self._pattern.finditer(data):
+            start, stop = found.span()
+            if start > position:
+                self._at.append(size)
+                self._from.append((position, 0))
+                size += start - position
+            piece = b"" if self._pattern is _ODD else unescape(found[0])
+            if piece:
+                self._at.append(size)
+                self._from.append((start, stop))
+                size += len(piece)
+            position = stop
+        self._at.append(size)
+        self._from.append((position, 0))
+
+    def _decoded(self, pattern: re.Pattern[bytes]) -> View:
+        data = pattern.sub(_unescaped, self.data)
+        return self if data == self.data else View(data, 0, self, pattern)
+
+    def from_json(self) -> View:
+        """Return the view without the escapes of JSON: that of a text between quotes."""
+        if b"\\" not in self.data:
+            return self
+        try:
+            data = msgspec.json.decode(b'"' + self.data + b'"', type=str).encode()
+        except (msgspec.DecodeError, UnicodeError):
+            return self.unescaped()
+        return View(data, 0, self)
+
+    def unescaped(self) -> View:
+        r"""Return the view without the backslash escapes of one level."""
+        return self._decoded(ESCAPED) if b"\\" in self.data else self
+
+    def unquoted(self) -> View:
+        """Return the view without the percent-encoding of one level."""
+        return self._decoded(PERCENT) if b"%" in self.data else self
+
+    def bare(self) -> View:
+        """Return the view with everything decoded, in lower case, that holds letters and digits alone.
+
+        Whatever an engine does to a value before it logs it - lower case, no spaces, no quotes - this is the same.
+        """
+        view = self
+        for _ in range(_MOST_PASSES):
+            if not _is_encoded(view.data):
+                break
+            further = view._decoded(ANY)
+            if further is view:
+                break
+            view = further
+        return View(bare(view.data), 0, view, _ODD)
+
+
+def _is_encoded(data: bytes) -> bool:
+    return b"\\" in data or b"%" in data or b"&" in data
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return unescape(found[0])
+
+
+@lru_cache(1 << 14)
+def unescape(token: bytes) -> bytes:
+    """Return what an escape stands for."""
+    first = token[:1]
+    if first == b"\\":
+        kind = token[1:2]
+        if kind == b"u" and len(token) > 2:
+            units = token[2:6] + token[8:12]
+            return bytes.fromhex(units.decode()).decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")
+        if kind == b"x" and len(token) > 2:
+            return bytes.fromhex(token[2:].decode())
+        return _LETTERS.get(kind, kind)
+    if first == b"%":
+        if token[1:2] in b"uU":
+            return chr(int.from_bytes(bytes.fromhex(token[2:].decode()))).encode("utf-8", "surrogatepass")
+        return bytes.fromhex(token[1:].decode())
+    if first == b"&":
+        return html.unescape(token.decode()).encode("utf-8", "surrogatepass")
+    return b" "
+
+
+def plain(value: bytes) -> bytes:
+    """Return a value with everything decoded."""
+    for _ in range(_MOST_PASSES):
+        if not _is_encoded(value):
+            break
+        further = ANY.sub(_unescaped, value)
+        if further == value:
+            break
+        value = further
+    return value.replace(b"+", b" ")
+
+
+def bare(value: bytes) -> bytes:
+    """Return the letters and digits of a value that is decoded, in lower case: as `View.bare` holds it."""
+    return value.lower().translate(None, NO_LETTERS)
