@@ -1,18 +1,32 @@
-"""The one place that builds everything from the settings: the store, the console, the server."""
+"""The one place that builds everything from the settings: the store, the sources, the console, the server."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import text
-from wafscope.settings import Settings
+from wafscope.ingest.follow import Follow, Origin, Status
+from wafscope.ingest.workers import NEEDED, Workers
+from wafscope.reader.walk import settled
+from wafscope.reader.whole import is_whole
+from wafscope.settings import Settings, Source
+from wafscope.source.concurrent import ConcurrentFeed, Custom
+from wafscope.source.reading import Manner
+from wafscope.source.stdin import StandardInputFeed
+from wafscope.source.tail import TailFeed
 from wafscope.store.base import EventStore
+from wafscope.store.open import open_store
 from wafscope.web.app import create_app
 from wafscope.web.settings import WebSettings
 
@@ -43,11 +57,22 @@ def listen(address: str) -> socket.socket:
     return opened
 
 
-def serve(store: EventStore, settings: Settings, opened: socket.socket, ready: Callable[[str], None]) -> None:
+def serve(
+    store: EventStore,
+    settings: Settings,
+    opened: socket.socket,
+    ready: Callable[[str], None],
+    status: Callable[[], Status] | None = None,
+) -> None:
     """Serve the console until the process is told to stop; calls `ready` with its address once it answers."""
     host, port = opened.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
-    web = WebSettings(names=(*settings.web.names, host), zone=settings.web.timezone, time_limit=settings.web.time_limit)
+    web = WebSettings(
+        names=(*settings.web.names, host),
+        zone=settings.web.timezone,
+        time_limit=settings.web.time_limit,
+        status=status,
+    )
     config = uvicorn.Config(
         create_app(store, web),
         log_config=None,
@@ -59,6 +84,86 @@ def serve(store: EventStore, settings: Settings, opened: socket.socket, ready: C
     server = _Server(config, lambda: ready(f"http://{name}:{port}"))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[opened])
+
+
+def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], collector_zone: str) -> None:
+    """Follow the sources and serve the console until the process is told to stop.
+
+    Raises SettingsError for sources that can not be, StoreError when the store can not be opened.
+    """
+    origins = [make_origin(source, settings) for source in settings.source]
+    if not origins:
+        raise SettingsError(
+            text("There is nothing to follow."),
+            hint=text("Name a log: wafscope serve /var/log/modsec_audit.log, or [[source]] in the settings."),
+        )
+    _check_twice(origins)
+    count = settings.ingest.workers if settings.ingest.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
+    for name in NEEDED if count else ():
+        import_module(name)
+    # They are started before the store is opened, when they can still be forked.
+    workers = Workers(count, fork=True)
+    stop = threading.Event()
+    with open_store(settings.store.uri) as store:
+        follow = Follow(store, origins, collector_zone=collector_zone, workers=workers)
+        thread = threading.Thread(target=follow.run, args=(stop,), name="follow", daemon=True)
+        # The server raises the signal that ended it once more when it has ended.
+        before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+        thread.start()
+        try:
+            serve(store, settings, opened, ready, lambda: follow.status)
+        finally:
+            stop.set()
+            thread.join(_LAST)
+            follow.close_workers()
+            signal.signal(signal.SIGTERM, before)
+
+
+_MOST_WORKERS = 8
+_LAST = 10.0
+"""Seconds that what is under way may take to be committed."""
+
+
+def make_origin(source: Source, settings: Settings) -> Origin:
+    """Tell how the feed of a source is made; raises SettingsError for one that can not be."""
+    sensor = source.sensor or socket.gethostname()
+    largest, zone = settings.ingest.largest_record, source.timezone
+    manner = Manner(settled, largest)
+    if source.kind in {"receiver", "syslog"}:
+        # The place where the server of such a source is started, and the feed of its spool is made.
+        raise SettingsError(text("Sources of kind “{kind}” are not there yet.", kind=source.kind), where="source.kind")
+    if source.kind == "stdin":
+        feed = StandardInputFeed(manner, sensor=sensor, zone=zone)
+        return Origin("stdin", "-", sensor, lambda _: feed.again())
+    if not source.path:
+        raise SettingsError(
+            text("A source of kind “{kind}” needs a path.", kind=source.kind),
+            where="source.path",
+            hint=text('Such as path = "/var/log/modsec_audit.log".'),
+        )
+    path = os.path.abspath(source.path)  # noqa: PTH100 - a pattern is no path
+    if source.kind == "serial":
+        return Origin(
+            "serial", path, sensor, lambda positions: TailFeed(path, positions, manner, sensor=sensor, zone=zone)
+        )
+    archive = Path(source.archive).absolute() if source.archive else None
+    custom = Custom(is_whole, largest, source.after, archive)
+    return Origin(
+        "concurrent",
+        path,
+        sensor,
+        lambda positions: ConcurrentFeed(path, positions, custom, sensor=sensor, zone=zone),
+    )
+
+
+def _check_twice(origins: Sequence[Origin]) -> None:
+    """What is followed twice would be read twice, with one position for both."""
+    names = [(origin.kind, origin.name) for origin in origins]
+    for kind, name in names:
+        if names.count((kind, name)) > 1:
+            raise SettingsError(
+                text("The same source is named twice."), where=name, hint=text("Each source has one sensor.")
+            )
 
 
 class _Server(uvicorn.Server):

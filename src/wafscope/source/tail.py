@@ -88,7 +88,7 @@ class TailFeed:
         while self._waiting:
             yield Chunk((), self._waiting.pop(0), self._sensor, self._zone)
         self._turn += 1
-        readings: list[Reading | PackedReading] = [*self._packed, *self._readings.values()]
+        readings = self._all()
         turn = self._turn % (len(readings) or 1)
         for reading in readings[turn:] + readings[:turn]:
             try:
@@ -107,12 +107,15 @@ class TailFeed:
     def committed(self, position: Position) -> None:
         """There is nothing to do: a log stays where it is."""
 
+    def _all(self) -> list[Reading | PackedReading]:
+        return [*self._packed, *self._readings.values()]
+
     def condition(self) -> Condition:
         lag = sum(reading.lag for reading in self._readings.values())
         return Condition(lag, len(self._packed), tuple(self._problems.values()))
 
     def close(self) -> None:
-        for reading in [*self._readings.values(), *self._packed, *(lost.reading for lost in self._lost)]:
+        for reading in [*self._all(), *(lost.reading for lost in self._lost)]:
             reading.close()
         self._readings, self._packed, self._lost = {}, [], []
 
@@ -297,7 +300,7 @@ class TailFeed:
 
     def _is_read(self, key: str) -> bool:
         """The file is open: what was found is a copy of it, which may turn out to be needed."""
-        return any(reading.key == key for reading in [*self._readings.values(), *self._packed])
+        return any(reading.key == key for reading in self._all())
 
     def _lose(self, reading: Reading | PackedReading) -> None:
         """A file is not what it was: its old content may stand in a copy, the new one begins at 0."""
@@ -321,7 +324,7 @@ class TailFeed:
                 reading.close()
                 del self._readings[inode]
         self._skipped = {inode: skipped for inode, skipped in self._skipped.items() if inode in present}
-        read = {reading.key for reading in [*self._readings.values(), *self._packed]}
+        read = {reading.key for reading in self._all()}
         for key, known in list(self._known.items()):
             if key not in read and now - known.seen > _FORGET:
                 del self._known[key]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+
+from wafscope.ingest.follow import Status
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,5 +25,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of the built style sheet and scripts."""
     year: int | None = None
     """Year that dates leave out; None for the current one."""
+    status: Callable[[], Status] | None = None
+    """Tells how the sources are that this process follows; None where it follows none."""
     now: int | None = None
     """Time taken for the current one, in microseconds, for tests."""
