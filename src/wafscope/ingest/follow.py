@@ -130,7 +130,7 @@ class Follow:
         self._is_open = False
         self._careful = False
         """After a failure, little is committed at first."""
-        self._status = Status(since=_now())
+        self._status = Status(since=_now(), sources=tuple(source.told() for source in self._sources))
 
     @property
     def status(self) -> Status:

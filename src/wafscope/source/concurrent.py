@@ -40,6 +40,8 @@ _HOT = 120.0
 _TICK = 2.0
 """Seconds by which times of the file system may be coarse or late."""
 _MOST_FILES = 512
+_REMOVING = 0.3
+"""Seconds of one turn for removing files."""
 _LATER = 5.0
 """Seconds after its last change before a file is removed: libmodsecurity may append another record to it."""
 _MOST_WAITING = 20_000
@@ -155,6 +157,8 @@ class ConcurrentFeed:
         self._problems: dict[str, Problem] = {}
         self._next_look = self._next_whole = self._next_removal = 0.0
         self._round: _Round | None = None
+        self._is_removing = False
+        """There are many files to be removed, which need not be looked at again and again."""
         archive = custom.archive or Path(f"{root.rstrip('/')}.archive")
         self._archive = Archive(archive, root) if custom.after == "archive" else None
 
@@ -235,7 +239,7 @@ class ConcurrentFeed:
     def _look(self) -> None:
         """Look at directories until there is enough to read."""
         now = time.monotonic()
-        if self._waiting:
+        if self._waiting or self._is_removing:
             return
         if self._round is None:
             if now < self._next_look:
@@ -409,7 +413,12 @@ class ConcurrentFeed:
             return
         now = time.time()
         ready = [file for file in self._spent.values() if now - file.written / 1e9 > self._custom.later]
-        for start in range(0, min(len(ready), 8 * _MOST_FILES), _MOST_FILES):
+        deadline = time.monotonic() + _REMOVING
+        self._is_removing = False
+        for start in range(0, len(ready), _MOST_FILES):
+            if time.monotonic() > deadline:
+                self._is_removing = True
+                return
             some = ready[start : start + _MOST_FILES]
             for file in some:
                 del self._spent[file.path]
