@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,9 +83,9 @@ class Serving:
         self.process.kill()
         self._wait()
 
-    def stop(self) -> int:
+    def stop(self, by: int = signal.SIGTERM) -> int:
         """End it in order, and return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(by)
         return self._wait()
 
     def _wait(self) -> int:
