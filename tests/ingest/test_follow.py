@@ -15,6 +15,7 @@ from tests.system.writer import error_lines, json_record
 from wafscope.errors import StoreError
 from wafscope.i18n.text import text
 from wafscope.ingest.follow import Follow, Origin
+from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
 from wafscope.query.question import Count, Page, Scope
 from wafscope.reader.walk import settled
@@ -86,7 +87,7 @@ def test_it_goes_on_where_it_was(log: Path) -> None:
         for number in range(3):
             append(log, [number])
             with following(store, serial(log)):
-                until(lambda: events(store) == number + 1)
+                until(lambda wanted=number + 1: events(store) == wanted)
         assert store.held().value.sources[0].duplicate == 0
 
 
@@ -134,7 +135,7 @@ class Failing(MemoryStore):
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_a_store_that_is_down_is_waited_for(log: Path, durable: bool) -> None:
+def test_a_store_that_is_down_is_waited_for(log: Path, *, durable: bool) -> None:
     store = Failing()
     append(log, [1])
     with following(store, serial(log)) as follow:
@@ -159,7 +160,7 @@ class Odd:
         self.fail = fail
         self.given = False
 
-    def take(self, most: int) -> Iterator[Chunk]:
+    def take(self, most: int) -> Iterator[Chunk]:  # noqa: ARG002 - as every feed
         self.fail()
         if not self.given:
             self.given = True
@@ -192,16 +193,12 @@ def test_a_feed_that_fails_is_told_and_holds_up_no_other(log: Path) -> None:
 
 
 def test_what_no_reader_can_stand_is_put_aside_whole(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wafscope.ingest import follow as module
-
-    encode = module.encode
-
-    def fail(task: module.Task) -> module.Encoded:
+    def fail(task: Task) -> Encoded:
         if any(json_record(1) in stretch.data for stretch in task.stretches):
             raise ZeroDivisionError
         return encode(task)
 
-    monkeypatch.setattr(module, "encode", fail)
+    monkeypatch.setattr("wafscope.ingest.follow.encode", fail)
     append(log, [1])
     with MemoryStore() as store, following(store, serial(log)) as follow:
         until(lambda: follow.status.sources[0].quarantined == 1)

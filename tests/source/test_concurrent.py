@@ -10,12 +10,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import zstandard
 from tests.system.writer import json_record
 
 from wafscope.reader.whole import is_whole
 from wafscope.source import concurrent
 from wafscope.source.concurrent import After, ConcurrentFeed, Custom
+from wafscope.source.oneshot import unpacked
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 OLD = "20261120/20261120-0930"
@@ -225,12 +225,11 @@ def archived(root: Path) -> list[tuple[str, bytes]]:
     """Name and content of all that stands in the archives of a directory."""
     found = []
     for archive in sorted(Path(f"{root}.archive").iterdir()):
-        with archive.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as s:
-            with tarfile.open(fileobj=s, mode="r|") as tar:
-                for member in tar:
-                    opened = tar.extractfile(member)
-                    assert opened is not None
-                    found.append((member.name, opened.read()))
+        with archive.open("rb") as file, tarfile.open(fileobj=unpacked(file), mode="r|") as tar:
+            for member in tar:
+                opened = tar.extractfile(member)
+                assert opened is not None
+                found.append((member.name, opened.read()))
     return found
 
 

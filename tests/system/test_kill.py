@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,9 @@ KILLS = 20
 SEED = 20261127
 
 
-@pytest.fixture
-def writer(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that writes logs of every kind below `logs`."""
-    folder = tmp_path / "logs"
-    folder.mkdir()
+@contextmanager
+def writing(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that writes logs of every kind into a folder."""
     script = Path(__file__).with_name("writer.py")
     process = subprocess.Popen([sys.executable, str(script), str(folder), str(SEED)], stdout=subprocess.PIPE)
     try:
@@ -32,9 +31,19 @@ def writer(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
+def written(writer: subprocess.Popen[bytes], folder: Path) -> int:
+    """End the writer in order, and return how many events it wrote; it has rotated its logs."""
+    (folder / "stop").touch()
+    assert writer.stdout is not None
+    events, rotations = map(int, writer.stdout.read().split())
+    assert rotations > 1
+    return events
+
+
 def configured(folder: Path, after: str) -> Path:
     """Settings that follow all that the writer writes."""
     logs = folder / "logs"
+    logs.mkdir()
     sources = [("serial", "*_audit.log", "keep"), ("serial", "error.log", "keep"), ("concurrent", "concurrent", after)]
     lines = [f'[store]\nuri = "duckdb:///{folder}/store.duckdb"']
     lines += [f'[[source]]\nkind = "{k}"\npath = "{logs}/{p}"\nafter = "{a}"' for k, p, a in sources]
@@ -44,21 +53,20 @@ def configured(folder: Path, after: str) -> Path:
 
 
 @pytest.mark.parametrize("after", ["delete", "keep", "archive"])
-def test_no_event_is_lost_and_none_is_there_twice(
-    after: str, writer: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
-    chance = random.Random(SEED)
+def test_no_event_is_lost_and_none_is_there_twice(after: str, tmp_path: Path) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - the same each time
     settings = configured(tmp_path, after)
-    for _ in range(KILLS if after == "delete" else KILLS // 3):
-        service = Serving("--config", settings)
-        if chance.random() < 0.8:
-            service.ready()
-        time.sleep(chance.random() * 2)
-        service.kill()
-    (tmp_path / "logs" / "stop").touch()
-    assert writer.stdout is not None
-    truth, rotations = map(int, writer.stdout.read().split())
-    assert rotations > 1
+    with serving("--config", settings) as service:
+        # What was rotated before the first start is not followed.
+        until(lambda: service.status().get("state") == "running")
+    with writing(tmp_path / "logs") as writer:
+        for _ in range(KILLS if after == "delete" else KILLS // 3):
+            service = Serving("--config", settings)
+            if chance.random() < 0.8:
+                service.ready()
+            time.sleep(chance.random() * 2)
+            service.kill()
+        truth = written(writer, tmp_path / "logs")
 
     with serving("--config", settings) as service:
         until(lambda: service.events() >= truth, f"{truth} events")

@@ -75,7 +75,7 @@ class Log:
 
 
 def main(folder: Path, seed: int) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - the same each time
     serial, native = Log(folder / "modsec_audit.log", 300), Log(folder / "native_audit.log", 170)
     errors = Log(folder / "error.log", 0)
     number = 0
