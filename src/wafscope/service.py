@@ -1,20 +1,39 @@
-"""The one place that builds everything from the settings: the store, the console, the server."""
+"""The one place that builds everything from the settings: the store, the sources, the console, the server."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from wafscope.errors import SettingsError
-from wafscope.i18n.text import text
-from wafscope.settings import Settings
+from wafscope.i18n.text import Text, text
+from wafscope.ingest.follow import Follow, Origin, Status
+from wafscope.ingest.workers import NEEDED, Workers
+from wafscope.reader.walk import settled
+from wafscope.reader.whole import is_whole
+from wafscope.settings import Settings, Source
+from wafscope.source.concurrent import ConcurrentFeed, Custom
+from wafscope.source.listener import Limits, Listener, ReceiverSettings
+from wafscope.source.listener import User as Sender
+from wafscope.source.reading import Manner
+from wafscope.source.receiver_supervisor import ReceiverProcess
+from wafscope.source.spool_feed import SpoolFeed
+from wafscope.source.stdin import StandardInputFeed
+from wafscope.source.tail import TailFeed
 from wafscope.store.base import EventStore
+from wafscope.store.open import open_store
 from wafscope.web.app import create_app
 from wafscope.web.settings import WebSettings
+from wafscope.web.status import SourceState, SourceStatus, Statuses, nothing_followed
 
 
 def listen(address: str) -> socket.socket:
@@ -43,11 +62,22 @@ def listen(address: str) -> socket.socket:
     return opened
 
 
-def serve(store: EventStore, settings: Settings, opened: socket.socket, ready: Callable[[str], None]) -> None:
+def serve(
+    store: EventStore,
+    settings: Settings,
+    opened: socket.socket,
+    ready: Callable[[str], None],
+    status: Statuses = nothing_followed,
+) -> None:
     """Serve the console until the process is told to stop; calls `ready` with its address once it answers."""
     host, port = opened.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
-    web = WebSettings(names=(*settings.web.names, host), zone=settings.web.timezone, time_limit=settings.web.time_limit)
+    web = WebSettings(
+        names=(*settings.web.names, host),
+        zone=settings.web.timezone,
+        time_limit=settings.web.time_limit,
+        status=status,
+    )
     config = uvicorn.Config(
         create_app(store, web),
         log_config=None,
@@ -59,6 +89,208 @@ def serve(store: EventStore, settings: Settings, opened: socket.socket, ready: C
     server = _Server(config, lambda: ready(f"http://{name}:{port}"))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[opened])
+
+
+def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], collector_zone: str) -> None:
+    """Follow the sources and serve the console until the process is told to stop.
+
+    Raises SettingsError for sources that can not be, StoreError when the store can not be opened.
+    """
+    arriving = receiver_settings(settings)
+    origins = [make_origin(source, settings) for source in settings.source if source.kind not in ARRIVING]
+    origins += [spool_origin(arriving, settings)] if arriving else []
+    if not origins:
+        raise SettingsError(
+            text("There is nothing to follow."),
+            hint=text("Name a log: wafscope serve /var/log/modsec_audit.log, or [[source]] in the settings."),
+        )
+    _check_twice(origins)
+    count = settings.ingest.workers if settings.ingest.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
+    for name in NEEDED if count else ():
+        import_module(name)
+    # They are started before the store is opened, when they can still be forked.
+    workers = Workers(count, fork=True)
+    with _receiving(arriving) as receiver, open_store(settings.store.uri) as store:
+        follow = Follow(store, origins, collector_zone=collector_zone, workers=workers, redaction=settings.redaction)
+        with _following(follow):
+            serve(store, settings, opened, ready, lambda: statuses(follow.status, receiver))
+
+
+@contextlib.contextmanager
+def _following(follow: Follow) -> Iterator[None]:
+    """Let a thread follow, and at the end commit what is under way."""
+    stop = threading.Event()
+    thread = threading.Thread(target=follow.run, args=(stop,), name="follow", daemon=True)
+    # The server raises the signal that ended it once more when it has ended.
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_LAST)
+        follow.close_workers()
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _receiving(settings: ReceiverSettings | None) -> Iterator[ReceiverProcess | None]:
+    """Run the receiver, where there is a source for it."""
+    if settings is None:
+        yield None
+        return
+    receiver = ReceiverProcess(settings)
+    try:
+        receiver.start()
+        yield receiver
+    finally:
+        receiver.stop()
+
+
+def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceStatus, ...]:
+    """How the sources are, for the console."""
+    found: list[SourceStatus] = []
+    for source in status.sources:
+        problem = status.problem if status.state == "paused" else next(iter(source.problems), None)
+        state: SourceState = "paused" if status.state == "paused" else "failed" if problem else "following"
+        what = problem.what if problem else None
+        if source.kind == SPOOL and receiver is not None:
+            found += _arriving(receiver, state, what)
+        else:
+            found.append(
+                SourceStatus(
+                    source.name,
+                    source.kind,
+                    source.sensor,
+                    state,
+                    source.lag,
+                    source.last,
+                    what,
+                    waiting=source.waiting,
+                )
+            )
+    return tuple(found)
+
+
+def _arriving(receiver: ReceiverProcess, state: SourceState, what: Text | None) -> Iterator[SourceStatus]:
+    """How each sensor is that sends to the receiver."""
+    told = receiver.status()
+    traffic = {each.sensor: each for each in told.sensors} if told else {}
+    loops = {each.sensor: each.reason for each in told.loops} if told else {}
+    if what is None and not receiver.alive:
+        state, what = "failed", text("The receiver has ended; it is started again.")
+    for kind, sensor in receiver.sensors:
+        if what is None and sensor in loops:
+            looping = text("It is refused again and again: {reason}", reason=loops[sensor])
+            yield SourceStatus(f"{kind}:{sensor}", kind, sensor, "failed", problem=looping)
+        else:
+            last = traffic[sensor].last if sensor in traffic else None
+            yield SourceStatus(f"{kind}:{sensor}", kind, sensor, state, last_read=last, problem=what)
+
+
+_MOST_WORKERS = 8
+_LAST = 10.0
+"""Seconds that what is under way may take to be committed."""
+
+
+def make_origin(source: Source, settings: Settings) -> Origin:
+    """Tell how the feed of a source is made; raises SettingsError for one that can not be."""
+    sensor = source.sensor or socket.gethostname()
+    largest, zone = settings.ingest.largest_record, source.timezone
+    manner = Manner(settled, largest)
+    if source.kind == "stdin":
+        feed = StandardInputFeed(manner, sensor=sensor, zone=zone)
+        return Origin("stdin", "-", sensor, lambda _: feed.again())
+    if not source.path:
+        raise SettingsError(
+            text("A source of kind “{kind}” needs a path.", kind=source.kind),
+            where="source.path",
+            hint=text('Such as path = "/var/log/modsec_audit.log".'),
+        )
+    path = os.path.abspath(source.path)  # noqa: PTH100 - a pattern is no path
+    if source.kind == "serial":
+        return Origin(
+            "serial", path, sensor, lambda positions: TailFeed(path, positions, manner, sensor=sensor, zone=zone)
+        )
+    archive = Path(source.archive).absolute() if source.archive else None
+    custom = Custom(is_whole, largest, source.after, archive)
+    return Origin(
+        "concurrent",
+        path,
+        sensor,
+        lambda positions: ConcurrentFeed(path, positions, custom, sensor=sensor, zone=zone),
+    )
+
+
+ARRIVING = ("receiver", "syslog")
+"""Kinds of sources whose records arrive at an address: one process takes them all, into one spool."""
+SPOOL = "spool"
+_BESIDE = ".spool"
+
+
+def receiver_settings(settings: Settings) -> ReceiverSettings | None:
+    """What the process of the receiver is told; None where nothing arrives.  Raises SettingsError."""
+    sources = [source for source in settings.source if source.kind in ARRIVING]
+    if not sources:
+        return None
+    spools = {source.spool for source in sources if source.spool}
+    if len(spools) > 1:
+        raise SettingsError(
+            text("All that arrives goes to one spool."),
+            where="source.spool",
+            hint=text("Name the same directory everywhere: {names}", names=", ".join(sorted(spools))),
+        )
+    store = settings.store.uri.removeprefix("duckdb:///")
+    if not spools and store == settings.store.uri:
+        raise SettingsError(
+            text("A receiver beside such a store needs a directory of its own."),
+            where="source.spool",
+            hint=text('Such as spool = "/var/lib/wafscope/spool".'),
+        )
+    listeners = tuple(
+        Listener(
+            kind="syslog" if source.kind == "syslog" else "receiver",
+            listen=source.listen,
+            sensor=source.sensor,
+            protocol=source.protocol,
+            tls_certificate=source.tls_certificate,
+            tls_key=source.tls_key,
+            tokens=source.tokens,
+            users={name: Sender(user.password, user.sensor) for name, user in source.users.items()},
+        )
+        for source in sources
+    )
+    return ReceiverSettings(
+        spool=str(Path(next(iter(spools), store + _BESIDE)).absolute()),
+        listeners=listeners,
+        spool_limit=min(source.spool_limit for source in sources),
+        limits=Limits(largest=settings.ingest.largest_record),
+        log_level=settings.log.level,
+        log_format=settings.log.format,
+    )
+
+
+def spool_origin(arriving: ReceiverSettings, settings: Settings) -> Origin:
+    """Tell how the feed of the spool is made."""
+    spool = Path(arriving.spool)
+    zones = {
+        sensor: source.timezone
+        for source, listener in zip(
+            [each for each in settings.source if each.kind in ARRIVING], arriving.listeners, strict=True
+        )
+        for _, sensor in listener.sensors
+    }
+    return Origin(SPOOL, arriving.spool, "", lambda positions: SpoolFeed(spool, positions, zones))
+
+
+def _check_twice(origins: Sequence[Origin]) -> None:
+    """What is followed twice would be read twice, with one position for both."""
+    names = [(origin.kind, origin.name) for origin in origins]
+    for kind, name in names:
+        if names.count((kind, name)) > 1:
+            raise SettingsError(
+                text("The same source is named twice."), where=name, hint=text("Each source has one sensor.")
+            )
 
 
 class _Server(uvicorn.Server):

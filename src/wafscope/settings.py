@@ -4,6 +4,9 @@
     uri = "duckdb:////var/lib/wafscope/wafscope.duckdb"
     [web]
     listen = "127.0.0.1:8642"
+    [[source]]
+    kind = "serial"
+    path = "/var/log/nginx/modsec_audit*.log"
 
 `WAFSCOPE_WEB_LISTEN=0.0.0.0:8642` sets the same as `listen` under `[web]`.
 """
@@ -14,7 +17,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import msgspec
@@ -81,6 +84,43 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """text or json."""
 
 
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source that `wafscope serve` follows."""
+
+    kind: Literal["serial", "concurrent", "receiver", "stdin", "syslog"] = "serial"
+    path: str = ""
+    """A file, a pattern such as /var/log/nginx/modsec_audit*.log, or a storage directory."""
+    sensor: str = ""
+    """Name of the installation that writes; the host name unless given."""
+    timezone: str = ""
+    """IANA zone of times that do not prove their own."""
+    after: Literal["keep", "delete", "archive"] = "keep"
+    """What becomes of the files of a concurrent log when their events are stored."""
+    archive: str = ""
+    """Directory of the daily archives; beside the storage directory unless given."""
+    listen: str = ""
+    """Address and port of a receiver."""
+    protocol: Literal["tcp", "udp"] = "tcp"
+    """Of syslog."""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tokens: dict[str, str] = {}
+    """The sensor of each token."""
+    users: dict[str, User] = {}
+    """Who may send, with name and password."""
+    spool: str = ""
+    """Directory that keeps what was acknowledged; beside the store unless given."""
+    spool_limit: int = 1 << 30
+    """Bytes."""
+
+
+class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One who may send to a receiver."""
+
+    password: str
+    sensor: str
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -89,6 +129,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ingest: Ingest = Ingest()
     redaction: Redaction = Redaction()
     log: Log = Log()
+    source: tuple[Source, ...] = ()
+
+
+_SECTIONS = tuple(name for name in Settings.__struct_fields__ if name != "source")
+"""Tables that stand once; each key of them can be set in the environment, too."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -102,7 +147,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
                 text("The settings can not be read: {reason}", reason=str(error)), where=str(path)
             ) from error
         _check_names(values, str(path))
-    for section in Settings.__struct_fields__:
+    for section in _SECTIONS:
         for key in type(getattr(Settings(), section)).__struct_fields__:
             value = environ.get(f"{_PREFIX}{section}_{key}".upper())
             if value is not None:
@@ -114,6 +159,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
             text("A setting has a wrong value: {reason}", reason=str(error)), where=str(path or "")
         ) from error
     check_zone(settings.web.timezone, "web.timezone")
+    for source in settings.source:
+        if source.timezone:
+            check_zone(source.timezone, "source.timezone")
     return settings
 
 
@@ -131,9 +179,11 @@ def check_zone(zone: str, where: str) -> str:
 
 def _check_names(values: dict[str, Any], where: str) -> None:
     """Name what is unknown, with what it may have been meant to be."""
-    known = {section: type(getattr(Settings(), section)).__struct_fields__ for section in Settings.__struct_fields__}
+    known = {section: type(getattr(Settings(), section)).__struct_fields__ for section in _SECTIONS}
+    known["source"] = Source.__struct_fields__
     for section, inner in values.items():
-        names = inner if isinstance(inner, dict) else {}
+        tables = inner if isinstance(inner, list) else [inner]
+        names = [name for table in tables if isinstance(table, dict) for name in table]
         wrong = [section] if section not in known else [f"{section}.{n}" for n in names if n not in known[section]]
         for name in wrong:
             near = get_close_matches(name, [*known, *(f"{s}.{k}" for s, keys in known.items() for k in keys)], n=3)

@@ -23,6 +23,7 @@ _COMMANDS = {
     "demo": ("wafscope.cli.view", "demo_command"),
     "import": ("wafscope.cli.importing", "import_command"),
     "quarantine": ("wafscope.cli.quarantine", "quarantine_command"),
+    "serve": ("wafscope.cli.serve", "serve_command"),
     "top": ("wafscope.cli.top", "top_command"),
     "view": ("wafscope.cli.view", "view_command"),
 }

@@ -71,6 +71,26 @@ class Workers:
             future, done = waiting.popleft()
             yield future.result(), done
 
+    @property
+    def count(self) -> int:
+        """How many processes there are."""
+        return len(self._workers)
+
+    def start(self, task: Task) -> Future[Encoded]:
+        """Begin to encode a task, in this process where there are no others."""
+        if self._threads is not None:
+            return self._threads.submit(self._call, task)
+        done: Future[Encoded] = Future()
+        try:
+            done.set_result(encode(task))
+        except Exception as error:  # noqa: BLE001 - raised where the result is asked for
+            done.set_exception(error)
+        return done
+
+    def close(self) -> None:
+        """End the processes."""
+        self.__exit__(None, None, None)
+
     def _call(self, task: Task) -> Encoded:
         worker = self._idle.get()
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
+
+from wafscope.i18n.text import Text
 
 PIECE = 4 << 20
 """Bytes of a stretch that is read in one go."""
@@ -64,3 +66,27 @@ class Feed(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What keeps a feed, or a file of it, from being read; it is tried again."""
+
+    where: str
+    what: Text
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """How a feed is."""
+
+    lag: int = 0
+    """Bytes that are known to be there and were not handed on."""
+    waiting: int = 0
+    """Files that are known to be there and were not handed on, where files are what is counted."""
+    problems: tuple[Problem, ...] = ()
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A feed that can say how it is."""
+
+    def condition(self) -> Condition: ...

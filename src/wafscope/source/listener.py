@@ -41,6 +41,12 @@ class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sensor by token; a token may stand in the path, /in/TOKEN."""
     users: dict[str, User] = {}
 
+    @property
+    def sensors(self) -> tuple[tuple[str, str], ...]:
+        """The kind, and the name of each sensor that may send."""
+        names = [*self.tokens.values(), *(user.sensor for user in self.users.values())] or [self.sensor]
+        return tuple((self.kind, name) for name in dict.fromkeys(names))
+
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is refused, so that no sender can harm the others."""

@@ -28,7 +28,7 @@ from wafscope.source.index import is_index, read_index
 
 STANDARD_INPUT = "-"
 
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, lzma.LZMAError, OSError)
+BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, lzma.LZMAError, OSError)
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
 _TAR_AT = 257
 _HEAD = 512
@@ -171,6 +171,11 @@ def _decompressed(stream: BufferedReader, meter: _Meter) -> IO[bytes]:
     return counted
 
 
+def unpacked(stream: BufferedReader) -> BinaryIO:
+    """Return the content of a file that may be compressed; reading it raises one of `BROKEN` where it is damaged."""
+    return cast("BinaryIO", _Steady(_decompressed(stream, _Meter(stream))))
+
+
 class _Steady:
     """A stream that hands out all that can be unpacked before it says that the rest is broken."""
 
@@ -186,7 +191,7 @@ class _Steady:
             while size > 0 and (data := self._read(size)):
                 parts.append(data)
                 size -= len(data)
-        except _BROKEN as error:
+        except BROKEN as error:
             if not parts:
                 raise
             self._error = error
@@ -218,7 +223,7 @@ def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: Cu
                 if opened is not None:
                     inner = cast("BinaryIO", opened)
                     yield from _dated(_stretches(source, f"{name}/{member.name}", inner, meter, cutter), member.mtime)
-    except (tarfile.TarError, *_BROKEN):
+    except (tarfile.TarError, *BROKEN):
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
 
@@ -255,7 +260,7 @@ def _piece(stream: BinaryIO) -> tuple[bytes, str, bool]:
     try:
         data = stream.read(PIECE)
         more = data if len(data) == PIECE else stream.read(1)
-    except _BROKEN:
+    except BROKEN:
         return data, "damaged_archive", True
     return (data, "", False) if len(data) == PIECE else (data + more, "", not more)
 

@@ -60,6 +60,11 @@ class ReceiverProcess:
         return tuple(found)
 
     @property
+    def sensors(self) -> tuple[tuple[str, str], ...]:
+        """The kind and the name of each sensor that may send."""
+        return tuple(dict.fromkeys(each for listener in self._settings.listeners for each in listener.sensors))
+
+    @property
     def pid(self) -> int | None:
         """The process that runs now."""
         process = self._process

@@ -33,6 +33,7 @@ from wafscope.query.question import (
 )
 from wafscope.reader.base import Found as Found
 from wafscope.reader.base import Unreadable as Unreadable
+from wafscope.source.base import Position
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -46,6 +47,8 @@ class Tally(msgspec.Struct, frozen=True):
     bytes: int
     foreign: int = 0
     unreadable: tuple[Unreadable, ...] = ()
+    position: Position | None = None
+    """How far the source was read with this; kept in the same act."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -109,6 +112,17 @@ class EventStore(Protocol):
         """Commit several payloads, each with its tally, in one act: all of them or none.
 
         They are taken one by one and written as they come.
+        """
+        ...
+
+    def positions(self) -> dict[str, bytes]:
+        """How far each source was read: what was committed last under each key, empty states left out."""
+        ...
+
+    def recover(self) -> None:
+        """Make ready again after a write failed; raises StoreError when that is not possible yet.
+
+        A write that failed may be durable all the same: only `positions` tells.
         """
         ...
 

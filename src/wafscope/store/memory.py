@@ -94,6 +94,7 @@ class MemoryStore:
         self._pieces: tuple[QuarantinedPiece, ...] = ()
         self._last_piece = 0
         self._generation = 0
+        self._positions: dict[str, bytes] = {}
 
     @property
     def generation(self) -> int:
@@ -113,6 +114,8 @@ class MemoryStore:
         tallies, added = [], []
         for payload, tally in parts:
             tallies.append(tally)
+            if tally.position is not None:
+                self._positions[tally.position.key] = tally.position.state
             self._put_aside(tally)
             added.append(self._add(payload))
         written = [_written(tally, new) for tally, new in zip(tallies, added, strict=True)]
@@ -135,6 +138,13 @@ class MemoryStore:
             self._sources = _recounted(self._sources, error, left)
         self._generation += 1
         return tuple(written)
+
+    def positions(self) -> dict[str, bytes]:
+        """Return how far each source was read."""
+        return {key: state for key, state in self._positions.items() if state}
+
+    def recover(self) -> None:
+        """Nothing breaks here."""
 
     def _add(self, payload: bytes) -> list[StoredEvent]:
         new = []

@@ -33,6 +33,8 @@ class SourceStatus(msgspec.Struct, frozen=True):
     """What is wrong, if something is."""
     hint: Text | None = None
     """What to do about it."""
+    waiting: int = 0
+    """Files that are there and not committed yet, where files are what is counted."""
 
     @property
     def is_bad(self) -> bool:

@@ -34,6 +34,10 @@ copied into the table, written to the log (WAL) and compressed later.  DuckDB's 
 _NAME = "store"
 """The attached database: only so can the size of its row groups be chosen."""
 _AGAIN = 0.02
+_BROKEN = "has been invalidated"
+"""What DuckDB says, with errors of several classes, until the file is closed and opened again."""
+_PATIENCE = 10.0
+"""Seconds that questions under way get to notice that they are interrupted."""
 
 
 class Cut(Exception):
@@ -63,7 +67,9 @@ class Connection:
             raise _opening_failed(error, path) from error
         self._watchdog = _Watchdog()
         self._free: list[duckdb.DuckDBPyConnection] = []
-        self._lock = threading.Lock()
+        self._busy: set[duckdb.DuckDBPyConnection] = set()
+        self._closed = False
+        self._lock = threading.Condition()
         self.writer = self._cursor()
         if new:
             self._make()
@@ -110,13 +116,20 @@ class Connection:
     @contextmanager
     def _borrowed(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._lock:
-            cursor = self._free.pop() if self._free else None
-        cursor = cursor or self._cursor()
+            if self._closed:
+                raise _unavailable(self.path)
+            try:
+                cursor = self._free.pop() if self._free else self._cursor()
+            except duckdb.Error as error:
+                raise _unavailable(self.path) from error
+            self._busy.add(cursor)
         try:
             yield cursor
         finally:
             with self._lock:
+                self._busy.discard(cursor)
                 self._free.append(cursor)
+                self._lock.notify_all()
 
     def fetch(self, sql: str, parameters: Sequence[object], time_limit: float) -> list[tuple[Any, ...]]:
         """Run a question and return its rows; raises Cut when the limit, in seconds, is over."""
@@ -126,8 +139,12 @@ class Connection:
             try:
                 return cursor.execute(sql, list(parameters)).fetchall()
             except duckdb.InterruptException as error:
+                if self._closed:
+                    raise _unavailable(self.path) from error
                 raise Cut from error
             except duckdb.Error as error:
+                if self._closed or _BROKEN in str(error):
+                    raise _unavailable(self.path) from error
                 if guarded.is_over:
                     raise Cut from error
                 raise StoreError(text("The store could not answer: {reason}", reason=str(error))) from error
@@ -135,8 +152,10 @@ class Connection:
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the writing cursor inside a transaction; commits at the end, rolls back on an error."""
-        self.writer.execute("BEGIN")
+        if self._closed:
+            raise _unavailable(self.path)
         try:
+            self.writer.execute("BEGIN")
             yield self.writer
             self.writer.execute("COMMIT")
         except BaseException as error:
@@ -151,11 +170,20 @@ class Connection:
             ) from error
 
     def close(self) -> None:
-        self._watchdog.close()
+        """Close the file, which stays open as long as one cursor is: questions under way are interrupted."""
         with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            deadline = time.monotonic() + _PATIENCE
+            while self._busy and time.monotonic() < deadline:
+                for cursor in self._busy:
+                    cursor.interrupt()
+                self._lock.wait(_AGAIN)
             for cursor in self._free:
                 cursor.close()
             self._free.clear()
+        self._watchdog.close()
         self.writer.close()
         self._root.close()
 
@@ -237,6 +265,14 @@ class _Watchdog:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+
+
+def _unavailable(path: Path | None) -> StoreError:
+    return StoreError(
+        text("The store is not available for now; Wafscope tries again by itself."),
+        where=str(path),
+        hint=text("Is the disk full? What was committed before is safe."),
+    )
 
 
 def _opening_failed(error: Exception, path: Path | None) -> StoreError:

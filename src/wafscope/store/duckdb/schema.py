@@ -11,6 +11,7 @@
     joined     records of error logs that are part of an event of an audit log: what they say, and where they are
     own_word   what the audit record of such an event said before
     quarantine what could not be read, whole
+    position   how far each source was read, committed together with its events
     meta       schema version and the key of the event ids
 
 Why it is laid out like this is measured in docs/adr/0001-embedded-store.md.
@@ -131,6 +132,7 @@ def statements() -> list[str]:
         """CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,
             quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT, joined BIGINT)""",
         "CREATE TABLE held (kind VARCHAR, value VARCHAR, events BIGINT)",
+        "CREATE TABLE position (key VARCHAR, state BLOB)",
         "CREATE TABLE quarter (start BIGINT, events BIGINT)",
         *(f"CREATE TABLE {first_table(f)} (value {_TYPES[f.type]}, time TIMESTAMPTZ)" for f in FIRST_FIELDS),
         f"CREATE TABLE joined (event BIGINT, {_typed(JOINED_COLUMNS)})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -44,6 +45,9 @@ from wafscope.store.duckdb.write import Writing
 
 T = TypeVar("T")
 
+_OWN_LIMIT = 60.0
+"""Seconds that a question of the service itself may take."""
+
 
 class DuckStore:
     """A store in one DuckDB file (or in memory, with `path` None, for tests)."""
@@ -52,7 +56,8 @@ class DuckStore:
         self, path: Path | None, *, read_only: bool = False, memory_limit: str = "256MB", threads: int | None = None
     ) -> None:
         """Open or make the store; raises StoreError."""
-        self._connection = Connection(path, read_only=read_only, memory_limit=memory_limit, threads=threads)
+        self._open = partial(Connection, path, read_only=read_only, memory_limit=memory_limit, threads=threads)
+        self._connection = self._open()
         self._generation = 0
 
     @property
@@ -73,6 +78,20 @@ class DuckStore:
             written = writing.finish()
         self._generation += 1
         return written
+
+    def positions(self) -> dict[str, bytes]:
+        return dict(self._connection.fetch("SELECT key, state FROM position", (), _OWN_LIMIT))
+
+    def recover(self) -> None:
+        """Close the database and open it again.
+
+        After a fatal error, such as a COMMIT on a full disk, every cursor of the process fails.  Until it is open
+        again, questions raise StoreError.
+        """
+        self._connection.close()
+        # What was committed last is not known: an answer from before counts no longer.
+        self._generation += 1
+        self._connection = self._open()
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
         with self._connection.writing() as cursor:

@@ -108,10 +108,13 @@ class Writing:
         self._joining = Joining(cursor, self._first)
         self._starts: list[int] = []
         self._keys: list[tuple[str, str]] = []
+        self._positions: dict[str, bytes] = {}
 
     def add(self, tables: Tables, tally: Tally) -> None:
         """Write a payload and its tally, now or together with the next ones."""
         put_aside(self._cursor, tally)
+        if tally.position is not None:
+            self._positions[tally.position.key] = tally.position.state
         self._waiting.append(_Part(tables, tally, self._next, self._next_block))
         self._starts.append(self._next)
         self._keys.append((storable(tally.source), storable(tally.sensor)))
@@ -128,6 +131,7 @@ class Writing:
         if not self._joining.has_errors:
             _write_rules(self._cursor, list(self._rules.values()))
         waited = self._count_joined(joined)
+        _keep_positions(self._cursor, self._positions)
         for key, numbers in self._counts.items():
             _count(self._cursor, key, numbers)
         if waited:
@@ -276,6 +280,17 @@ def keep_counts(cursor: DuckDBPyConnection, base: int) -> None:
                 WHEN NOT MATCHED THEN INSERT VALUES (b.value, b.time)""",
             {"base": base},
         )
+
+
+def _keep_positions(cursor: DuckDBPyConnection, positions: dict[str, bytes]) -> None:
+    """Replace the positions of some sources; one with an empty state is forgotten."""
+    if not positions:
+        return
+    kept = [(key, state) for key, state in positions.items() if state]
+    # The table has no index: DuckDB refuses to delete and insert one key in the same transaction.
+    cursor.execute("DELETE FROM position WHERE key IN (SELECT unnest(?::VARCHAR[]))", [list(positions)])
+    if kept:
+        cursor.executemany("INSERT INTO position VALUES (?, ?)", kept)
 
 
 def _count(cursor: DuckDBPyConnection, key: tuple[str, str], numbers: list[int]) -> None:

@@ -123,6 +123,7 @@ def _state(state: SourceStatus | None) -> dict[str, Any]:
         "state": state.state,
         "kind": state.kind,
         "lag_bytes": state.lag_bytes,
+        "waiting": state.waiting,
         "last_read": state.last_read,
         "problem": english(state.problem) if state.problem else None,
         "hint": english(state.hint) if state.hint else None,

@@ -1,0 +1,81 @@
+"""`wafscope serve`: follow the logs day and night, and serve the console over what they say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from wafscope import logs
+from wafscope import settings as all_settings
+from wafscope.cli.importing import address, local_zone
+from wafscope.cli.say import said
+from wafscope.i18n.text import text
+from wafscope.service import listen, run
+from wafscope.settings import Settings, Source, check_zone
+
+
+@click.command(
+    "serve",
+    help=said(
+        text(
+            "Follow logs and serve the console, until told to stop. PATH is a file, a pattern in quotes, the storage"
+            " directory of a concurrent log, or - for standard input; more can be set in the settings."
+        )
+    ),
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+@click.option("--store", "file", default="", help=said(text("File of the store; made when it is not there.")))
+@click.option("--listen", "place", default="", help=said(text("Address and port of the console.")))
+@click.option(
+    "--timezone",
+    "zone",
+    default="",
+    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
+)
+@click.option(
+    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
+)
+@click.option(
+    "--after",
+    type=click.Choice(["keep", "delete", "archive"]),
+    default="keep",
+    help=said(text("What becomes of the files of a concurrent log when their events are stored.")),
+)
+@click.pass_obj
+def serve_command(
+    settings: Settings,
+    paths: tuple[str, ...],
+    config: Path | None,
+    file: str,
+    place: str,
+    zone: str,
+    sensor: str,
+    after: str,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    if config is not None:
+        settings = all_settings.load(config, os.environ)
+        logs.set_up(settings.log.level, settings.log.format)
+    if zone:
+        check_zone(zone, "--timezone")
+    named = [_source(path, sensor, zone, after) for path in paths]
+    settings = msgspec.structs.replace(settings, source=(*settings.source, *named))
+    if file:
+        settings = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, uri=address(file)))
+    opened = listen(place or settings.web.listen)
+    run(settings, opened, _announce, local_zone())
+
+
+def _source(path: str, sensor: str, zone: str, after: str) -> Source:
+    kind = "stdin" if path == "-" else "concurrent" if Path(path).is_dir() else "serial"
+    return msgspec.convert(
+        {"kind": kind, "path": path, "sensor": sensor, "timezone": zone, "after": after}, type=Source
+    )
+
+
+def _announce(place: str) -> None:
+    click.echo(said(text("Wafscope is at {address} - Ctrl-C ends it.", address=place)))

@@ -1,0 +1,401 @@
+"""What the service does all the time: take what has come from every feed, encode it, commit it.
+
+Events and the positions of their sources are committed together, and only then a feed may remove anything.  When the
+store fails, nothing more is taken; it is opened again, and the positions in it - not what this process remembers -
+tell where to go on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from itertools import chain
+
+import msgspec
+import structlog
+
+from wafscope.errors import WafscopeError
+from wafscope.i18n.text import Text, text
+from wafscope.ingest.worker import Encoded, Task, encode
+from wafscope.ingest.workers import Workers
+from wafscope.settings import Redaction
+from wafscope.source.base import PIECE, Chunk, Condition, Feed, Position, Problem, Reporting
+from wafscope.store.base import EventStore, Tally, Unreadable, Written
+
+_log = structlog.get_logger(__name__)
+
+_COMMIT_EVENTS = 120_000
+_COMMIT_SECONDS = 3.0
+"""What is committed together, at most."""
+_BETWEEN = 0.7
+"""Seconds between two commits of little: each costs as much as that of a thousand events."""
+_LOOK = 0.2
+"""Seconds between two looks at feeds that had nothing."""
+_TASK = 2 << 20
+_MOST_STRETCHES = 512
+_FOR_WORKERS = 256 << 10
+"""Bytes from which on a worker is worth the way to it."""
+_LONGEST_PAUSE = 30.0
+_MASKED = Redaction()
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """A source of the settings, and how its feed is made from the positions of the store."""
+
+    kind: str
+    name: str
+    sensor: str
+    make: Callable[[Mapping[str, bytes]], Feed]
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """How a source is; counts are those since the service began."""
+
+    kind: str
+    name: str
+    sensor: str
+    lag: int = 0
+    waiting: int = 0
+    received: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    bytes: int = 0
+    last: int | None = None
+    """When something of it was committed last, microseconds since the epoch."""
+    problems: tuple[Problem, ...] = ()
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How the service is."""
+
+    state: str = "starting"
+    """starting, running, paused or stopped."""
+    problem: Problem | None = None
+    """Why it is paused."""
+    since: int = 0
+    """When it came into this state, microseconds since the epoch."""
+    sources: tuple[SourceStatus, ...] = ()
+
+
+class _Followed:
+    """A source with its feed, which may be missing while it can not be made."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.feed: Feed | None = None
+        self.status = SourceStatus(origin.kind, origin.name, origin.sensor)
+        self.problem: Problem | None = None
+
+    def told(self) -> SourceStatus:
+        """The status with the condition of the feed."""
+        feed: object = self.feed
+        condition = feed.condition() if isinstance(feed, Reporting) else Condition()
+        problems = (*condition.problems, *((self.problem,) if self.problem else ()))
+        return msgspec.structs.replace(self.status, lag=condition.lag, waiting=condition.waiting, problems=problems)
+
+    def count(self, tally: Tally, written: Written) -> None:
+        status = self.status
+        self.status = msgspec.structs.replace(
+            status,
+            received=status.received + tally.events + written.quarantined,
+            stored=status.stored + written.stored,
+            duplicate=status.duplicate + written.duplicate,
+            quarantined=status.quarantined + written.quarantined,
+            bytes=status.bytes + tally.bytes,
+            last=_now(),
+        )
+
+    def close(self) -> None:
+        if self.feed is not None:
+            with suppress(OSError):
+                self.feed.close()
+            self.feed = None
+
+
+class Follow:
+    """Follows all sources until it is told to stop; one thread runs it."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        origins: Sequence[Origin],
+        *,
+        collector_zone: str = "UTC",
+        workers: Workers,
+        redaction: Redaction = _MASKED,
+    ) -> None:
+        self._store = store
+        self._sources = [_Followed(origin) for origin in origins]
+        self._collector_zone = collector_zone
+        self._workers = workers
+        self._redaction = redaction
+        self._is_broken = False
+        """The store failed, and was not opened again."""
+        self._is_open = False
+        self._careful = False
+        """After a failure, little is committed at first."""
+        self._status = Status(since=_now(), sources=tuple(source.told() for source in self._sources))
+
+    @property
+    def status(self) -> Status:
+        """How it is; may be asked from any thread."""
+        return self._status
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until `stop` is set; what is under way is committed then."""
+        failures = 0
+        while not stop.is_set():
+            started = time.monotonic()
+            try:
+                if not self._is_open:
+                    self._open()
+                has_more = self._commit(stop)
+                failures = 0
+                self._tell("running")
+            except Exception as error:  # noqa: BLE001 - whatever it is, the positions in the store tell where to go on
+                self._fail(error, failures)
+                stop.wait(min(_LONGEST_PAUSE, 0.5 * 2**failures))
+                failures = min(failures + 1, 8)
+                continue
+            if has_more is None:
+                stop.wait(_LOOK)
+            elif not has_more:
+                stop.wait(max(0.0, _BETWEEN - (time.monotonic() - started)))
+        self._close()
+        self._tell("stopped")
+
+    def close_workers(self) -> None:
+        """End the worker processes, when nothing is followed any more."""
+        self._workers.close()
+
+    # --- the store ---
+
+    def _open(self) -> None:
+        if self._is_broken:
+            self._store.recover()
+            self._is_broken = False
+        positions = self._store.positions()
+        for source in self._sources:
+            self._make(source, positions)
+        self._is_open = True
+
+    def _make(self, source: _Followed, positions: Mapping[str, bytes]) -> None:
+        try:
+            source.feed = source.origin.make(positions)
+            source.problem = None
+        except (WafscopeError, OSError) as error:
+            source.problem = Problem(source.origin.name, _reason(error))
+            _log.error("source not followed", source=source.origin.name, reason=str(error))
+
+    def _close(self) -> None:
+        for source in self._sources:
+            source.close()
+        self._is_open = False
+
+    def _fail(self, error: Exception, failures: int) -> None:
+        """Let go of everything: what is not committed is taken again."""
+        if failures == 0 or self._status.problem is None or str(error) != self._last_error:
+            expected = isinstance(error, WafscopeError)
+            _log.error("following is paused", reason=str(error), exc_info=None if expected else error)
+        self._last_error = str(error)
+        self._close()
+        self._is_broken = self._careful = True
+        self._tell("paused", Problem(getattr(error, "where", ""), _reason(error)))
+
+    _last_error = ""
+
+    def _tell(self, state: str, problem: Problem | None = None) -> None:
+        if state != self._status.state:
+            _log.info("following", state=state)
+        since = self._status.since if state == self._status.state else _now()
+        self._status = Status(state, problem, since, tuple(source.told() for source in self._sources))
+
+    # --- a group ---
+
+    def _commit(self, stop: threading.Event) -> bool | None:
+        """Commit what has come; tell whether there is more at once, None when there was nothing."""
+        gathering = _Gathering(self._sources, stop, careful=self._careful)
+        chunks = gathering.chunks()
+        first = next(chunks, None)
+        if first is None:
+            return None
+        group = _Group(self._tasks(chain([first], chunks)), self, gathering)
+        written = self._store.write_all(group)
+        self._careful = False
+        for (source, tally), done in zip(group.parts, written, strict=True):
+            source.count(tally, done)
+        for source, position in gathering.positions.values():
+            if source.feed is not None:
+                source.feed.committed(position)
+        return gathering.has_more
+
+    def _tasks(self, chunks: Iterator[tuple[_Followed, Chunk]]) -> Iterator[tuple[_Followed, Task, list[Position]]]:
+        """Put chunks together that belong to the same source, as long as they are small."""
+        encoder = self._store.encoder()
+        kept: list[Chunk] = []
+        of: _Followed | None = None
+
+        def task() -> tuple[_Followed, Task, list[Position]]:
+            assert of is not None  # noqa: S101 - there are chunks
+            stretches = tuple(stretch for chunk in kept for stretch in chunk.stretches)
+            name = stretches[0].source if stretches else of.origin.name
+            last = {chunk.position.key: chunk.position for chunk in kept}
+            zones = kept[0].zone, self._collector_zone
+            made = Task(name, kept[0].sensor, *zones, stretches, encoder, self._redaction)
+            return of, made, list(last.values())
+
+        size = 0
+        for source, chunk in chunks:
+            is_other = bool(kept) and (source is not of or (chunk.sensor, chunk.zone) != (kept[0].sensor, kept[0].zone))
+            if is_other or size >= _TASK or sum(len(each.stretches) for each in kept) >= _MOST_STRETCHES:
+                yield task()
+                kept, size = [], 0
+            of = source
+            kept.append(chunk)
+            size += sum(len(stretch.data) for stretch in chunk.stretches)
+        if kept:
+            yield task()
+
+    def begin(self, task: Task) -> Future[Encoded] | Encoded:
+        """Encode a task, here or in a worker."""
+        size = sum(len(stretch.data) for stretch in task.stretches)
+        if self._workers.count and size >= _FOR_WORKERS:
+            return self._workers.start(task)
+        return _encoded(task)
+
+    def result(self, begun: Future[Encoded] | Encoded, task: Task) -> Encoded:
+        """The result of a task; one that ends its worker twice is put aside whole."""
+        if isinstance(begun, Encoded):
+            return begun
+        try:
+            return begun.result()
+        except WafscopeError as error:
+            _log.error("a worker has ended", source=task.source, reason=str(error))
+            self._restart()
+            try:
+                return self._workers.start(task).result()
+            except Exception:  # noqa: BLE001 - logged, and put aside
+                self._restart()
+                _log.exception("a stretch can not be read", source=task.source)
+                return _put_aside(task)
+        except Exception:  # noqa: BLE001 - logged, and put aside
+            _log.exception("a stretch can not be read", source=task.source)
+            return _put_aside(task)
+
+    def _restart(self) -> None:
+        count = self._workers.count
+        self._workers.close()
+        self._workers = Workers(count)
+
+    @property
+    def most_begun(self) -> int:
+        """Tasks that may be under way at a time."""
+        return self._workers.count + 2
+
+
+class _Gathering:
+    """Takes from all feeds in turn until none has more, or there is enough for a commit."""
+
+    def __init__(self, sources: Sequence[_Followed], stop: threading.Event, *, careful: bool) -> None:
+        self._sources = sources
+        self._stop = stop
+        self._deadline = time.monotonic() + (0.0 if careful else _COMMIT_SECONDS)
+        self.events = 0
+        self.has_more = False
+        self.positions: dict[tuple[int, str], tuple[_Followed, Position]] = {}
+
+    def chunks(self) -> Iterator[tuple[_Followed, Chunk]]:
+        """Give what has come, each feed one piece at a time."""
+        went = True
+        while went:
+            went = False
+            for source in self._sources:
+                for chunk in self._take(source):
+                    went = True
+                    self.positions[id(source), chunk.position.key] = source, chunk.position
+                    yield source, chunk
+                if self._is_enough():
+                    self.has_more = went
+                    return
+
+    def _is_enough(self) -> bool:
+        return self._stop.is_set() or self.events >= _COMMIT_EVENTS or time.monotonic() >= self._deadline
+
+    @staticmethod
+    def _take(source: _Followed) -> Iterator[Chunk]:
+        """One feed that fails does not hold up the others."""
+        if source.feed is None:
+            return
+        try:
+            yield from source.feed.take(PIECE)
+            source.problem = None
+        except (OSError, WafscopeError) as error:
+            if source.problem is None:
+                _log.error("source can not be read", source=source.origin.name, reason=str(error))
+            source.problem = Problem(source.origin.name, _reason(error))
+
+
+class _Group:
+    """Payloads that are committed together, each with its tally, encoded while the ones before are written."""
+
+    def __init__(
+        self, tasks: Iterator[tuple[_Followed, Task, list[Position]]], follow: Follow, gathering: _Gathering
+    ) -> None:
+        self._tasks = tasks
+        self._follow = follow
+        self._gathering = gathering
+        self.parts: list[tuple[_Followed, Tally]] = []
+
+    def __iter__(self) -> Iterator[tuple[bytes, Tally]]:
+        begun: deque[tuple[_Followed, Task, list[Position], Future[Encoded] | Encoded]] = deque()
+        for source, task, positions in self._tasks:
+            begun.append((source, task, positions, self._follow.begin(task)))
+            if len(begun) >= self._follow.most_begun:
+                yield from self._finish(*begun.popleft())
+        while begun:
+            yield from self._finish(*begun.popleft())
+
+    def _finish(
+        self, source: _Followed, task: Task, positions: list[Position], begun: Future[Encoded] | Encoded
+    ) -> Iterator[tuple[bytes, Tally]]:
+        encoded = self._follow.result(begun, task)
+        self._gathering.events += encoded.tally.events
+        empty: bytes | None = None
+        for number, position in enumerate(positions):
+            payload, tally = encoded.payload, msgspec.structs.replace(encoded.tally, position=position)
+            if number:
+                empty = empty if empty is not None else task.encoder.encode([], sensor=task.sensor)
+                payload, tally = empty, Tally(tally.source, tally.sensor, 0, 0, 0, position=position)
+            self.parts.append((source, msgspec.structs.replace(tally, unreadable=())))
+            yield payload, tally
+
+
+def _encoded(task: Task) -> Encoded:
+    """Encode a task; what no reader can stand is put aside whole."""
+    try:
+        return encode(task)
+    except Exception:  # noqa: BLE001 - logged, and put aside
+        _log.exception("a stretch can not be read", source=task.source)
+        return _put_aside(task)
+
+
+def _put_aside(task: Task) -> Encoded:
+    pieces = tuple(Unreadable(s.data, s.offset, "damaged", s.name, length=len(s.data)) for s in task.stretches)
+    size = sum(len(stretch.data) for stretch in task.stretches)
+    payload = task.encoder.encode([], sensor=task.sensor)
+    return Encoded(payload, Tally(task.source, task.sensor, 0, 0, size, unreadable=pieces))
+
+
+def _reason(error: Exception) -> Text:
+    if isinstance(error, WafscopeError):
+        return error.what
+    return text("Unexpected: {reason}", reason=str(error) or type(error).__name__)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

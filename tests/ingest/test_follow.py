@@ -1,0 +1,207 @@
+"""The loop that follows: what it commits, and how it gets over a store or a feed that fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.system.serving import until
+from tests.system.writer import error_lines, json_record
+
+from wafscope.errors import StoreError
+from wafscope.i18n.text import text
+from wafscope.ingest.follow import Follow, Origin
+from wafscope.ingest.worker import Encoded, Task, encode
+from wafscope.ingest.workers import Workers
+from wafscope.query.question import Count, Page, Scope
+from wafscope.reader.walk import settled
+from wafscope.source.base import Chunk, Feed, Position, Stretch
+from wafscope.source.reading import Manner
+from wafscope.source.tail import TailFeed
+from wafscope.store.base import EventStore, Tally, Written
+from wafscope.store.duckdb.store import DuckStore
+from wafscope.store.memory import MemoryStore
+
+
+def serial(log: Path, *, idle: float = 5.0) -> Origin:
+    """A serial log, followed."""
+    manner = Manner(settled, 64 << 20, idle=idle, closing=10 * idle)
+
+    def make(positions: Mapping[str, bytes]) -> Feed:
+        return TailFeed(str(log), positions, manner, sensor="web1")
+
+    return Origin("serial", str(log), "web1", make)
+
+
+@contextmanager
+def following(store: EventStore, *origins: Origin, workers: int = 0) -> Iterator[Follow]:
+    """Follow in a thread."""
+    stop = threading.Event()
+    follow = Follow(store, origins, workers=Workers(workers))
+    thread = threading.Thread(target=follow.run, args=(stop,))
+    thread.start()
+    try:
+        yield follow
+    finally:
+        stop.set()
+        thread.join(60)
+        assert not thread.is_alive()
+        follow.close_workers()
+        assert follow.status.state == "stopped"
+
+
+def events(store: EventStore) -> int:
+    return store.count(Count(Scope())).value.events
+
+
+def append(log: Path, numbers: Iterable[int]) -> None:
+    with log.open("ab") as file:
+        file.writelines(json_record(number) for number in numbers)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "modsec_audit.log"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_everything_is_stored_and_counted(log: Path, tmp_path: Path, workers: int) -> None:
+    append(log, range(3000))
+    with DuckStore(tmp_path / "store.duckdb") as store, following(store, serial(log), workers=workers) as follow:
+        until(lambda: events(store) == 3000)
+        append(log, [3000])
+        until(lambda: events(store) == 3001)
+        until(lambda: follow.status.sources[0].stored == 3001)
+        source = follow.status.sources[0]
+        assert (source.received, source.duplicate, source.quarantined, source.lag) == (3001, 0, 0, 0)
+        assert source.last is not None
+        assert follow.status.state == "running"
+
+
+def test_it_goes_on_where_it_was(log: Path) -> None:
+    with MemoryStore() as store:
+        for number in range(3):
+            append(log, [number])
+            with following(store, serial(log)):
+                until(lambda wanted=number + 1: events(store) == wanted)
+        assert store.held().value.sources[0].duplicate == 0
+
+
+def test_open_groups_of_an_error_log_give_the_same_event_after_a_restart(log: Path, tmp_path: Path) -> None:
+    first, second = error_lines(1), error_lines(2)
+    whole = b"".join([*first, *second])
+    with MemoryStore() as expected:
+        log.write_bytes(whole)
+        with following(expected, serial(log, idle=0.3)):
+            until(lambda: events(expected) == 2)
+        raw = {expected.event(row.id).value.event.raw for row in expected.page(Page(Scope())).value.rows}  # type: ignore[union-attr]
+    log.write_bytes(b"")
+    with DuckStore(tmp_path / "store.duckdb") as store:
+        for part in (b"".join(first[:3]), b"".join(first[3:] + second[:1]), b"".join(second[1:])):
+            with log.open("ab") as file:
+                file.write(part)
+            with following(store, serial(log)):
+                time.sleep(0.5)
+        assert events(store) == 0
+        with following(store, serial(log, idle=0.3)):
+            until(lambda: events(store) == 2)
+        rows = store.page(Page(Scope())).value.rows
+        assert {store.event(row.id).value.event.raw for row in rows} == raw  # type: ignore[union-attr]
+
+
+class Failing(MemoryStore):
+    """A store that is down when it is told to be; a write may be durable although it fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_down = False
+        self.is_durable = False
+        self.recovered = 0
+
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+        kept = list(parts)
+        if self.is_down:
+            if self.is_durable:
+                super().write_all(kept)
+            raise StoreError(text("The store is down."))
+        return super().write_all(kept)
+
+    def recover(self) -> None:
+        self.recovered += 1
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_store_that_is_down_is_waited_for(log: Path, *, durable: bool) -> None:
+    store = Failing()
+    append(log, [1])
+    with following(store, serial(log)) as follow:
+        until(lambda: events(store) == 1)
+        store.is_durable, store.is_down = durable, True
+        append(log, [2, 3])
+        until(lambda: follow.status.state == "paused")
+        problem = follow.status.problem
+        assert problem is not None
+        assert problem.what.message == "The store is down."
+        append(log, [4])
+        until(lambda: store.recovered > 1)
+        store.is_down = False
+        until(lambda: events(store) == 4 and follow.status.state == "running")
+    assert store.held().value.sources[0].duplicate == 0
+
+
+class Odd:
+    """A feed that fails in its own way."""
+
+    def __init__(self, fail: Callable[[], None]) -> None:
+        self.fail = fail
+        self.given = False
+
+    def take(self, most: int) -> Iterator[Chunk]:  # noqa: ARG002 - as every feed
+        self.fail()
+        if not self.given:
+            self.given = True
+            stretch = Stretch("odd", "odd", 0, json_record(99), 1)
+            yield Chunk((stretch,), Position("odd", b"x"), "web2")
+
+    def committed(self, position: Position) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_feed_that_fails_is_told_and_holds_up_no_other(log: Path) -> None:
+    is_broken = True
+
+    def fail() -> None:
+        if is_broken:
+            raise PermissionError(13, "Permission denied", "odd")
+
+    append(log, [1])
+    with MemoryStore() as store:
+        odd = Origin("serial", "odd", "web2", lambda _: Odd(fail))
+        with following(store, odd, serial(log)) as follow:
+            until(lambda: events(store) == 1)
+            until(lambda: follow.status.sources[0].problems)
+            assert follow.status.sources[1].problems == ()
+            assert follow.status.state == "running"
+            is_broken = False
+            until(lambda: events(store) == 2)
+            until(lambda: not follow.status.sources[0].problems)
+
+
+def test_what_no_reader_can_stand_is_put_aside_whole(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(task: Task) -> Encoded:
+        if any(json_record(1) in stretch.data for stretch in task.stretches):
+            raise ZeroDivisionError
+        return encode(task)
+
+    monkeypatch.setattr("wafscope.ingest.follow.encode", fail)
+    append(log, [1])
+    with MemoryStore() as store, following(store, serial(log)) as follow:
+        until(lambda: follow.status.sources[0].quarantined == 1)
+        append(log, [2])
+        until(lambda: events(store) == 1)
+        assert follow.status.state == "running"

@@ -1,0 +1,360 @@
+"""Following a log: each record once, whatever becomes of the file."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import zstandard
+from tests.system.writer import error_lines, json_record, native_record
+
+from wafscope.reader.walk import settled
+from wafscope.source import reading, tail
+from wafscope.source.reading import Manner
+from wafscope.source.tail import TailFeed
+
+LARGEST = 64 << 20
+
+
+class Following:
+    """A feed on one log, with the positions that a store would hold."""
+
+    def __init__(self, log: Path | str, *, idle: float = reading.IDLE, largest: int = LARGEST) -> None:
+        self.log = str(log)
+        self.manner = Manner(settled, largest, idle=idle, closing=2 * idle)
+        self.positions: dict[str, bytes] = {}
+        self.data = b""
+        self.damage: list[tuple[str, int]] = []
+        self.feed = self._made()
+
+    def _made(self) -> TailFeed:
+        return TailFeed(self.log, self.positions, self.manner, sensor="web1")
+
+    def take(self, most: int = 1 << 30) -> bytes:
+        """Look, take what has come, and commit it."""
+        self.feed._next_look = self.feed._next_search = 0.0
+        taken = b""
+        for chunk in self.feed.take(most):
+            taken += b"".join(stretch.data for stretch in chunk.stretches)
+            self.damage += [(each.damage, each.skipped) for each in chunk.stretches if each.damage]
+            self.positions[chunk.position.key] = chunk.position.state
+            if not chunk.position.state:
+                del self.positions[chunk.position.key]
+        self.data += taken
+        return taken
+
+    def until(self, *numbers: int) -> None:
+        """Take until these records have come, each once and no other."""
+        deadline = time.monotonic() + 60
+        while self.numbers() != Counter(numbers) and time.monotonic() < deadline:
+            self.take()
+            time.sleep(0.02)
+        self.take()
+        assert self.numbers() == Counter(numbers)
+
+    def numbers(self) -> Counter[int]:
+        """How often each record was taken."""
+        return Counter({n: self.data.count(json_record(n)) for n in range(1000) if json_record(n) in self.data})
+
+    def restart(self) -> None:
+        """Begin again with what was committed."""
+        self.feed.close()
+        self.feed = self._made()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "modsec_audit.log"
+
+
+def append(path: Path, *numbers: int) -> None:
+    with path.open("ab") as file:
+        file.writelines(json_record(number) for number in numbers)
+
+
+def test_what_is_appended_comes_once(log: Path) -> None:
+    following = Following(log)
+    assert following.take() == b""
+    assert [problem.where for problem in following.feed.condition().problems] == [str(log)]
+    append(log, 1, 2)
+    following.until(1, 2)
+    append(log, 3)
+    following.until(1, 2, 3)
+    following.restart()
+    append(log, 4)
+    following.until(1, 2, 3, 4)
+    assert following.feed.condition().lag == 0
+    following.feed.close()
+
+
+def test_a_half_written_line_waits(log: Path) -> None:
+    following = Following(log, idle=0.05)
+    record = json_record(1)
+    log.write_bytes(record[:500])
+    following.take()
+    time.sleep(0.3)
+    assert following.take() == b""
+    following.restart()
+    assert following.take() == b""
+    with log.open("ab") as file:
+        file.write(record[500:])
+    following.until(1)
+    following.feed.close()
+
+
+def test_files_of_a_pattern_are_followed_as_they_come(tmp_path: Path) -> None:
+    following = Following(tmp_path / "*.log")
+    append(tmp_path / "one.log", 1)
+    following.until(1)
+    append(tmp_path / "two.log", 2)
+    append(tmp_path / "one.log", 3)
+    following.until(1, 2, 3)
+    following.feed.close()
+
+
+def test_a_renamed_log_is_followed_as_long_as_it_is_written(log: Path) -> None:
+    """libmodsecurity never opens its log again."""
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    with log.open("ab") as old:
+        log.rename(log.with_suffix(".log.1"))
+        append(log, 2)
+        following.until(1, 2)
+        old.write(json_record(3))
+        old.flush()
+        following.until(1, 2, 3)
+    following.feed.close()
+
+
+def test_a_removed_log_is_read_to_its_end(log: Path) -> None:
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    append(log, 2)
+    log.unlink()
+    append(log, 3)
+    following.until(1, 2, 3)
+    following.feed.close()
+
+
+def test_what_was_rotated_while_nobody_looked_is_read(log: Path) -> None:
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    following.feed.close()
+    append(log, 2)
+    log.rename(log.with_suffix(".log.3"))
+    append(log, 3)
+    log.rename(log.with_suffix(".log.2"))
+    append(log, 4)
+    log.rename(log.with_suffix(".log.1"))
+    append(log, 5)
+    following.restart()
+    following.until(1, 2, 3, 4, 5)
+    following.restart()
+    following.until(1, 2, 3, 4, 5)
+    following.feed.close()
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+@pytest.mark.parametrize("pattern", ["modsec_audit.log", "modsec_audit.log*"])
+def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, pattern: str) -> None:
+    following = Following(log.with_name(pattern))
+    append(log, 1, 2)
+    following.until(1, 2)
+    following.feed.close()
+    append(log, 3)
+    packed = log.with_name(f"{log.name}.1.{kind}")
+    data = log.read_bytes()
+    packed.write_bytes(gzip.compress(data) if kind == "gz" else zstandard.compress(data))
+    log.unlink()
+    append(log, 4)
+    following.restart()
+    following.until(1, 2, 3, 4)
+    following.restart()
+    following.until(1, 2, 3, 4)
+    following.feed.close()
+
+
+def test_a_log_that_is_compressed_while_it_is_followed_is_not_read_again(log: Path) -> None:
+    following = Following(log.with_name("modsec_audit.log*"))
+    append(log, 1, 2)
+    following.until(1, 2)
+    old = log.with_suffix(".log.1")
+    log.rename(old)
+    append(log, 3)
+    following.until(1, 2, 3)
+    old.with_suffix(".1.gz").write_bytes(gzip.compress(old.read_bytes()))
+    old.unlink()
+    following.until(1, 2, 3)
+    following.restart()
+    following.until(1, 2, 3)
+    following.feed.close()
+
+
+def test_rotated_logs_from_before_the_first_start_are_left_alone(log: Path) -> None:
+    old = log.with_suffix(".log.1")
+    append(old, 1)
+    os.utime(old, (time.time() - 60, time.time() - 60))
+    append(log, 2)
+    following = Following(log)
+    following.until(2)
+    following.restart()
+    following.until(2)
+    following.feed.close()
+
+
+def test_a_log_that_is_copied_and_truncated_is_read_once(log: Path) -> None:
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    append(log, 2)
+    shutil.copy(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    append(log, 3)
+    following.until(1, 2, 3)
+    following.feed.close()
+
+
+def test_a_log_that_was_copied_and_truncated_while_nobody_looked_is_read_once(log: Path) -> None:
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    following.feed.close()
+    append(log, 2)
+    shutil.copy(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    append(log, 3, 4, 5)
+    following.restart()
+    following.until(1, 2, 3, 4, 5)
+    following.feed.close()
+
+
+@pytest.mark.parametrize("numbers", [(3,), (3, 4), (3, 4, 5, 6)])
+def test_a_truncated_log_begins_again(log: Path, numbers: tuple[int, ...]) -> None:
+    """Whether it is shorter then, as long as before, or longer."""
+    following = Following(log)
+    append(log, 1, 2)
+    following.until(1, 2)
+    os.truncate(log, 0)
+    append(log, *numbers)
+    following.until(1, 2, *numbers)
+    following.feed.close()
+
+
+def test_what_was_read_of_a_truncated_log_and_waits_is_handed_on(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "_COPY", 0.1)
+    following = Following(log)
+    lines = error_lines(1)
+    log.write_bytes(b"".join(lines))
+    assert following.take() == b""
+    os.truncate(log, 0)
+    append(log, 2)
+    following.until(2)
+    time.sleep(0.2)
+    following.take()
+    assert all(following.data.count(line) == 1 for line in lines)
+    following.feed.close()
+
+
+def test_an_inode_tells_nothing(log: Path) -> None:
+    """A new log of the same name gets the inode of the old one, as happens while nobody looks."""
+    following = Following(log)
+    append(log, 1, 2)
+    following.until(1, 2)
+    following.feed.close()
+    inode = log.stat().st_ino
+    with log.open("r+b") as file:
+        file.truncate(0)
+        file.write(json_record(3) + json_record(4) + json_record(5))
+    assert log.stat().st_ino == inode
+    following.restart()
+    following.until(1, 2, 3, 4, 5)
+    following.feed.close()
+
+
+def test_open_groups_of_an_error_log_are_read_again_from_their_beginning(log: Path) -> None:
+    following = Following(log, idle=0.5)
+    first, second = error_lines(1), error_lines(2)
+    log.write_bytes(b"".join(first[:2] + second[:1]))
+    following.take()
+    following.restart()
+    with log.open("ab") as file:
+        file.write(b"".join(first[2:] + second[1:]))
+    taken = b""
+    deadline = time.monotonic() + 60
+    while not taken and time.monotonic() < deadline:
+        taken = following.take()
+    assert taken == b"".join(first[:2] + second[:1] + first[2:] + second[1:])
+    following.feed.close()
+
+
+def test_a_native_record_is_never_torn(log: Path) -> None:
+    following = Following(log)
+    with log.open("ab", buffering=0) as file:
+        for number in range(20):
+            record = native_record(number)
+            for start in range(0, len(record), 700):
+                file.write(record[start : start + 700])
+                taken = following.take()
+                assert taken.count(b"-A--") == taken.count(b"-Z--")
+    deadline = time.monotonic() + 60
+    while following.data != log.read_bytes() and time.monotonic() < deadline:
+        following.take()
+    assert following.data == log.read_bytes()
+    following.feed.close()
+
+
+def test_a_record_that_is_too_large_is_passed_over(log: Path) -> None:
+    following = Following(log, largest=10_000)
+    huge = b'{"transaction":{' + b"x" * 50_000
+    log.write_bytes(json_record(1) + huge)
+    following.until(1)
+    following.restart()
+    with log.open("ab") as file:
+        file.write(huge + b"}\n" + json_record(2))
+    following.until(1, 2)
+    assert following.damage == [("too_large", 2 * len(huge) + 2)]
+    following.feed.close()
+
+
+def test_a_log_that_may_not_be_read_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(tmp_path / "one.log", 1)
+    append(tmp_path / "two.log", 2)
+    opened = os.open
+    forbidden = True
+
+    def refuse(path: str, flags: int) -> int:
+        if forbidden and str(path).endswith("one.log"):
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", refuse)
+    following = Following(tmp_path / "*.log")
+    following.until(2)
+    assert [problem.where for problem in following.feed.condition().problems] == [str(tmp_path / "one.log")]
+    forbidden = False
+    following.until(1, 2)
+    assert following.feed.condition().problems == ()
+    following.feed.close()
+
+
+def test_a_file_that_is_nowhere_is_forgotten(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    log.unlink()
+    monkeypatch.setattr(tail, "_QUIET", 0.0)
+    monkeypatch.setattr(tail, "_FORGET", 0.0)
+    for _ in range(3):
+        following.take()
+    assert [key for key in following.positions if not key.endswith("since")] == []
+    following.feed.close()

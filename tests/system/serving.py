@@ -1,0 +1,107 @@
+"""A real `wafscope serve`, started and ended by a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 120.0
+"""Seconds after which what should come is taken never to come."""
+
+
+def until(happens: Callable[[], Any], what: str = "it") -> Any:
+    """Wait until something is true, and return it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = happens()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not happen")
+
+
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port: int = opened.getsockname()[1]
+        return port
+
+
+class Serving:
+    """The process, and what it says of itself."""
+
+    def __init__(self, *arguments: str | Path, stdin: int | None = None, **environ: str) -> None:
+        self.port = free_port()
+        command = [sys.executable, "-m", "wafscope.cli.main", "serve", "--listen", f"127.0.0.1:{self.port}"]
+        self.process = subprocess.Popen(
+            [*command, *map(str, arguments)],
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "WAFSCOPE_INGEST_WORKERS": "0", **environ},
+        )
+
+    def ready(self) -> None:
+        """Wait until it answers."""
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline()
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """Ask the console; (0, "") while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def status(self) -> dict[str, Any]:
+        """What `/api/status` says."""
+        answer: dict[str, Any] = json.loads(self.ask("/api/status")[1] or "{}")
+        return answer
+
+    def events(self) -> int:
+        """How many events the store holds; -1 while it does not say."""
+        status, body = self.ask("/healthz")
+        return int(json.loads(body)["events"]) if status == 200 else -1
+
+    def kill(self) -> None:
+        """End it as a failure of the machine would."""
+        self.process.kill()
+        self._wait()
+
+    def stop(self, by: int = signal.SIGTERM) -> int:
+        """End it in order, and return its exit status."""
+        self.process.send_signal(by)
+        return self._wait()
+
+    def _wait(self) -> int:
+        status = self.process.wait(timeout=PATIENCE)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+
+@contextmanager
+def serving(*arguments: str | Path, stdin: int | None = None, **environ: str) -> Iterator[Serving]:
+    """A service that answers; killed at the end if it still runs."""
+    service = Serving(*arguments, stdin=stdin, **environ)
+    try:
+        service.ready()
+        yield service
+    finally:
+        if service.process.poll() is None:
+            service.kill()

@@ -1,0 +1,141 @@
+"""`wafscope serve` as others run it: settings, signals, standard input, a disk that fills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.system.serving import Serving, serving, until
+from tests.system.writer import json_record, native_record
+
+from wafscope.store.open import open_store
+
+
+def append(log: Path, *numbers: int) -> None:
+    with log.open("ab") as file:
+        file.writelines(json_record(number) for number in numbers)
+
+
+def test_settings_may_stand_before_or_behind_the_command(tmp_path: Path) -> None:
+    settings = tmp_path / "wafscope.toml"
+    settings.write_text(
+        f'[store]\nuri = "duckdb:///{tmp_path}/store.duckdb"\n[[source]]\npath = "{tmp_path}/*.log"\nsensor = "web1"\n'
+    )
+    append(tmp_path / "modsec_audit.log", 1, 2)
+    with serving("--config", settings) as service:
+        until(lambda: service.events() == 2)
+        append(tmp_path / "other.log", 3)
+        until(lambda: service.events() == 3)
+        status = service.status()
+        source = status["sources"][0]
+
+        assert (status["state"], status["problem"]) == ("running", None)
+        assert {"kind": "serial", "name": f"{tmp_path}/*.log", "sensor": "web1", "stored": 3, "lag": 0}.items() <= (
+            source.items()
+        )
+        assert service.ask("/events")[0] == 200
+        assert service.stop() == 0
+    with open_store(f"duckdb:///{tmp_path}/store.duckdb") as store:
+        assert [(each.sensor, each.stored) for each in store.held().value.sources] == [("web1", 3)]
+
+
+def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
+    append(tmp_path / "a.log", 1)
+    with serving(tmp_path / "a.log", "--store", tmp_path / "store.duckdb") as service:
+        until(lambda: service.events() == 1)
+        assert service.stop(signal.SIGINT) == 0
+
+
+def test_worker_processes_end_with_a_service_that_is_killed(tmp_path: Path) -> None:
+    append(tmp_path / "a.log", *range(2000))
+    with serving(tmp_path / "a.log", "--store", tmp_path / "store.duckdb", WAFSCOPE_INGEST_WORKERS="2") as service:
+        until(lambda: service.events() == 2000)
+        children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
+        service.kill()
+    assert len(children) >= 2
+    until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "the end of the workers")
+
+
+def test_standard_input_is_read_as_it_comes(tmp_path: Path) -> None:
+    receiver, sender = os.pipe()
+    with serving("-", "--store", tmp_path / "store.duckdb", stdin=receiver) as service:
+        os.close(receiver)
+        os.write(sender, json_record(1) + json_record(2)[:300])
+        until(lambda: service.events() == 1)
+        os.write(sender, json_record(2)[300:])
+        until(lambda: service.events() == 2)
+        os.write(sender, native_record(3))
+        os.close(sender)
+        until(lambda: service.events() == 3)
+        assert service.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("", "nothing to follow"),
+        ('[[source]]\nkind = "serial"', "needs a path"),
+        ('[[source]]\npat = "x"', "source.path"),
+        ('[[source]]\npath = "x"\ntimezone = "Europe/Berlln"', "Europe/Berlin"),
+        ('[[source]]\npath = "x"\n[[source]]\npath = "x"', "named twice"),
+        ('[[source]]\nkind = "serail"\npath = "x"', "serail"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, settings: str, said: str) -> None:
+    file = tmp_path / "wafscope.toml"
+    file.write_text(f'[web]\nlisten = "127.0.0.1:0"\n[store]\nuri = "duckdb:///{tmp_path}/s"\n{settings}')
+    service = Serving("--config", file)
+    service.process.kill()
+    service.process.communicate()
+    command = [*service.process.args]  # type: ignore[misc]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    folder = Path(tempfile.mkdtemp(prefix="wafscope-disk-"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
+
+
+def test_a_full_disk_pauses_it_and_nothing_is_lost(tmp_path: Path, small_disk: Path) -> None:
+    log = tmp_path / "a.log"
+    store = small_disk / "store.duckdb"
+    ballast = small_disk / "ballast"
+    append(log, 1)
+    with serving(log, "--store", store) as service:
+        until(lambda: service.events() == 1)
+        with ballast.open("wb") as file:
+            file.write(bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize - (512 << 10)))
+        written = 1
+        while service.status().get("state") != "paused":
+            append(log, *range(written + 1, written + 2001))
+            written += 2000
+            time.sleep(0.2)
+        problem = service.status()["problem"]
+        assert problem["what"]
+        append(log, written + 1)
+        written += 1
+        assert service.ask("/")[0] in {200, 503}
+        ballast.unlink()
+        until(lambda: service.events() == written)
+        until(lambda: service.status()["state"] == "running")
+        assert service.stop() == 0
+    with open_store(f"duckdb:///{store}") as opened:
+        held = opened.held().value
+    assert held.events == written
+    assert [(each.duplicate, each.quarantined) for each in held.sources] == [(0, 0)]
