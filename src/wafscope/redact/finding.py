@@ -80,6 +80,10 @@ class Finder:
         found += self._looks(text, region)
         return found
 
+    def is_secret(self, region: Region) -> bool:
+        """Tell whether the name of a region says that its value is a secret."""
+        return region.kind == "header" and (self._names.is_header(region.name) or self._names.is_argument(region.name))
+
     def _looks(self, text: bytes, region: Region) -> Iterator[Span]:
         """Values that are told by themselves."""
         if b"eyJ" in text:
