@@ -44,7 +44,9 @@ def test_a_piece_is_shown_without_control_characters_and_raw_byte_for_byte(store
 
 def test_secrets_are_shown_in_raw_only(tmp_path: Path) -> None:
     log, file = tmp_path / "a.log", tmp_path / "s.duckdb"
-    torn = b'{"transaction":{"client_ip":"192.0.2.1","request":{"uri":"/?token=torn-secret-1","headers":{"Cookie":"sid=torn'
+    torn = (
+        b'{"transaction":{"client_ip":"192.0.2.1","request":{"uri":"/?token=torn-secret-1","headers":{"Cookie":"sid=t'
+    )
     log.write_bytes(SERIAL.read_bytes().splitlines()[0] + b"\n" + torn)
     assert imported(file, log)["quarantined"] == 1
     shown = run("quarantine", "show", "1", "--store", str(file)).stdout

@@ -150,8 +150,11 @@ class Masker:
         for level in _levels(view):
             for start, end in self._finder.find(level.data, region):
                 value = level.data[start:end]
-                if end > start and not MASK_BYTES.fullmatch(value.strip()):
-                    yield level.start(start), level.end(end), plain(value)
+                if end == start or MASK_BYTES.fullmatch(value.strip()):
+                    continue
+                first, last = level.start(start), level.end(end)
+                if not _within(text.own, first, last):
+                    yield first, last, plain(value)
 
     def _inner(self, secrets: Sequence[Secret]) -> Iterator[Secret]:
         for secret in secrets:
