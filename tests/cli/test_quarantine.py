@@ -42,6 +42,19 @@ def test_a_piece_is_shown_without_control_characters_and_raw_byte_for_byte(store
     assert run("quarantine", "show", "1", "--store", store, "--raw").stdout == HOSTILE
 
 
+def test_secrets_are_shown_in_raw_only(tmp_path: Path) -> None:
+    log, file = tmp_path / "a.log", tmp_path / "s.duckdb"
+    torn = (
+        b'{"transaction":{"client_ip":"192.0.2.1","request":{"uri":"/?token=torn-secret-1","headers":{"Cookie":"sid=t'
+    )
+    log.write_bytes(SERIAL.read_bytes().splitlines()[0] + b"\n" + torn)
+    assert imported(file, log)["quarantined"] == 1
+    shown = run("quarantine", "show", "1", "--store", str(file)).stdout
+    assert b"torn-secret-1" not in shown
+    assert b"/?token=masked-" in shown
+    assert run("quarantine", "show", "1", "--store", str(file), "--raw").stdout == torn
+
+
 def test_what_still_can_not_be_read_stays(store: str) -> None:
     for _ in range(2):
         summary = json.loads(run("quarantine", "retry", "--store", store, "--json").stdout)
@@ -68,4 +81,4 @@ def test_mistakes_are_named(store: str, arguments: tuple[str, ...], status: int,
 
 def test_every_reason_has_words() -> None:
     known = {"cut", "spliced", "damaged", "not_json", "too_deep", "no_time", "wrong_encoding", "engine_without_json"}
-    assert known | {"too_large", "damaged_archive", "damaged_spool", "missing_file"} == set(REASONS)
+    assert known | {"too_large", "damaged_archive", "damaged_spool", "missing_file", "not_masked"} == set(REASONS)

@@ -25,12 +25,16 @@ from wafscope.store.open import open_store
 class Broken(msgspec.Struct, frozen=True):
     """An encoder that fails."""
 
+    key: bytes = b"k" * 32
+
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:  # noqa: ARG002
         raise LookupError("no such column")
 
 
 class Deadly(msgspec.Struct, frozen=True):
     """An encoder that ends its process, as a lack of memory does."""
+
+    key: bytes = b"k" * 32
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:  # noqa: ARG002
         os.kill(os.getpid(), signal.SIGKILL)

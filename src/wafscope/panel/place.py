@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from wafscope.event.mask import MASK_BYTES
 from wafscope.event.model import Match, Value
 from wafscope.event.text import to_bytes
 from wafscope.panel.reference import Link, Span, read
@@ -49,7 +50,8 @@ class Place(msgspec.Struct, frozen=True):
 
 def find(match: Match, request: Request) -> Place | None:
     """Find the bytes that a match is about; None where nothing is certain."""
-    links = read(match.reference)
+    # Masks are not as long as what they stand for, so that no offset behind one is right.
+    links = () if MASK_BYTES.search(request.text) else read(match.reference)
     target = _plain_target(match.target)
     found = _region(match, request, target, links) if target else None
     if found is None:

@@ -36,7 +36,7 @@ _INPUT_NAME = re.compile(rb"""\b(?:name|id|property|http-equiv)\s?=\s?["']?([^"'
 _INPUT_VALUE = re.compile(rb"""\b(?:value|content)\s?=\s?(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
 _JWT = re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")
 _USERINFO = re.compile(rb"://[^\s/?#@:\"<>]{0,200}:([^\s/?#@\"<>]{1,200})@")
-_DIGITS = re.compile(rb"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d.])")
+_DIGITS = re.compile(rb"(?<![\w.])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w.])")
 _SOCIAL = re.compile(rb"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _TARGET = re.compile(
     rb"\b(ARGS|ARGS_GET|ARGS_POST|REQUEST_COOKIES|REQUEST_HEADERS|RESPONSE_HEADERS|MULTIPART_PART_HEADERS|FILES|XML|JSON)"
@@ -79,6 +79,10 @@ class Finder:
             found += self._matched(text, region)
         found += self._looks(text, region)
         return found
+
+    def is_secret(self, region: Region) -> bool:
+        """Tell whether the name of a region says that its value is a secret."""
+        return region.kind == "header" and (self._names.is_header(region.name) or self._names.is_argument(region.name))
 
     def _looks(self, text: bytes, region: Region) -> Iterator[Span]:
         """Values that are told by themselves."""
@@ -133,18 +137,22 @@ class Finder:
     def _matched(self, text: bytes, region: Region) -> Iterator[Span]:
         """Values of variables that a rule looked at, in the sentence of the engine and in the data of the rule."""
         bare_data = False
+        done = 0
         for found in _TARGET.finditer(text):
+            if found.start() < done:
+                continue
             name, after, sign = self._target(found, text)
             if not self._is_secret(found[1], name):
                 continue
             value = _VALUE.match(text, after)
             if value is not None:
                 stop = _VALUE_END.search(text, value.end())
-                yield value.end(), stop.start() if stop else len(text)
+                done = stop.start() if stop else len(text)
+                yield value.end(), done
             elif sign:
                 start = after + len(sign)
                 stop = None if region.exact else _DATA_END.search(text, start)
-                end = stop.start() if stop else len(text)
+                done = end = stop.start() if stop else len(text)
                 yield start, end
                 yield from self._fragment(text, found.start(), text[start:end])
             else:
