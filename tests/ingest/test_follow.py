@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,11 @@ def events(store: EventStore) -> int:
     return store.count(Count(Scope())).value.events
 
 
+def stored(follow: Follow, number: int) -> bool:
+    """Whether so many events of the first source were stored."""
+    return follow.status.sources[0].stored == number
+
+
 def append(log: Path, numbers: Iterable[int]) -> None:
     with log.open("ab") as file:
         file.writelines(json_record(number) for number in numbers)
@@ -86,8 +92,8 @@ def test_it_goes_on_where_it_was(log: Path) -> None:
     with MemoryStore() as store:
         for number in range(3):
             append(log, [number])
-            with following(store, serial(log)):
-                until(lambda wanted=number + 1: events(store) == wanted)
+            with following(store, serial(log)) as follow:
+                until(partial(stored, follow, 1))
         assert store.held().value.sources[0].duplicate == 0
 
 
