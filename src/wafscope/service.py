@@ -98,6 +98,7 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
             hint=text("Name a log: wafscope serve /var/log/modsec_audit.log, or [[source]] in the settings."),
         )
     _check_twice(origins)
+    _allow_files()
     count = settings.ingest.workers if settings.ingest.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
     for name in NEEDED if count else ():
         import_module(name)
@@ -122,6 +123,15 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
 _MOST_WORKERS = 8
 _LAST = 10.0
 """Seconds that what is under way may take to be committed."""
+
+
+def _allow_files() -> None:
+    """Have as many files open as the system allows: each log that is followed is one."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415 - not on every system
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def make_origin(source: Source, settings: Settings) -> Origin:

@@ -178,7 +178,8 @@ class Odd:
     def close(self) -> None: ...
 
 
-def test_a_feed_that_fails_is_told_and_holds_up_no_other(log: Path) -> None:
+def test_a_feed_that_fails_is_told_and_holds_up_no_other(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.ingest.follow._AGAIN", 0.1)
     is_broken = True
 
     def fail() -> None:
@@ -211,3 +212,34 @@ def test_what_no_reader_can_stand_is_put_aside_whole(log: Path, monkeypatch: pyt
         append(log, [2])
         until(lambda: events(store) == 1)
         assert follow.status.state == "running"
+
+
+def test_a_worker_that_ends_is_replaced(log: Path, tmp_path: Path) -> None:
+    with DuckStore(tmp_path / "store.duckdb") as store, following(store, serial(log), workers=2) as follow:
+        append(log, [0])
+        until(lambda: events(store) == 1)
+        for worker in follow._workers._workers:
+            worker._process.kill()
+        append(log, range(1, 20_000))
+        until(lambda: events(store) == 20_000)
+        assert follow.status.sources[0].quarantined == 0
+
+
+def test_a_feed_with_a_fault_is_made_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.ingest.follow._AGAIN", 0.1)
+    made = 0
+
+    def fail() -> None:
+        if made < 3:
+            raise ZeroDivisionError
+
+    def make(_: Mapping[str, bytes]) -> Feed:
+        nonlocal made
+        made += 1
+        return Odd(fail)
+
+    append(log, [1])
+    with MemoryStore() as store, following(store, Origin("serial", "odd", "web2", make), serial(log)) as follow:
+        until(lambda: events(store) == 2)
+        until(lambda: not follow.status.sources[0].problems)
+        assert made == 3

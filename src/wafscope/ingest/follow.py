@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from itertools import chain
 
@@ -39,6 +39,8 @@ _MOST_STRETCHES = 512
 _FOR_WORKERS = 256 << 10
 """Bytes from which on a worker is worth the way to it."""
 _LONGEST_PAUSE = 30.0
+_AGAIN = 5.0
+"""Seconds until a feed that failed is made again."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -178,10 +180,9 @@ class Follow:
     def _make(self, source: _Followed, positions: Mapping[str, bytes]) -> None:
         try:
             source.feed = source.origin.make(positions)
-            source.problem = None
-        except (WafscopeError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - logged, and tried again; the others go on
             source.problem = Problem(source.origin.name, _reason(error))
-            _log.error("source not followed", source=source.origin.name, reason=str(error))
+            _log.exception("source not followed", source=source.origin.name)
 
     def _close(self) -> None:
         for source in self._sources:
@@ -208,8 +209,17 @@ class Follow:
 
     # --- a group ---
 
+    _next_try = 0.0
+    """When feeds that failed are made again."""
+
     def _commit(self, stop: threading.Event) -> bool | None:
         """Commit what has come; tell whether there is more at once, None when there was nothing."""
+        if self._next_try <= time.monotonic() and any(source.feed is None for source in self._sources):
+            self._next_try = time.monotonic() + _AGAIN
+            positions = self._store.positions()
+            for source in self._sources:
+                if source.feed is None:
+                    self._make(source, positions)
         gathering = _Gathering(self._sources, stop, careful=self._careful)
         chunks = gathering.chunks()
         first = next(chunks, None)
@@ -264,9 +274,10 @@ class Follow:
             return begun
         try:
             return begun.result()
-        except WafscopeError as error:
-            _log.error("a worker has ended", source=task.source, reason=str(error))
-            self._restart()
+        except (WafscopeError, CancelledError) as error:
+            if isinstance(error, WafscopeError):
+                _log.error("a worker has ended", source=task.source, reason=str(error))
+                self._restart()
             try:
                 return self._workers.start(task).result()
             except Exception:  # noqa: BLE001 - logged, and put aside
@@ -324,10 +335,14 @@ class _Gathering:
         try:
             yield from source.feed.take(PIECE)
             source.problem = None
-        except (OSError, WafscopeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             if source.problem is None:
-                _log.error("source can not be read", source=source.origin.name, reason=str(error))
+                expected = isinstance(error, OSError | WafscopeError)
+                trace = None if expected else error
+                _log.error("source can not be read", source=source.origin.name, reason=str(error), exc_info=trace)
             source.problem = Problem(source.origin.name, _reason(error))
+            # Made again from the positions in the store: what it remembers may be wrong.
+            source.close()
 
 
 class _Group:
