@@ -17,6 +17,7 @@ import uvicorn
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import text
 from wafscope.ingest.follow import Follow, Origin, Status
+from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.reader.walk import settled
 from wafscope.reader.whole import is_whole
@@ -86,7 +87,7 @@ def serve(
         server.run(sockets=[opened])
 
 
-def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], collector_zone: str) -> None:
+def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], setting: Setting) -> None:
     """Follow the sources and serve the console until the process is told to stop.
 
     Raises SettingsError for sources that can not be, StoreError when the store can not be opened.
@@ -99,14 +100,14 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
         )
     _check_twice(origins)
     _allow_files()
-    count = settings.ingest.workers if settings.ingest.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
+    count = setting.workers if setting.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
     for name in NEEDED if count else ():
         import_module(name)
     # They are started before the store is opened, when they can still be forked.
     workers = Workers(count, fork=True)
     stop = threading.Event()
     with open_store(settings.store.uri) as store:
-        follow = Follow(store, origins, collector_zone=collector_zone, workers=workers)
+        follow = Follow(store, origins, setting, workers=workers)
         thread = threading.Thread(target=follow.run, args=(stop,), name="follow", daemon=True)
         # The server raises the signal that ended it once more when it has ended.
         before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)

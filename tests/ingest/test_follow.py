@@ -16,6 +16,7 @@ from tests.system.writer import error_lines, json_record
 from wafscope.errors import StoreError
 from wafscope.i18n.text import text
 from wafscope.ingest.follow import Follow, Origin
+from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
 from wafscope.query.question import Count, Page, Scope
@@ -42,7 +43,7 @@ def serial(log: Path, *, idle: float = 5.0) -> Origin:
 def following(store: EventStore, *origins: Origin, workers: int = 0) -> Iterator[Follow]:
     """Follow in a thread."""
     stop = threading.Event()
-    follow = Follow(store, origins, workers=Workers(workers))
+    follow = Follow(store, origins, Setting("web1"), workers=Workers(workers))
     thread = threading.Thread(target=follow.run, args=(stop,))
     thread.start()
     try:

@@ -20,6 +20,7 @@ import structlog
 
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import Text, text
+from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
 from wafscope.source.base import PIECE, Chunk, Condition, Feed, Position, Problem, Reporting
@@ -120,12 +121,11 @@ class _Followed:
 class Follow:
     """Follows all sources until it is told to stop; one thread runs it."""
 
-    def __init__(
-        self, store: EventStore, origins: Sequence[Origin], *, collector_zone: str = "UTC", workers: Workers
-    ) -> None:
+    def __init__(self, store: EventStore, origins: Sequence[Origin], setting: Setting, *, workers: Workers) -> None:
+        """Follow as `setting` says, whose sensor and zone are those of no source."""
         self._store = store
         self._sources = [_Followed(origin) for origin in origins]
-        self._collector_zone = collector_zone
+        self._setting = setting
         self._workers = workers
         self._is_broken = False
         """The store failed, and was not opened again."""
@@ -246,7 +246,8 @@ class Follow:
             stretches = tuple(stretch for chunk in kept for stretch in chunk.stretches)
             name = stretches[0].source if stretches else of.origin.name
             last = {chunk.position.key: chunk.position for chunk in kept}
-            made = Task(name, kept[0].sensor, kept[0].zone, self._collector_zone, stretches, encoder)
+            zones = kept[0].zone, self._setting.collector_zone
+            made = Task(name, kept[0].sensor, *zones, stretches, encoder)
             return of, made, list(last.values())
 
         size = 0

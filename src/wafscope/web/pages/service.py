@@ -73,7 +73,10 @@ def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
             held = console.answers.held()
         except WafscopeError as error:
             return Response({"status": "error", "what": str(error)}, status_code=503)
-        return Response({"status": "ok", "events": held.value.events, "csp_reports": reports.received})
+        healthy = {"status": "ok", "events": held.value.events, "csp_reports": reports.received}
+        if console.settings.status is not None:
+            healthy["following"] = console.settings.status().state
+        return Response(healthy)
 
     @post("/csp-report", status_code=204)
     async def report(request: Request[Any, Any, Any]) -> None:
