@@ -17,6 +17,7 @@ import uvicorn
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import Text, text
 from wafscope.ingest.follow import Follow, Origin, Status
+from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.reader.walk import settled
 from wafscope.reader.whole import is_whole
@@ -91,7 +92,7 @@ def serve(
         server.run(sockets=[opened])
 
 
-def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], collector_zone: str) -> None:
+def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], setting: Setting) -> None:
     """Follow the sources and serve the console until the process is told to stop.
 
     Raises SettingsError for sources that can not be, StoreError when the store can not be opened.
@@ -105,13 +106,14 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
             hint=text("Name a log: wafscope serve /var/log/modsec_audit.log, or [[source]] in the settings."),
         )
     _check_twice(origins)
-    count = settings.ingest.workers if settings.ingest.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
+    _allow_files()
+    count = setting.workers if setting.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
     for name in NEEDED if count else ():
         import_module(name)
     # They are started before the store is opened, when they can still be forked.
     workers = Workers(count, fork=True)
     with _receiving(arriving) as receiver, open_store(settings.store.uri) as store:
-        follow = Follow(store, origins, collector_zone=collector_zone, workers=workers, redaction=settings.redaction)
+        follow = Follow(store, origins, setting, workers=workers)
         with _following(follow):
             serve(store, settings, opened, ready, lambda: statuses(follow.status, receiver))
 
@@ -191,6 +193,15 @@ def _arriving(receiver: ReceiverProcess, state: SourceState, what: Text | None) 
 _MOST_WORKERS = 8
 _LAST = 10.0
 """Seconds that what is under way may take to be committed."""
+
+
+def _allow_files() -> None:
+    """Have as many files open as the system allows: each log that is followed is one."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415 - not on every system
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def make_origin(source: Source, settings: Settings) -> Origin:

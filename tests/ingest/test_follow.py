@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.system.writer import error_lines, json_record
 from wafscope.errors import StoreError
 from wafscope.i18n.text import text
 from wafscope.ingest.follow import Follow, Origin
+from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
 from wafscope.query.question import Count, Page, Scope
@@ -41,7 +43,7 @@ def serial(log: Path, *, idle: float = 5.0) -> Origin:
 def following(store: EventStore, *origins: Origin, workers: int = 0) -> Iterator[Follow]:
     """Follow in a thread."""
     stop = threading.Event()
-    follow = Follow(store, origins, workers=Workers(workers))
+    follow = Follow(store, origins, Setting("web1"), workers=Workers(workers))
     thread = threading.Thread(target=follow.run, args=(stop,))
     thread.start()
     try:
@@ -56,6 +58,11 @@ def following(store: EventStore, *origins: Origin, workers: int = 0) -> Iterator
 
 def events(store: EventStore) -> int:
     return store.count(Count(Scope())).value.events
+
+
+def stored(follow: Follow, number: int) -> bool:
+    """Whether so many events of the first source were stored."""
+    return follow.status.sources[0].stored == number
 
 
 def append(log: Path, numbers: Iterable[int]) -> None:
@@ -86,8 +93,8 @@ def test_it_goes_on_where_it_was(log: Path) -> None:
     with MemoryStore() as store:
         for number in range(3):
             append(log, [number])
-            with following(store, serial(log)):
-                until(lambda wanted=number + 1: events(store) == wanted)
+            with following(store, serial(log)) as follow:
+                until(partial(stored, follow, 1))
         assert store.held().value.sources[0].duplicate == 0
 
 
@@ -172,7 +179,8 @@ class Odd:
     def close(self) -> None: ...
 
 
-def test_a_feed_that_fails_is_told_and_holds_up_no_other(log: Path) -> None:
+def test_a_feed_that_fails_is_told_and_holds_up_no_other(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.ingest.follow._AGAIN", 0.1)
     is_broken = True
 
     def fail() -> None:
@@ -205,3 +213,34 @@ def test_what_no_reader_can_stand_is_put_aside_whole(log: Path, monkeypatch: pyt
         append(log, [2])
         until(lambda: events(store) == 1)
         assert follow.status.state == "running"
+
+
+def test_a_worker_that_ends_is_replaced(log: Path, tmp_path: Path) -> None:
+    with DuckStore(tmp_path / "store.duckdb") as store, following(store, serial(log), workers=2) as follow:
+        append(log, [0])
+        until(lambda: events(store) == 1)
+        for worker in follow._workers._workers:
+            worker._process.kill()
+        append(log, range(1, 20_000))
+        until(lambda: events(store) == 20_000)
+        assert follow.status.sources[0].quarantined == 0
+
+
+def test_a_feed_with_a_fault_is_made_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.ingest.follow._AGAIN", 0.1)
+    made = 0
+
+    def fail() -> None:
+        if made < 3:
+            raise ZeroDivisionError
+
+    def make(_: Mapping[str, bytes]) -> Feed:
+        nonlocal made
+        made += 1
+        return Odd(fail)
+
+    append(log, [1])
+    with MemoryStore() as store, following(store, Origin("serial", "odd", "web2", make), serial(log)) as follow:
+        until(lambda: events(store) == 2)
+        until(lambda: not follow.status.sources[0].problems)
+        assert made == 3

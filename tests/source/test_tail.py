@@ -358,3 +358,43 @@ def test_a_file_that_is_nowhere_is_forgotten(log: Path, monkeypatch: pytest.Monk
         following.take()
     assert [key for key in following.positions if not key.endswith("since")] == []
     following.feed.close()
+
+
+def test_files_that_begin_alike_are_all_read(tmp_path: Path) -> None:
+    following = Following(tmp_path / "*.log")
+    (tmp_path / "one.log").write_bytes(b"# a header\n")
+    following.take()
+    (tmp_path / "two.log").write_bytes(b"# a header\n" + json_record(1))
+    following.until(1)
+    append(tmp_path / "one.log", 2)
+    following.until(1, 2)
+    following.restart()
+    append(tmp_path / "one.log", 3)
+    append(tmp_path / "two.log", 4)
+    following.until(1, 2, 3, 4)
+    following.feed.close()
+
+
+def test_a_log_that_is_rotated_all_the_time_is_read_once(log: Path) -> None:
+    """By a writer that does not wait: many times between two looks."""
+    following = Following(log)
+    following.take()
+    for number in range(0, 200, 2):
+        append(log, number, number + 1)
+        log.rename(log.with_name(f"{log.name}.{number}"))
+        if number % 24 == 0:
+            following.take()
+    append(log, 200)
+    following.until(*range(201))
+    following.feed.close()
+
+
+def test_a_position_that_can_not_be_understood_is_none(log: Path) -> None:
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    following.positions = dict.fromkeys(following.positions, b"\xc1")
+    following.data = b""
+    following.restart()
+    following.until(1)
+    following.feed.close()

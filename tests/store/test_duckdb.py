@@ -148,3 +148,54 @@ def test_a_write_that_fails_changes_nothing(path: Path) -> None:
             store.write_all([(good, Tally("a", "s", 0, 0, 1)), (b"broken", Tally("b", "s", 0, 0, 1))])
         assert [s.source for s in store.held().value.sources if s.source in {"a", "b"}] == []
         assert write(store, [event(hour(5))]).stored == 1
+
+
+def test_questions_under_way_do_not_keep_a_store_from_being_opened_again(path: Path) -> None:
+    endless = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
+    ended: list[str] = []
+    with DuckStore(path) as store:
+
+        def ask() -> None:
+            try:
+                store._connection.fetch(endless, (), 60)
+            except StoreError as error:
+                ended.append(str(error))
+
+        threads = [Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        while len(store._connection._busy) < len(threads):
+            pass
+        store.recover()
+        for thread in threads:
+            thread.join()
+
+        assert len(ended) == len(threads)
+        assert all("not available" in each for each in ended)
+        assert store.count(Count(Scope())).value.events == 3
+
+
+def test_a_store_that_can_not_be_opened_again_says_so_until_it_can(path: Path) -> None:
+    with DuckStore(path) as store:
+        away = path.with_name("away")
+        store._connection.close()
+        path.rename(away)
+        path.mkdir()
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                store.recover()
+            with pytest.raises(StoreError, match="not available"):
+                store.count(Count(Scope()))
+            with pytest.raises(StoreError, match="not available"):
+                write(store, [event(hour(5))])
+        path.rmdir()
+        away.rename(path)
+        store.recover()
+        assert store.count(Count(Scope())).value.events == 3
+
+
+def test_a_file_without_tables_is_made_a_store(tmp_path: Path) -> None:
+    """It was made on a full disk, where there was no room for them."""
+    duckdb.connect(str(tmp_path / "store.duckdb")).close()
+    with DuckStore(tmp_path / "store.duckdb") as store:
+        assert store.positions() == {}

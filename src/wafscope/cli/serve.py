@@ -10,11 +10,11 @@ import msgspec
 
 from wafscope import logs
 from wafscope import settings as all_settings
-from wafscope.cli.importing import address, local_zone
+from wafscope.cli.importing import address, make_setting
 from wafscope.cli.say import said
 from wafscope.i18n.text import text
 from wafscope.service import listen, run
-from wafscope.settings import Settings, Source, check_zone
+from wafscope.settings import Settings, Source
 
 
 @click.command(
@@ -60,14 +60,12 @@ def serve_command(
     if config is not None:
         settings = all_settings.load(config, os.environ)
         logs.set_up(settings.log.level, settings.log.format)
-    if zone:
-        check_zone(zone, "--timezone")
     named = [_source(path, sensor, zone, after) for path in paths]
     settings = msgspec.structs.replace(settings, source=(*settings.source, *named))
     if file:
         settings = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, uri=address(file)))
     opened = listen(place or settings.web.listen)
-    run(settings, opened, _announce, local_zone())
+    run(settings, opened, _announce, make_setting(settings, zone, sensor))
 
 
 def _source(path: str, sensor: str, zone: str, after: str) -> Source:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from itertools import chain
 
@@ -20,9 +20,9 @@ import structlog
 
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import Text, text
+from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
-from wafscope.settings import Redaction
 from wafscope.source.base import PIECE, Chunk, Condition, Feed, Position, Problem, Reporting
 from wafscope.store.base import EventStore, Tally, Unreadable, Written
 
@@ -40,7 +40,8 @@ _MOST_STRETCHES = 512
 _FOR_WORKERS = 256 << 10
 """Bytes from which on a worker is worth the way to it."""
 _LONGEST_PAUSE = 30.0
-_MASKED = Redaction()
+_AGAIN = 5.0
+"""Seconds until a feed that failed is made again."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -120,20 +121,12 @@ class _Followed:
 class Follow:
     """Follows all sources until it is told to stop; one thread runs it."""
 
-    def __init__(
-        self,
-        store: EventStore,
-        origins: Sequence[Origin],
-        *,
-        collector_zone: str = "UTC",
-        workers: Workers,
-        redaction: Redaction = _MASKED,
-    ) -> None:
+    def __init__(self, store: EventStore, origins: Sequence[Origin], setting: Setting, *, workers: Workers) -> None:
+        """Follow as `setting` says, whose sensor and zone are those of no source."""
         self._store = store
         self._sources = [_Followed(origin) for origin in origins]
-        self._collector_zone = collector_zone
+        self._setting = setting
         self._workers = workers
-        self._redaction = redaction
         self._is_broken = False
         """The store failed, and was not opened again."""
         self._is_open = False
@@ -187,10 +180,9 @@ class Follow:
     def _make(self, source: _Followed, positions: Mapping[str, bytes]) -> None:
         try:
             source.feed = source.origin.make(positions)
-            source.problem = None
-        except (WafscopeError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - logged, and tried again; the others go on
             source.problem = Problem(source.origin.name, _reason(error))
-            _log.error("source not followed", source=source.origin.name, reason=str(error))
+            _log.exception("source not followed", source=source.origin.name)
 
     def _close(self) -> None:
         for source in self._sources:
@@ -217,8 +209,17 @@ class Follow:
 
     # --- a group ---
 
+    _next_try = 0.0
+    """When feeds that failed are made again."""
+
     def _commit(self, stop: threading.Event) -> bool | None:
         """Commit what has come; tell whether there is more at once, None when there was nothing."""
+        if self._next_try <= time.monotonic() and any(source.feed is None for source in self._sources):
+            self._next_try = time.monotonic() + _AGAIN
+            positions = self._store.positions()
+            for source in self._sources:
+                if source.feed is None:
+                    self._make(source, positions)
         gathering = _Gathering(self._sources, stop, careful=self._careful)
         chunks = gathering.chunks()
         first = next(chunks, None)
@@ -245,8 +246,8 @@ class Follow:
             stretches = tuple(stretch for chunk in kept for stretch in chunk.stretches)
             name = stretches[0].source if stretches else of.origin.name
             last = {chunk.position.key: chunk.position for chunk in kept}
-            zones = kept[0].zone, self._collector_zone
-            made = Task(name, kept[0].sensor, *zones, stretches, encoder, self._redaction)
+            zones = kept[0].zone, self._setting.collector_zone
+            made = Task(name, kept[0].sensor, *zones, stretches, encoder, self._setting.redaction)
             return of, made, list(last.values())
 
         size = 0
@@ -274,9 +275,10 @@ class Follow:
             return begun
         try:
             return begun.result()
-        except WafscopeError as error:
-            _log.error("a worker has ended", source=task.source, reason=str(error))
-            self._restart()
+        except (WafscopeError, CancelledError) as error:
+            if isinstance(error, WafscopeError):
+                _log.error("a worker has ended", source=task.source, reason=str(error))
+                self._restart()
             try:
                 return self._workers.start(task).result()
             except Exception:  # noqa: BLE001 - logged, and put aside
@@ -334,10 +336,14 @@ class _Gathering:
         try:
             yield from source.feed.take(PIECE)
             source.problem = None
-        except (OSError, WafscopeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             if source.problem is None:
-                _log.error("source can not be read", source=source.origin.name, reason=str(error))
+                expected = isinstance(error, OSError | WafscopeError)
+                trace = None if expected else error
+                _log.error("source can not be read", source=source.origin.name, reason=str(error), exc_info=trace)
             source.problem = Problem(source.origin.name, _reason(error))
+            # Made again from the positions in the store: what it remembers may be wrong.
+            source.close()
 
 
 class _Group:

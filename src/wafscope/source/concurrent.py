@@ -130,8 +130,10 @@ class ConcurrentFeed:
         self._custom = custom
         self._sensor, self._zone = sensor, zone
         self._key = f"concurrent:{storable(root)}"
-        state = positions.get(self._key)
-        self._state = msgspec.msgpack.decode(state, type=_State) if state else _State()
+        self._state = _State()
+        with suppress(msgspec.MsgspecError):
+            # What can not be understood is read again: what is known is not stored twice.
+            self._state = msgspec.msgpack.decode(positions.get(self._key, b""), type=_State)
         names = self._state.names
         self._read = {names[at : at + 8]: (0, "") for at in range(0, len(names), 8)}
         """Marks of files that were read, each with the time of its last change and its directory."""
@@ -363,7 +365,7 @@ class ConcurrentFeed:
             now = _seen(path)
             if now is None:
                 del self._open[path]
-            elif now != file or time.time() - now.written / 1e9 > self._custom.patience:
+            elif now != file or abs(time.time() - now.written / 1e9) > self._custom.patience:
                 del self._open[path]
                 self._waiting.append(now)
 
@@ -400,7 +402,8 @@ class ConcurrentFeed:
             return Stretch(
                 self.root, file.path, 0, b"", status.st_size, "too_large", skipped=status.st_size, written=written
             )
-        is_old = time.time() - status.st_mtime > self._custom.patience
+        # A time that lies in the future tells as little as one of long ago.
+        is_old = abs(time.time() - status.st_mtime) > self._custom.patience
         if not is_old and not (data and self._custom.is_whole(data)):
             return None
         return Stretch(self.root, file.path, 0, data, len(data), written=written)
@@ -412,7 +415,7 @@ class ConcurrentFeed:
         if self._custom.after == "keep":
             return
         now = time.time()
-        ready = [file for file in self._spent.values() if now - file.written / 1e9 > self._custom.later]
+        ready = [file for file in self._spent.values() if abs(now - file.written / 1e9) > self._custom.later]
         deadline = time.monotonic() + _REMOVING
         self._is_removing = False
         for start in range(0, len(ready), _MOST_FILES):

@@ -14,6 +14,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from secrets import token_hex
 
 import msgspec
@@ -126,8 +127,10 @@ class TailFeed:
         for key, state in positions.items():
             if key == self._prefix + _SINCE:
                 self._since = int.from_bytes(state)
-            elif key.startswith(self._prefix):
-                self._known[key] = _Known(msgspec.msgpack.decode(state, type=Place), now)
+            elif key.startswith(self._prefix) and ":" not in key[len(self._prefix) :]:
+                with suppress(msgspec.MsgspecError):
+                    # What can not be understood is read again: what is known is not stored twice.
+                    self._known[key] = _Known(msgspec.msgpack.decode(state, type=Place), now)
         if not self._since:
             # Rotated files from before are left alone; those of later may have been missed, and are read.
             self._since = time.time_ns() - _CLOCK
@@ -296,7 +299,17 @@ class TailFeed:
     def _recognise(self, head: bytes) -> str | None:
         """Return the file that begins so."""
         found = [key for key, known in self._known.items() if known.place.begins(head)]
+        found = [key for key in found if not self._is_another(key, head)]
         return max(found, key=lambda key: self._known[key].place.head, default=None)
+
+    def _is_another(self, key: str, head: bytes) -> bool:
+        """Tell a file that only begins like one that is open, of which there is little yet, from a copy of it."""
+        for reading in self._readings.values():
+            if reading.key == key:
+                own = os.pread(reading.descriptor, HEAD, 0)
+                # Where the open file was just truncated, nothing is known.
+                return reading.place.begins(own) and not own.startswith(head)
+        return False
 
     def _is_read(self, key: str) -> bool:
         """The file is open: what was found is a copy of it, which may turn out to be needed."""

@@ -33,6 +33,7 @@ copied into the table, written to the log (WAL) and compressed later.  DuckDB's 
 
 _NAME = "store"
 """The attached database: only so can the size of its row groups be chosen."""
+_TABLES = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? LIMIT 1"
 _AGAIN = 0.02
 _BROKEN = "has been invalidated"
 """What DuckDB says, with errors of several classes, until the file is closed and opened again."""
@@ -70,9 +71,14 @@ class Connection:
         self._busy: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
         self._lock = threading.Condition()
-        self.writer = self._cursor()
-        if new:
-            self._make()
+        try:
+            self.writer = self._cursor()
+            # A file without tables was made when there was no room for them.
+            if new or (not read_only and not self.writer.execute(_TABLES, [_NAME]).fetchall()):
+                self._make()
+        except duckdb.Error as error:
+            self._root.close()
+            raise _opening_failed(error, path) from error
         self.key = self._check()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
