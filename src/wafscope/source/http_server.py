@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Generator
 from typing import Any
@@ -16,6 +17,10 @@ from wafscope.source.receiver import Receiver
 
 _KEEP_ALIVE = 75
 """Seconds that a connection may wait for its next request."""
+_GRACE = 3
+"""Seconds for the requests that are on their way when the process is told to end."""
+HANDSHAKE = 10.0
+"""Seconds for the beginning of TLS."""
 _LARGEST_HEAD = 128 << 10
 """Bytes: the index line of a record, with a long URI in it, stands in a header of mlogc."""
 
@@ -49,11 +54,27 @@ def server(listener: Listener, limits: Limits, application: Receiver) -> uvicorn
     )
 
 
-_GRACE = 3
-
-
 class _Server(uvicorn.Server):
     """One of several in a process, which looks after the signals itself."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen as uvicorn does, with a limit of time for those who begin TLS and go no further."""
+        await self.lifespan.startup()
+        loop, config = asyncio.get_running_loop(), self.config
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state=self.lifespan.state, _loop=loop
+            )
+            return made
+
+        self.servers = [
+            await loop.create_server(
+                protocol, sock=each, ssl=config.ssl, ssl_handshake_timeout=HANDSHAKE if config.ssl else None
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -37,6 +37,7 @@ _EVERY = 0.5
 """Seconds between two looks at the parent, and between two writings of the status."""
 
 _SOON = 0.01
+_PRIORITY = -5
 
 _log = structlog.get_logger(__name__)
 
@@ -144,6 +145,8 @@ def main() -> int:
     with contextlib.suppress(ValueError, OSError):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with contextlib.suppress(OSError):  # where it may: a site waits for its answers, nobody for what is read later
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
     try:
         asyncio.run(_run(start))
     except (WafscopeError, OSError) as error:

@@ -63,6 +63,8 @@ class Spool:
         self._tell_again = 0.0
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # it need not be ours to read
+                sync_directory(directory.parent)
             self._lock = lock(directory, _PATIENCE)
             seal(directory)
         except OSError as error:

@@ -71,6 +71,16 @@ class SpoolFeed:
         self._done[sensor] = msgspec.json.decode(position.state, type=dict[str, int]) if position.state else {}
         self._let_go()
 
+    @property
+    def lag(self) -> int:
+        """Bytes that are in the spool and were not handed on."""
+        total = 0
+        for number, path in segments(self._directory):
+            segment = self._segments.get(number)
+            with contextlib.suppress(FileNotFoundError):
+                total += max(0, path.stat().st_size - (segment.read if segment is not None else HEAD))
+        return total
+
     def close(self) -> None:
         """Close the files."""
         for segment in self._segments.values():

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 
 import structlog
 
+from wafscope.source.http_server import HANDSHAKE
 from wafscope.source.listener import Limits, Listener
 from wafscope.source.segment import Frame, Head
 from wafscope.source.spool import Spool, SpoolFull
@@ -286,7 +287,10 @@ class SyslogTcp:
     async def start(self, opened: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Listen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Stream(self), sock=opened, ssl=tls)
+        handshake = HANDSHAKE if tls is not None else None
+        self._server = await loop.create_server(
+            lambda: Stream(self), sock=opened, ssl=tls, ssl_handshake_timeout=handshake
+        )
 
     async def close(self) -> None:
         """Listen no more, and make durable what has arrived."""
