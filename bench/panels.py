@@ -108,6 +108,12 @@ class Timed:
     def encoder(self) -> Encoder:
         return self._store.encoder()
 
+    def positions(self) -> dict[str, bytes]:
+        return self._store.positions()
+
+    def recover(self) -> None:
+        self._store.recover()
+
     def write(self, payload: bytes, tally: Tally) -> Written:
         return self._store.write(payload, tally)
 

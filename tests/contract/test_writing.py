@@ -122,7 +122,7 @@ def test_an_event_is_given_back_as_it_was_read(store: EventStore) -> None:
 
 def test_an_id_is_the_keyed_hash_of_the_record(store: EventStore) -> None:
     write(store, [event(hour(0), raw=b"the record")])
-    key = store.encoder().key  # type: ignore[attr-defined] # every encoder has one
+    key = store.encoder().key
 
     assert event_id(key, b"the record") == rows(store)[0].id
 

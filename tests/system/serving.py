@@ -73,6 +73,10 @@ class Serving:
         answer: dict[str, Any] = json.loads(self.ask("/api/status")[1] or "{}")
         return answer
 
+    def states(self) -> set[str]:
+        """The states of the sources."""
+        return {source["state"] for source in self.status().get("sources", ())}
+
     def events(self) -> int:
         """How many events the store holds; -1 while it does not say."""
         status, body = self.ask("/healthz")

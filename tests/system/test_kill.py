@@ -58,7 +58,7 @@ def test_no_event_is_lost_and_none_is_there_twice(after: str, tmp_path: Path) ->
     settings = configured(tmp_path, after)
     with serving("--config", settings) as service:
         # What was rotated before the first start is not followed.
-        until(lambda: service.status().get("state") == "running")
+        until(lambda: service.states() == {"following"})
     with writing(tmp_path / "logs") as writer:
         for _ in range(KILLS if after == "delete" else KILLS // 3):
             service = Serving("--config", settings)
@@ -70,7 +70,7 @@ def test_no_event_is_lost_and_none_is_there_twice(after: str, tmp_path: Path) ->
 
     with serving("--config", settings) as service:
         until(lambda: service.events() >= truth, f"{truth} events")
-        until(lambda: not any(source["lag"] or source["waiting"] for source in service.status()["sources"]))
+        until(lambda: not any(each["lag_bytes"] or each["waiting"] for each in service.status()["sources"]))
         assert service.stop() == 0
     with open_store(f"duckdb:///{tmp_path}/store.duckdb") as store:
         held = store.held().value
