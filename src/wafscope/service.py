@@ -106,7 +106,9 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
     # They are started before the store is opened, when they can still be forked.
     workers = Workers(count, fork=True)
     stop = threading.Event()
-    with open_store(settings.store.uri) as store:
+    with contextlib.ExitStack() as stack:
+        stack.callback(workers.close)
+        store = stack.enter_context(open_store(settings.store.uri))
         follow = Follow(store, origins, setting, workers=workers)
         thread = threading.Thread(target=follow.run, args=(stop,), name="follow", daemon=True)
         # The server raises the signal that ended it once more when it has ended.
@@ -117,6 +119,9 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
         finally:
             stop.set()
             thread.join(_LAST)
+            if thread.is_alive():
+                # It is in the middle of a commit, which may be cut off at any moment; closing the store may not.
+                os._exit(0)
             follow.close_workers()
             signal.signal(signal.SIGTERM, before)
 
