@@ -17,6 +17,7 @@ import uvicorn
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import Text, text
 from wafscope.ingest.follow import Follow, Origin, Status
+from wafscope.ingest.follow import SourceStatus as Followed
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.reader.walk import settled
@@ -112,7 +113,10 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
         import_module(name)
     # They are started before the store is opened, when they can still be forked.
     workers = Workers(count, fork=True)
-    with _receiving(arriving) as receiver, open_store(settings.store.uri) as store:
+    with contextlib.ExitStack() as stack:
+        stack.callback(workers.close)
+        receiver = stack.enter_context(_receiving(arriving))
+        store = stack.enter_context(open_store(settings.store.uri))
         follow = Follow(store, origins, setting, workers=workers)
         with _following(follow):
             serve(store, settings, opened, ready, lambda: statuses(follow.status, receiver))
@@ -131,6 +135,9 @@ def _following(follow: Follow) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(_LAST)
+        if thread.is_alive():
+            # It is in the middle of a commit, which may be cut off at any moment; closing the store may not.
+            os._exit(0)
         follow.close_workers()
         signal.signal(signal.SIGTERM, before)
 
@@ -153,9 +160,7 @@ def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceSt
     """How the sources are, for the console."""
     found: list[SourceStatus] = []
     for source in status.sources:
-        problem = status.problem if status.state == "paused" else next(iter(source.problems), None)
-        state: SourceState = "paused" if status.state == "paused" else "failed" if problem else "following"
-        what = problem.what if problem else None
+        state, what = _state(status, source)
         if source.kind == SPOOL and receiver is not None:
             found += _arriving(receiver, state, what)
         else:
@@ -172,6 +177,15 @@ def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceSt
                 )
             )
     return tuple(found)
+
+
+def _state(status: Status, source: Followed) -> tuple[SourceState, Text | None]:
+    if status.state == "paused":
+        return "paused", status.problem.what if status.problem else None
+    problem = next((each for each in source.problems if not each.waits), None)
+    if problem is not None:
+        return "failed", problem.what
+    return "waiting" if source.problems else "following", None
 
 
 def _arriving(receiver: ReceiverProcess, state: SourceState, what: Text | None) -> Iterator[SourceStatus]:

@@ -58,7 +58,7 @@ def test_no_event_is_lost_and_none_is_there_twice(after: str, tmp_path: Path) ->
     settings = configured(tmp_path, after)
     with serving("--config", settings) as service:
         # What was rotated before the first start is not followed.
-        until(lambda: service.states() == {"following"})
+        until(lambda: service.states() == {"waiting"})
     with writing(tmp_path / "logs") as writer:
         for _ in range(KILLS if after == "delete" else KILLS // 3):
             service = Serving("--config", settings)

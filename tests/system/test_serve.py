@@ -113,6 +113,7 @@ def small_disk() -> Iterator[Path]:
         folder.rmdir()
 
 
+@pytest.mark.system
 def test_a_full_disk_pauses_it_and_nothing_is_lost(tmp_path: Path, small_disk: Path) -> None:
     log = tmp_path / "a.log"
     store = small_disk / "store.duckdb"

@@ -73,6 +73,8 @@ class Problem(msgspec.Struct, frozen=True):
 
     where: str
     what: Text
+    waits: bool = False
+    """Nothing has failed: it is not there yet."""
 
 
 class Condition(msgspec.Struct, frozen=True):

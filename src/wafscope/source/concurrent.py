@@ -287,7 +287,9 @@ class ConcurrentFeed:
         except FileNotFoundError:
             self._inner.pop(path, None)
             if path == self.root:
-                self._problems[path] = Problem(path, text("There is no such directory yet; it is waited for."))
+                self._problems[path] = Problem(
+                    path, text("There is no such directory yet; it is waited for."), waits=True
+                )
         except OSError as error:
             self._problem(path, error)
             if self._round is not None:

@@ -142,7 +142,6 @@ class Reading:
                 self._look_at = 0
                 return self._too_large()
             return None
-        self._look_at = 0
         return self._give(cut)
 
     def _cut(self, now: float) -> int:
@@ -159,8 +158,10 @@ class Reading:
         while self._arrived and self._arrived[0][1] <= now - self._manner.idle:
             self._aged = self._arrived.popleft()[0]
         cut = self._manner.settled(self._rest, margin=max(0, min(_MARGIN, end - self._aged)))
-        # Looked at again soon, or when there is twice as much: the time stays in proportion to the input.
-        self._look_again, self._look_at = now + _AGAIN, max(2 * (waits - cut), waits - cut + PIECE)
+        # Looked at again soon, the later the longer it took, or when there is twice as much.
+        took = time.monotonic() - now
+        self._look_again = now + max(_AGAIN, 10 * took)
+        self._look_at = max(2 * (waits - cut), waits - cut + PIECE)
         return cut
 
     _aged = 0

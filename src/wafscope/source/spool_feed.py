@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from wafscope.source.base import Chunk, Position, Stretch
+from wafscope.source.base import Chunk, Condition, Position, Stretch
 from wafscope.source.segment import FULL, HEAD, OPEN, Placed, read_frames, read_id, segments
 from wafscope.source.spool import lock, seal
 
@@ -70,6 +70,10 @@ class SpoolFeed:
         sensor = position.key.removeprefix(self._prefix)
         self._done[sensor] = msgspec.json.decode(position.state, type=dict[str, int]) if position.state else {}
         self._let_go()
+
+    def condition(self) -> Condition:
+        """How much is waiting."""
+        return Condition(self.lag)
 
     @property
     def lag(self) -> int:

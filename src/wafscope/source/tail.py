@@ -180,7 +180,9 @@ class TailFeed:
         for path in self._paths:
             is_new |= self._visit(path, found, is_named=True)
         if not found and not self._problems:
-            self._problems[self.pattern] = Problem(self.pattern, text("There is no such file yet; it is waited for."))
+            self._problems[self.pattern] = Problem(
+                self.pattern, text("There is no such file yet; it is waited for."), waits=True
+            )
         for inode, reading in self._readings.items():
             if inode not in found and not reading.is_rotated:
                 reading.is_rotated = is_new = True
