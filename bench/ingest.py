@@ -209,7 +209,7 @@ def _ratios(rates: dict[str, Rate]) -> dict[str, Check]:
     return {
         "c_to_b": at_least(ratio("c_wafscope", "b_plain"), 1.75, 3),
         "c_to_a": at_least(ratio("c_wafscope", "a_typed"), 0.12, 0.2),
-        "on_to_off": at_least(ratio("c_wafscope", "c_unmasked"), 0.9),
+        "on_to_off": at_least(ratio("c_wafscope", "c_unmasked"), 0.8),
         "e_to_d": at_least(ratio("e_tolerant", "d_fast"), 0.5),
     }
 

@@ -57,16 +57,25 @@ def test_events_go_to_standard_output_and_the_rest_elsewhere() -> None:
 def test_a_file_has_the_same_as_standard_output(tmp_path: Path, form: str, lines: int) -> None:
     file = tmp_path / "out"
     file.write_text("what was there before")
-    done = run("--to", form, "--sensor", "web1", "--output", file, SERIAL)
+    done = run("--no-redact", "--to", form, "--sensor", "web1", "--output", file, SERIAL)
     assert done.stdout == b""
-    assert file.read_bytes() == run("--to", form, "--sensor", "web1", SERIAL).stdout
+    assert file.read_bytes() == run("--no-redact", "--to", form, "--sensor", "web1", SERIAL).stdout
     assert file.read_bytes().count(b"\n") == lines
 
 
 def test_standard_input_is_read() -> None:
-    (first, *_), done = objects(run(SERIAL).stdout), run("-", stdin=SERIAL.read_bytes())
+    (first, *_), done = (
+        objects(run("--no-redact", SERIAL).stdout),
+        run("--no-redact", "-", stdin=SERIAL.read_bytes()),
+    )
     assert len(objects(done.stdout)) == RECORDS
     assert objects(done.stdout)[0] == {**first, "source": "-"}
+
+
+def test_secrets_are_masked_unless_they_are_asked_for() -> None:
+    masked, whole = run("--raw", SERIAL).stdout, run("--raw", "--no-redact", SERIAL).stdout
+    assert b"masked-" in masked
+    assert b"masked-" not in whole
 
 
 def test_the_zone_and_the_sensor_are_those_given() -> None:
@@ -96,7 +105,7 @@ def test_a_table_has_the_columns_asked_for() -> None:
 
 
 def test_the_record_is_put_in_when_asked_for() -> None:
-    found = objects(run("--raw", "--to", "ecs", SERIAL).stdout)
+    found = objects(run("--no-redact", "--raw", "--to", "ecs", SERIAL).stdout)
     originals = [each["event"]["original"].encode() for each in found if "raw_base64" not in each["modsec"]]
     assert originals
     assert set(originals) <= set(SERIAL.read_bytes().splitlines())

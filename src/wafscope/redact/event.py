@@ -55,10 +55,13 @@ class Redactor:
         `hot` are the places in their source of the lines that may have to do with one; `zone` is what the records
         were read with.  `lose` is told of each that could not be masked, and so must not be kept.
         """
+        if not self._enabled:
+            yield from found
+            return
         waiting: list[tuple[Found, bool]] = []
         for each in found:
             # A record in several pieces may have a word that is divided between two lines.
-            is_hot = self._enabled and (bool(each.more) or _is_any(hot, each.offset, each.offset + each.length))
+            is_hot = bool(each.more) or (bool(hot) and _is_any(hot, each.offset, each.offset + each.length))
             if not is_hot and not waiting:
                 yield each
                 continue
