@@ -14,6 +14,7 @@ from tests.corpus.test_truth import FIELDS, counts, truth
 
 from wafscope.ingest.pipeline import Setting, Summary, import_paths
 from wafscope.query.question import Count, Page, Scope
+from wafscope.settings import Redaction
 from wafscope.store.duckdb.store import DuckStore
 
 pytestmark = [
@@ -45,9 +46,10 @@ def lines(run: str) -> list[bytes]:
     return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read().splitlines()
 
 
-def imported(store: DuckStore, run: str, order: str) -> list[Summary]:
+def imported(store: DuckStore, run: str, order: str, *, redact: bool = True) -> list[Summary]:
     parts = {"audit": logs(run), "error": [error_log(run)]}
-    return [import_paths(store, parts[name], Setting("s", zone(run), workers=0)) for name in order.split()]
+    setting = Setting("s", zone(run), workers=0, redaction=Redaction(enabled=redact))
+    return [import_paths(store, parts[name], setting) for name in order.split()]
 
 
 @pytest.mark.parametrize("order", ["audit error", "error audit"])
@@ -105,7 +107,7 @@ def test_an_event_has_the_lines_of_the_error_log() -> None:
     whole: Counter[bytes] = Counter(line for line in lines(run) if b"ModSecurity: " in line and b"unique_id" in line)
     found: Counter[bytes] = Counter()
     with DuckStore(None) as store:
-        imported(store, run, "audit error")
+        imported(store, run, "audit error", redact=False)
         for row in store.page(Page(Scope(), 1000)).value.rows:
             stored = store.event(row.id).value
             assert stored is not None
