@@ -2,21 +2,80 @@
 
 from __future__ import annotations
 
+import http.client
 import random
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.system.serving import Serving, serving, until
+from tests.make import v3_record
+from tests.source.receiving import send
+from tests.system.serving import Serving, free_port, serving, until
 
 from wafscope.store.open import open_store
 
-KILLS = 20
+KILLS = 50
 SEED = 20261127
+TOKEN = "t0ken"
+_LINES_AGAIN = 4000
+"""More than what can be under way in a connection: so much a sender without acknowledgments sends again."""
+
+
+class Sender(threading.Thread):
+    """Sends records over HTTP, one after the other, each until it is acknowledged."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(daemon=True)
+        self.at = at
+        self.ending = threading.Event()
+        self.sent = 0
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            body = v3_record(unique_id=f"1794969001.{self.sent:06d}")
+            while not self._is_taken(body):
+                time.sleep(0.02)
+            self.sent += 1
+            time.sleep(0.005)
+
+    def _is_taken(self, body: bytes) -> bool:
+        try:
+            return send(self.at, body, f"/in/{TOKEN}").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+class LineSender(Sender):
+    """Sends lines over TCP, which acknowledges nothing: after each break it sends the last ones again."""
+
+    def run(self) -> None:
+        while not self.ending.is_set():
+            try:
+                with socket.create_connection(("127.0.0.1", self.at), timeout=5) as connection:
+                    connection.sendall(b"".join(map(self._line, range(max(0, self.sent - _LINES_AGAIN), self.sent))))
+                    while not self.ending.is_set():
+                        connection.sendall(self._line(self.sent))
+                        self.sent += 1
+                        time.sleep(0.005)
+            except OSError:
+                time.sleep(0.05)
+
+    def again(self) -> None:
+        """Send the last lines once more, now that nobody is killed."""
+        with socket.create_connection(("127.0.0.1", self.at), timeout=20) as connection:
+            connection.sendall(b"".join(map(self._line, range(max(0, self.sent - _LINES_AGAIN), self.sent))))
+
+    @staticmethod
+    def _line(number: int) -> bytes:
+        return b"<134>2026-11-24T02:44:43Z web2 com.coraza.waf[7]: %s\n" % v3_record(
+            unique_id=f"1794969002.{number:06d}"
+        )
 
 
 @contextmanager
@@ -40,13 +99,15 @@ def written(writer: subprocess.Popen[bytes], folder: Path) -> int:
     return events
 
 
-def configured(folder: Path, after: str) -> Path:
-    """Settings that follow all that the writer writes."""
+def configured(folder: Path, after: str, ports: tuple[int, int]) -> Path:
+    """Settings that follow all that the writer writes and the senders send."""
     logs = folder / "logs"
     logs.mkdir()
     sources = [("serial", "*_audit.log", "keep"), ("serial", "error.log", "keep"), ("concurrent", "concurrent", after)]
     lines = [f'[store]\nuri = "duckdb:///{folder}/store.duckdb"']
     lines += [f'[[source]]\nkind = "{k}"\npath = "{logs}/{p}"\nafter = "{a}"' for k, p, a in sources]
+    lines += [f'[[source]]\nkind = "receiver"\nlisten = "127.0.0.1:{ports[0]}"\ntokens = {{ {TOKEN} = "web1" }}']
+    lines += [f'[[source]]\nkind = "syslog"\nlisten = "127.0.0.1:{ports[1]}"\nsensor = "web2"']
     file = folder / "wafscope.toml"
     file.write_text("\n".join(lines))
     return file
@@ -55,26 +116,46 @@ def configured(folder: Path, after: str) -> Path:
 @pytest.mark.parametrize("after", ["delete", "keep", "archive"])
 def test_no_event_is_lost_and_none_is_there_twice(after: str, tmp_path: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same each time
-    settings = configured(tmp_path, after)
+    ports = free_port(), free_port()
+    settings = configured(tmp_path, after, ports)
     with serving("--config", settings) as service:
         # What was rotated before the first start is not followed.
-        until(lambda: service.states() == {"waiting"})
-    with writing(tmp_path / "logs") as writer:
-        for _ in range(KILLS if after == "delete" else KILLS // 3):
-            service = Serving("--config", settings)
-            if chance.random() < 0.8:
-                service.ready()
-            time.sleep(chance.random() * 2)
-            service.kill()
-        truth = written(writer, tmp_path / "logs")
+        until(lambda: "waiting" in service.states())
+    sender, lines = Sender(ports[0]), LineSender(ports[1])
+    sender.start()
+    lines.start()
+    try:
+        with writing(tmp_path / "logs") as writer:
+            for _ in range(KILLS if after == "delete" else KILLS // 6):
+                service = Serving("--config", settings)
+                if chance.random() < 0.8:
+                    service.ready()
+                time.sleep(chance.random() * 1.2)
+                service.kill()
+            truth = written(writer, tmp_path / "logs")
+    finally:
+        sender.ending.set()
+        lines.ending.set()
 
     with serving("--config", settings) as service:
+        sender.join()
+        lines.join()
+        lines.again()
+        truth += sender.sent + lines.sent
         until(lambda: service.events() >= truth, f"{truth} events")
         until(lambda: not any(each["lag_bytes"] or each["waiting"] for each in service.status()["sources"]))
         assert service.stop() == 0
+    assert sender.sent > 0
+    assert lines.sent > 0
     with open_store(f"duckdb:///{tmp_path}/store.duckdb") as store:
         held = store.held().value
-    counts = [(each.source, each.stored, each.duplicate, each.quarantined) for each in held.sources]
+    counts = {each.source: (each.stored, each.duplicate, each.quarantined) for each in held.sources}
 
     assert held.events == truth
-    assert [(duplicate, quarantined) for _, _, duplicate, quarantined in counts] == [(0, 0)] * len(counts), counts
+    # What is sent again is known already, and adds nothing.
+    sent = {"receiver:web1": sender.sent, "syslog:web2": lines.sent}
+    assert {name: counts[name][0] for name in sent} == sent
+    assert {name: found[1:] for name, found in counts.items() if name not in sent} == dict.fromkeys(
+        counts.keys() - sent.keys(), (0, 0)
+    )
+    assert not any(found[2] for found in counts.values())
