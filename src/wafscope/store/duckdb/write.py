@@ -261,9 +261,11 @@ def keep_counts(cursor: DuckDBPyConnection, base: int) -> None:
     )
     cursor.execute(
         """MERGE INTO held AS k USING
-            (SELECT 'gap' AS kind, value, count(*) AS events FROM
-            (SELECT unnest(list_distinct(gaps)) AS value FROM event WHERE seq >= $base) WHERE value <> '' GROUP BY ALL
-            UNION ALL SELECT 'zone_source', zone_source, count(*) FROM event WHERE seq >= $base GROUP BY ALL) AS b
+            (WITH few AS MATERIALIZED
+            (SELECT gaps, zone_source, count(*) AS n FROM event WHERE seq >= $base GROUP BY ALL)
+            SELECT 'gap' AS kind, value, sum(n)::BIGINT AS events
+            FROM (SELECT unnest(list_distinct(gaps)) AS value, n FROM few) WHERE value <> '' GROUP BY ALL
+            UNION ALL SELECT 'zone_source', zone_source, sum(n)::BIGINT FROM few GROUP BY ALL) AS b
             ON k.kind = b.kind AND k.value = b.value
             WHEN MATCHED THEN UPDATE SET events = k.events + b.events
             WHEN NOT MATCHED THEN INSERT VALUES (b.kind, b.value, b.events)""",
