@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -24,7 +23,7 @@ from wafscope.reader.walk import settled
 from wafscope.reader.whole import is_whole
 from wafscope.settings import Settings, Source
 from wafscope.source.concurrent import ConcurrentFeed, Custom
-from wafscope.source.listener import Limits, Listener, ReceiverSettings
+from wafscope.source.listener import Limits, Listener, ReceiverSettings, parse_address
 from wafscope.source.listener import User as Sender
 from wafscope.source.reading import Manner
 from wafscope.source.receiver_supervisor import ReceiverProcess
@@ -40,16 +39,7 @@ from wafscope.web.status import SourceState, SourceStatus, Statuses, nothing_fol
 
 def listen(address: str) -> socket.socket:
     """Open the address that the console listens on; port 0 takes a free one.  Raises SettingsError."""
-    parts = urlsplit(f"//{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None or port is None:
-        raise SettingsError(
-            text("“{address}” is no address to listen on.", address=address),
-            hint=text("Write host:port, such as 127.0.0.1:8642."),
-        )
+    host, port = parse_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,7 +49,7 @@ def listen(address: str) -> socket.socket:
         opened.close()
         raise SettingsError(
             text("Cannot listen on {address}: {reason}", address=address, reason=error.strerror or str(error)),
-            hint=text("Is another one running? Choose a free port with --port."),
+            hint=text("Is another one running? Choose a free port with --port or --listen."),
         ) from error
     return opened
 

@@ -79,7 +79,7 @@ class ReceiverSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def check(listener: Listener) -> None:
     """Raise SettingsError for what can not work or would let in anybody."""
-    host, _ = _address(listener.listen)
+    host, _ = parse_address(listener.listen)
     if listener.kind == "syslog":
         if not listener.sensor:
             raise SettingsError(
@@ -111,7 +111,7 @@ def open_listener(listener: Listener, patience: float = _PATIENCE) -> socket.soc
     The receiver of a service that was killed makes durable what it has before it lets go of the address: that is
     waited for.
     """
-    host, port = _address(listener.listen)
+    host, port = parse_address(listener.listen)
     datagram = listener.kind == "syslog" and listener.protocol == "udp"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM if datagram else socket.SOCK_STREAM)
@@ -147,7 +147,8 @@ _BACKLOG = 512
 """Connections that wait while the process of the receiver is started again."""
 
 
-def _address(address: str) -> tuple[str, int]:
+def parse_address(address: str) -> tuple[str, int]:
+    """Return host and port of an address to listen on; raises SettingsError."""
     parts = urlsplit(f"//{address}")
     try:
         host, port = parts.hostname, parts.port
@@ -156,7 +157,7 @@ def _address(address: str) -> tuple[str, int]:
     if host is None or port is None:
         raise SettingsError(
             text("“{address}” is no address to listen on.", address=address),
-            hint=text("Write host:port, such as 127.0.0.1:8643."),
+            hint=text("Write host:port, such as 127.0.0.1:8642."),
         )
     return host, port
 
