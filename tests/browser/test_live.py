@@ -132,6 +132,7 @@ def test_the_first_event_takes_the_place_of_nothing(window: Window, store: DuckS
         shows(page.locator(HITS), 4)
         expect(page.locator("input[name=q]")).to_be_focused()
         expect(page.locator("input[name=q]")).to_have_value("@host:w")
+        window.close()
 
 
 def test_pause_holds_the_page_and_going_on_catches_up(window: Window, console: str, log: Log) -> None:
@@ -144,7 +145,7 @@ def test_pause_holds_the_page_and_going_on_catches_up(window: Window, console: s
     page.on("request", lambda made: asked.append(urlsplit(made.url).path))
     log.write(5)
     page.wait_for_timeout(2500)  # to see that nothing happens there is nothing to wait for
-    assert asked == []
+    assert [path for path in asked if not path.startswith("/static/")] == []
     shows(page.locator(HITS), 20)
     page.locator(PAUSE).click()
     shows(page.locator(HITS), 25)
@@ -335,10 +336,11 @@ def test_a_hidden_tab_asks_nothing(window: Window, console: str, log: Log) -> No
       document.dispatchEvent(new Event("visibilitychange"));
     }"""
     page.evaluate(hide, 1)
-    page.on("request", lambda made: asked.append(made.url))
+    page.on("request", lambda made: asked.append(urlsplit(made.url).path))
     log.write(5)
     page.wait_for_timeout(2500)  # nothing may happen
-    assert asked == []
+    # An icon may still be on its way.
+    assert [path for path in asked if not path.startswith("/static/")] == []
     page.evaluate(hide, 0)
     shows(page.locator(HITS), 25)
 
@@ -382,3 +384,5 @@ def test_sources_follow_and_every_page_tells_of_a_problem(window: Window, store:
         service.said = Service().said
         expect(row).to_contain_text("following", timeout=LONG)
         expect(other.locator(".notice")).to_have_count(0, timeout=LONG)
+        # Before the server ends: a page that asks it in vain complains.
+        window.close()
