@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import accumulate
 
 from wafscope.redact.names import Names
 from wafscope.redact.regions import Region
@@ -27,7 +28,7 @@ _MEMBER = re.compile(
     re.DOTALL,
 )
 _LONGEST_NAME = 100
-_MEMBER_SIGN = re.compile(rb'"\s{0,20}:')
+_MEMBER_SIGN = re.compile(rb'("\s{0,20}:)')
 """What every member has; few other texts have it, and it is found far sooner."""
 _PART = re.compile(
     rb'form-data; ?name="?([^"\r\n;]{1,200})"?(?:;[^\r\n]{0,500})?\r?\n(?:[^\r\n]{1,500}\r?\n){0,8}\r?\n'
@@ -42,7 +43,8 @@ _INPUT_VALUE = re.compile(rb"""\b(?:value|content)\s?=\s?(?:"([^"]*)|'([^']*)|([
 _JWT = re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")
 _USERINFO = re.compile(rb"://[^\s/?#@:\"<>]{0,200}:([^\s/?#@\"<>]{1,200})@")
 _DIGITS = re.compile(rb"[2-6](?<![\w.][2-6])\d{3}(?:[ -]?\d){9,15}(?![\w.])")
-_SOCIAL_SIGN = re.compile(rb"-\d\d-")
+_AS_DIGITS = bytes(48 if 48 <= code <= 57 else 0 for code in range(256))
+_SOCIAL_SIGN = re.compile(rb"-(?=\d\d-)")
 _SOCIAL = re.compile(rb"[0-8](?<![\w-][0-8])\d\d(?<!000)(?<!666)-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _TARGET = re.compile(
     rb"\b(ARGS|ARGS_GET|ARGS_POST|REQUEST_COOKIES|REQUEST_HEADERS|RESPONSE_HEADERS|MULTIPART_PART_HEADERS|FILES|XML|JSON)"
@@ -100,21 +102,29 @@ class Finder:
             yield from (found.span(1) for found in _USERINFO.finditer(text))
         if region.kind == "header":
             return
-        if self._policy.cards:
+        if self._policy.cards and b"0" * 13 in text.translate(_AS_DIGITS, b" -"):
             yield from (found.span() for found in _DIGITS.finditer(text) if _is_card(found[0]))
-        if self._policy.national and _SOCIAL_SIGN.search(text):
-            yield from (found.span() for found in _SOCIAL.finditer(text))
+        if self._policy.national and b"-" in text:
+            for sign in _SOCIAL_SIGN.finditer(text):
+                found = _SOCIAL.match(text, sign.start() - 3) if sign.start() >= 3 else None
+                if found is not None:
+                    yield found.span()
 
     def _assigned(self, text: bytes, region: Region) -> Iterator[Span]:
         form = region.kind == "body" and _FORM.match(text) is not None
         end_of = _FORM_END if form else _TEXT_END
         position = 0
-        start = 0
-        is_argument = self._names.is_argument
-        for part in text.split(b"=")[:-1]:
-            start += len(part) + 1
-            name = part[len(part.rstrip(_OF_NAME)) :]
-            if not name or start <= position or not is_argument(name):
+        parts = text.split(b"=")
+        names = [part[len(part.rstrip(_OF_NAME)) :] for part in parts]
+        secret = {name for name in set(names) if name and self._names.is_argument(name)}
+        if not secret:
+            return
+        ends = list(accumulate(map(len, parts)))
+        for number, name in enumerate(names[:-1]):
+            if name not in secret:
+                continue
+            start = ends[number] + number + 1
+            if start <= position:
                 continue
             quoted = _QUOTED.match(text, start) if not form else None
             if quoted is not None:
@@ -128,20 +138,21 @@ class Finder:
 
     def _members(self, text: bytes) -> Iterator[Span]:
         """Members of JSON."""
-        position = 0
-        sign = _MEMBER_SIGN.search(text)
-        while sign is not None:
-            quote = sign.start()
-            begin = text.rfind(b'"', max(position, quote - _LONGEST_NAME - 1), quote)
-            found = _MEMBER.match(text, begin) if 0 <= begin < quote - 1 else None
-            position = found.end() if found else position
-            sign = _MEMBER_SIGN.search(text, max(position, quote + 1))
-            if found is None:
-                continue
-            if self._names.is_argument(found[1]) or self._names.is_header(found[1]):
+        parts = _MEMBER_SIGN.split(text)
+        names = [part[part.rfind(b'"', -_LONGEST_NAME - 1) + 1 :] for part in parts[:-1:2]]
+        secret = {name for name in set(names) if len(name) <= _LONGEST_NAME and self._is_member(name)}
+        if not secret:
+            return
+        ends = list(accumulate(map(len, parts)))
+        for number, name in enumerate(names):
+            found = _MEMBER.match(text, ends[2 * number] - len(name) - 1) if name in secret else None
+            if found is not None:
                 group = 2 if found[2] is not None else 3 if found[3] is not None else 4
                 if found[group]:
                     yield found.span(group)
+
+    def _is_member(self, name: bytes) -> bool:
+        return self._names.is_argument(name) or self._names.is_header(name)
 
     def _marked_up(self, text: bytes) -> Iterator[Span]:
         """Elements of XML, and fields of a form in HTML."""

@@ -70,9 +70,16 @@ class _Text:
 
     @cached_property
     def own(self) -> list[Span]:
-        """Where in the region the engine speaks of itself."""
-        spans = own_words(self.view.data) if self.region.kind == "match" else []
-        return [(self.view.start(start), self.view.end(end)) for start, end in spans]
+        """Where in the text the engine speaks of itself."""
+        return own_words(self.view.data) if self.region.kind == "match" else []
+
+    def outside(self, view: View, start: int, end: int) -> Span | None:
+        """Turn a place in a view of this text into one in the region; None where the engine speaks of itself."""
+        if self.own:
+            inside = (start, end) if view is self.view else self.place(view, start, end)
+            if _within(self.own, *inside):
+                return None
+        return view.start(start), view.end(end)
 
     def place(self, view: View, start: int, end: int) -> Span:
         """Turn a place in another view of the same into one in this text."""
@@ -210,9 +217,9 @@ class Masker:
                 value = level.data[start:end]
                 if end == start or MASK_BYTES.fullmatch(value.strip()):
                     continue
-                first, last = level.start(start), level.end(end)
-                if not _within(text.own, first, last):
-                    yield first, last, plain(value)
+                place = text.outside(level, start, end)
+                if place is not None:
+                    yield *place, plain(value)
 
     def _inner(self, secrets: Sequence[Secret]) -> Iterator[Secret]:
         for secret in secrets:
@@ -227,9 +234,9 @@ class Masker:
         for number, index in _pairs(texts, wanted[:_MOST_SECRETS]):
             each, text, begin = wanted[index], texts[number], sources.starts[number]
             for view, start, end in each.places(text):
-                first, last = view.start(start), view.end(end)
-                if not _within(text.own, first, last):
-                    found.append((begin + first, begin + last, each.mask, number))
+                place = text.outside(view, start, end)
+                if place is not None:
+                    found.append((begin + place[0], begin + place[1], each.mask, number))
         if len(wanted) > _MOST_SECRETS:
             many = {each.value.lower(): each.mask for each in wanted[_MOST_SECRETS:]}
             for number, (begin, text) in enumerate(zip(sources.starts, texts, strict=True)):
