@@ -55,6 +55,8 @@ class _Text:
         self.view = view
         self.may_hold: bool | None = None
         """Whether there may be a secret in it that is told by what stands around it; None while nobody has looked."""
+        self.speaks_of_secret: bool | None = None
+        """Whether it is a sentence about a variable that holds a secret; None while nobody has looked."""
         self.found: list[tuple[int, int, bytes]] | None = None
         """Its secrets at every level of its encoding: start and end in the region, and the value."""
 
@@ -202,7 +204,7 @@ class Masker:
         region, view = text.region, text.view
         if region.exact and region.kind == "match" and number and b"found within" not in view.data:
             before = texts[number - 1]
-            if before.region.name == b"match" and self._finder.is_secret_target(before.view.data):
+            if before.region.name == b"match" and self._is_about_secret(before):
                 return [(0, region.end, plain(view.data))]
         if text.found is not None:
             return text.found
@@ -210,6 +212,11 @@ class Masker:
         if len(found) <= _MOST_SECRETS:
             text.found = found
         return found
+
+    def _is_about_secret(self, text: _Text) -> bool:
+        if text.speaks_of_secret is None:
+            text.speaks_of_secret = self._finder.is_secret_target(text.view.data)
+        return text.speaks_of_secret
 
     def _find(self, text: _Text) -> Iterator[tuple[int, int, bytes]]:
         for level in _levels(text.view):

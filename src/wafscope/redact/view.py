@@ -24,7 +24,7 @@ _ODD = re.compile(rb"[^A-Za-z0-9\x80-\xff]+")
 NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0", b"a": b"\a"}
 _MOST_PASSES = 4
-_BLOCK = 1 << 10
+_BLOCK = 1 << 9
 _ODD_BLOCK = 1 << 8
 _SAFE = re.compile(rb"[^\\%&]{11}[^\\%&\x80-\xff]")
 """Behind this no escape goes on, which has twelve bytes at most, nor does a character."""
@@ -74,27 +74,29 @@ class View:
         return self._parent.end(end or begin + position - at)
 
     def _segment(self, position: int) -> tuple[int, int, int]:
-        if self._parent is not None:
+        if position >= self._sizes[-1] and self._parent is not None:
             self._reach(self._parent.data, position)
         number = min(bisect_right(self._sizes, position), len(self._sizes) - 1) - 1
-        if number not in self._blocks:
-            self._blocks[number] = self._placed(number)
-        begins, places = self._blocks[number]
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = self._placed(number)
+        begins, places = block
         index = bisect_right(begins, position) - 1
         return *places[index], begins[index]
 
     def _reach(self, data: bytes, position: int) -> None:
         """Measure blocks until one ends behind a position."""
         odd = self._pattern is _ODD
-        while (self._sizes[-1] <= position and self._cuts[-1] < len(data)) or len(self._cuts) == 1:
-            begin = self._cuts[-1]
+        cuts, sizes = self._cuts, self._sizes
+        while (sizes[-1] <= position and cuts[-1] < len(data)) or len(cuts) == 1:
+            begin = cuts[-1]
             if odd:
                 end = min(begin + _ODD_BLOCK, len(data))
             else:
                 safe = _SAFE.search(data, begin + _BLOCK)
                 end = safe.end() if safe else len(data)
-            self._cuts.append(end)
-            self._sizes.append(self._sizes[-1] + self._size(data[begin:end]))
+            cuts.append(end)
+            sizes.append(sizes[-1] + self._size(data[begin:end]))
 
     def _size(self, piece: bytes) -> int:
         """Return how long a piece of the parent is in here."""
