@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from wafscope.redact.names import Names
 from wafscope.redact.regions import Region
@@ -139,13 +139,18 @@ class Finder:
     def _members(self, text: bytes) -> Iterator[Span]:
         """Members of JSON."""
         parts = _MEMBER_SIGN.split(text)
-        names = [part[part.rfind(b'"', -_LONGEST_NAME - 1) + 1 :] for part in parts[:-1:2]]
+        # The quote before a name may be that of the sign before it, where this is no JSON.
+        names = [
+            part[begin + 1 :] if (begin := part.rfind(b'"', -_LONGEST_NAME - 1)) >= 0 else sign[1:] + part
+            for part, sign in zip(parts[:-1:2], chain((b"",), parts[1::2]), strict=False)
+        ]
         secret = {name for name in set(names) if len(name) <= _LONGEST_NAME and self._is_member(name)}
         if not secret:
             return
         ends = list(accumulate(map(len, parts)))
         for number, name in enumerate(names):
-            found = _MEMBER.match(text, ends[2 * number] - len(name) - 1) if name in secret else None
+            begin = ends[2 * number] - len(name) - 1
+            found = _MEMBER.match(text, begin) if name in secret and begin >= 0 else None
             if found is not None:
                 group = 2 if found[2] is not None else 3 if found[3] is not None else 4
                 if found[group]:

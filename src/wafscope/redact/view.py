@@ -19,7 +19,8 @@ ESCAPED = re.compile(
 """Escapes of JSON and those that ModSecurity writes."""
 PERCENT = re.compile(rb"%(?:u[0-9a-fA-F]{4}|[0-9a-fA-F]{2})")
 _ENTITY = rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|quot|amp|lt|gt|apos);"
-ANY = re.compile(ESCAPED.pattern + rb"|" + PERCENT.pattern + rb"|" + _ENTITY + rb"|\+", re.DOTALL)
+_CODED = re.compile(ESCAPED.pattern + rb"|" + PERCENT.pattern + rb"|" + _ENTITY, re.DOTALL)
+ANY = re.compile(_CODED.pattern + rb"|\+", re.DOTALL)
 _ODD = re.compile(rb"[^A-Za-z0-9\x80-\xff]+")
 NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0", b"a": b"\a"}
@@ -169,7 +170,8 @@ class View:
         for _ in range(_MOST_PASSES):
             if not _is_encoded(view.data):
                 break
-            further = view._decoded(ANY)
+            # A plus would become a space, and neither is a letter.
+            further = view._decoded(_CODED)
             if further is view:
                 break
             view = further
