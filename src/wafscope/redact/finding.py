@@ -9,6 +9,8 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate, chain
 
 from wafscope.redact.names import Names
 from wafscope.redact.regions import Region
@@ -16,7 +18,7 @@ from wafscope.settings import Redaction
 
 Span = tuple[int, int]
 
-_ASSIGNED = re.compile(rb"(?<![\w.\-\[\]%$\x80-\xff])([\w.\-\[\]%$\x80-\xff]+)=")
+_OF_NAME = bytes(code for code in range(256) if code >= 128 or chr(code).isalnum() or chr(code) in "_.-[]%$")
 _FORM_END = re.compile(rb'&|"\] \[|\' \)')
 _TEXT_END = re.compile(rb"[&\s\"'<>\\]|;(?=\s|$)")
 _QUOTED = re.compile(rb"[ \t]?(?:\"([^\"]*)\"|'([^']*)')")
@@ -25,19 +27,25 @@ _MEMBER = re.compile(
     rb'"([^"\\]{1,100})"\s{0,20}:\s{0,20}(?:"((?:[^"\\]|\\.)*)|\[\s{0,20}"((?:[^"\\\]]|\\.|"\s{0,20},\s{0,20}")*)|(-?[\d.]+))',
     re.DOTALL,
 )
+_LONGEST_NAME = 100
+_MEMBER_SIGN = re.compile(rb'("\s{0,20}:)')
+"""What every member has; few other texts have it, and it is found far sooner."""
 _PART = re.compile(
     rb'form-data; ?name="?([^"\r\n;]{1,200})"?(?:;[^\r\n]{0,500})?\r?\n(?:[^\r\n]{1,500}\r?\n){0,8}\r?\n'
     rb"(.*?)(?=\r?\n--|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _ELEMENT = re.compile(rb"<(?:[\w.-]{1,60}:)?([\w.-]{1,60})(?:\s[^<>]{0,300})?>(?:<!\[CDATA\[)?([^<>]+)")
+_ELEMENT_NAME = re.compile(rb"<(?:[\w.-]{1,60}:)?([\w.-]{1,60})")
 _INPUT = re.compile(rb"<(?:input|meta|param)\b([^<>]{1,1000})", re.IGNORECASE)
 _INPUT_NAME = re.compile(rb"""\b(?:name|id|property|http-equiv)\s?=\s?["']?([^"'\s>]{1,100})""", re.IGNORECASE)
 _INPUT_VALUE = re.compile(rb"""\b(?:value|content)\s?=\s?(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
 _JWT = re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")
 _USERINFO = re.compile(rb"://[^\s/?#@:\"<>]{0,200}:([^\s/?#@\"<>]{1,200})@")
-_DIGITS = re.compile(rb"(?<![\w.])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w.])")
-_SOCIAL = re.compile(rb"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
+_DIGITS = re.compile(rb"[2-6](?<![\w.][2-6])\d{3}(?:[ -]?\d){9,15}(?![\w.])")
+_AS_DIGITS = bytes(48 if 48 <= code <= 57 else 0 for code in range(256))
+_SOCIAL_SIGN = re.compile(rb"-(?=\d\d-)")
+_SOCIAL = re.compile(rb"[0-8](?<![\w-][0-8])\d\d(?<!000)(?<!666)-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _TARGET = re.compile(
     rb"\b(ARGS|ARGS_GET|ARGS_POST|REQUEST_COOKIES|REQUEST_HEADERS|RESPONSE_HEADERS|MULTIPART_PART_HEADERS|FILES|XML|JSON)"
     rb":([^\s'\"`,|\]]{1,300})"
@@ -48,6 +56,7 @@ _DATA_END = re.compile(rb'"\](?= \[|,|\s*\Z| )|\\*"\s?,\s?\\*"|\\*"\}')
 _DATA = re.compile(rb'\[data "')
 _MATCHED = re.compile(rb"Matched Data: (.*?) found within \Z", re.DOTALL)
 _MOST_MATCHED = 2000
+_MOST_FIELDS = 1 << 12
 _COOKIE = re.compile(rb"[^;]+")
 _SET_COOKIE = re.compile(rb"(?:^|,\s?)\s?([^=;,\s]{1,200})=([^;]*?)(?=;|,\s?[^=;,\s]{1,200}=|\Z)")
 _SCHEME = re.compile(rb"\s*[A-Za-z][\w-]{1,30}\s+(?=\S)")
@@ -59,6 +68,7 @@ class Finder:
     def __init__(self, policy: Redaction) -> None:
         self._policy = policy
         self._names = Names(policy)
+        self._field = lru_cache(_MOST_FIELDS)(self._in_field)
 
     def find(self, text: bytes, region: Region) -> list[Span]:
         """Return where secrets stand in the text of a region."""
@@ -92,18 +102,29 @@ class Finder:
             yield from (found.span(1) for found in _USERINFO.finditer(text))
         if region.kind == "header":
             return
-        if self._policy.cards:
+        if self._policy.cards and b"0" * 13 in text.translate(_AS_DIGITS, b" -"):
             yield from (found.span() for found in _DIGITS.finditer(text) if _is_card(found[0]))
         if self._policy.national and b"-" in text:
-            yield from (found.span() for found in _SOCIAL.finditer(text))
+            for sign in _SOCIAL_SIGN.finditer(text):
+                found = _SOCIAL.match(text, sign.start() - 3) if sign.start() >= 3 else None
+                if found is not None:
+                    yield found.span()
 
     def _assigned(self, text: bytes, region: Region) -> Iterator[Span]:
         form = region.kind == "body" and _FORM.match(text) is not None
         end_of = _FORM_END if form else _TEXT_END
         position = 0
-        for found in _ASSIGNED.finditer(text):
-            start = found.end()
-            if start <= position or not self._names.is_argument(found[1]):
+        parts = text.split(b"=")
+        names = [part[len(part.rstrip(_OF_NAME)) :] for part in parts]
+        secret = {name for name in set(names) if name and self._names.is_argument(name)}
+        if not secret:
+            return
+        ends = list(accumulate(map(len, parts)))
+        for number, name in enumerate(names[:-1]):
+            if name not in secret:
+                continue
+            start = ends[number] + number + 1
+            if start <= position:
                 continue
             quoted = _QUOTED.match(text, start) if not form else None
             if quoted is not None:
@@ -117,22 +138,42 @@ class Finder:
 
     def _members(self, text: bytes) -> Iterator[Span]:
         """Members of JSON."""
-        for found in _MEMBER.finditer(text):
-            if self._names.is_argument(found[1]) or self._names.is_header(found[1]):
+        parts = _MEMBER_SIGN.split(text)
+        # The quote before a name may be that of the sign before it, where this is no JSON.
+        names = [
+            part[begin + 1 :] if (begin := part.rfind(b'"', -_LONGEST_NAME - 1)) >= 0 else sign[1:] + part
+            for part, sign in zip(parts[:-1:2], chain((b"",), parts[1::2]), strict=False)
+        ]
+        secret = {name for name in set(names) if len(name) <= _LONGEST_NAME and self._is_member(name)}
+        if not secret:
+            return
+        ends = list(accumulate(map(len, parts)))
+        for number, name in enumerate(names):
+            begin = ends[2 * number] - len(name) - 1
+            found = _MEMBER.match(text, begin) if name in secret and begin >= 0 else None
+            if found is not None:
                 group = 2 if found[2] is not None else 3 if found[3] is not None else 4
                 if found[group]:
                     yield found.span(group)
 
+    def _is_member(self, name: bytes) -> bool:
+        return self._names.is_argument(name) or self._names.is_header(name)
+
     def _marked_up(self, text: bytes) -> Iterator[Span]:
         """Elements of XML, and fields of a form in HTML."""
-        for found in _ELEMENT.finditer(text):
-            if self._names.is_argument(found[1]) and found[2].strip():
-                yield found.span(2)
+        if any(self._names.is_argument(name) for name in set(_ELEMENT_NAME.findall(text))):
+            for found in _ELEMENT.finditer(text):
+                if self._names.is_argument(found[1]) and found[2].strip():
+                    yield found.span(2)
         for found in _INPUT.finditer(text):
-            if any(self._names.is_argument(name[1]) for name in _INPUT_NAME.finditer(found[1])):
-                for value in _INPUT_VALUE.finditer(found[1]):
-                    group = value.lastindex or 1
-                    yield found.start(1) + value.start(group), found.start(1) + value.end(group)
+            for start, end in self._field(found[1]):
+                yield found.start(1) + start, found.start(1) + end
+
+    def _in_field(self, attributes: bytes) -> list[Span]:
+        """Return the values of a field of a form: most pages have the same."""
+        if not any(self._names.is_argument(name[1]) for name in _INPUT_NAME.finditer(attributes)):
+            return []
+        return [value.span(value.lastindex or 1) for value in _INPUT_VALUE.finditer(attributes)]
 
     def _matched(self, text: bytes, region: Region) -> Iterator[Span]:
         """Values of variables that a rule looked at, in the sentence of the engine and in the data of the rule."""

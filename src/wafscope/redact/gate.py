@@ -54,6 +54,8 @@ class Gate:
 
 _SEPARATOR = r"(?:[^a-z0-9]|%[0-9a-f][0-9a-f])?"
 _NAME = r"[\w.\-\[\]%$\x80-\xff]*"
+_NEXT_PART = r"(?-i:[A-Z_.\-\[\]%$\x80-\xff])"
+"""What a whole part of a name ends before; so `stopwatch`, which every record of some formats has, is no `pw`."""
 _QUOTE = r"""(?:\\*["']|\\+(?:x|u00)22|%22|&quot;|&#34;)"""
 _BETWEEN = r"(?:\s|\\+[nrt]|%20|%0[ad]|\+)*"
 _SIGN = rf"(?:=|:|%3d|%3a|\\+(?:x|u00)3[da]|{_QUOTE}{_BETWEEN}(?:=|:|%3a|\\+(?:x|u00)3a|$))"
@@ -73,8 +75,11 @@ def _pattern(policy: Redaction) -> str:
     own = [_own(name) for name in policy.names]
     whole = {*HEADERS, "set-cookie"}
     words = pattern_of(sorted({*WORDS, *HEADER_WORDS, *whole, *PARTS, *own}), _SEPARATOR)
+    within = pattern_of(sorted({*WORDS, *HEADER_WORDS, *whole, *own}), _SEPARATOR)
+    parts = pattern_of(PARTS, _SEPARATOR)
     kinds = [
-        rf"(?:{words}|{_CODE}){_NAME}{_SIGN}",
+        rf"(?:{within}|{_CODE}){_NAME}{_SIGN}",
+        rf"(?:{parts})(?:{_NEXT_PART}{_NAME})?{_SIGN}",
         rf"{_OPEN}(?:[\w.-]+:)?[\w.-]*(?:{words})",
         rf"{_OPEN}(?:input|meta|param)[^<>]*(?:{words})",
         rf"form-data; ?name={_QUOTE}?[^\r\n;]*(?:{words})",

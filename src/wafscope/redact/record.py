@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.finding import Finder, Span, inner_secrets
 from wafscope.redact.gate import Gate
-from wafscope.redact.regions import Region, is_json, own_words, regions_of
+from wafscope.redact.regions import Kind, Region, is_json, own_words, regions_of
 from wafscope.redact.view import NO_LETTERS, View, bare, plain
 from wafscope.settings import Redaction
 
@@ -25,6 +26,12 @@ _PREFIX = 32
 """So much of a long secret is enough to know it by, where an engine has cut the rest."""
 _MOST_SECRETS = 64
 """Secrets of one record that are looked for one by one; further ones as whole words."""
+_LARGEST_KNOWN = 1 << 17
+"""A longer text is not kept for the next record."""
+_MOST_KNOWN = 1 << 21
+"""Bytes of texts in half of what is kept; what has been worked out about them is some five times as much."""
+_EACH_KNOWN = 500
+"""What a text takes beside its bytes."""
 _WORD = re.compile(rb"[\w.~%\x80-\xff-]{4,}")
 
 
@@ -41,13 +48,17 @@ class Redacted(msgspec.Struct, frozen=True):
 
 
 class _Text:
-    """The text of a region, and what has been worked out about it."""
+    """The text of a region, wherever it is, and what has been worked out about it."""
 
     def __init__(self, region: Region, view: View) -> None:
         self.region = region
         self.view = view
-        self.may_hold = False
-        """Whether there may be a secret in it that is told by what stands around it."""
+        self.may_hold: bool | None = None
+        """Whether there may be a secret in it that is told by what stands around it; None while nobody has looked."""
+        self.speaks_of_secret: bool | None = None
+        """Whether it is a sentence about a variable that holds a secret; None while nobody has looked."""
+        self.found: list[tuple[int, int, bytes]] | None = None
+        """Its secrets at every level of its encoding: start and end in the region, and the value."""
 
     @cached_property
     def low(self) -> bytes:
@@ -55,34 +66,78 @@ class _Text:
         return self.view.data.lower()
 
     @cached_property
-    def letters(self) -> bytes:
-        """The text as `View.bare` has it, without the places."""
-        return bare(plain(self.view.data))
-
-    @cached_property
     def bare(self) -> View:
-        """The text as `View.bare` has it, which takes a hundred times as long as `letters`."""
+        """The text as `View.bare` has it."""
         return self.view.bare()
 
     @cached_property
     def own(self) -> list[Span]:
-        """Where in the record the engine speaks of itself."""
-        spans = own_words(self.view.data) if self.region.kind == "match" else []
-        return [(self.view.start(start), self.view.end(end)) for start, end in spans]
+        """Where in the text the engine speaks of itself."""
+        return own_words(self.view.data) if self.region.kind == "match" else []
+
+    def outside(self, view: View, start: int, end: int) -> Span | None:
+        """Turn a place in a view of this text into one in the region; None where the engine speaks of itself."""
+        if self.own:
+            inside = (start, end) if view is self.view else self.place(view, start, end)
+            if _within(self.own, *inside):
+                return None
+        return view.start(start), view.end(end)
 
     def place(self, view: View, start: int, end: int) -> Span:
         """Turn a place in another view of the same into one in this text."""
-        return self._at(view.start(start)), self._at(view.end(end))
+        first, last = view.start_in(self.view, start), view.start_in(self.view, end - 1) + 1
+        return self._at(view.start(start), first), self._at(view.end(end), last)
 
-    def _at(self, position: int) -> int:
-        return bisect_left(range(len(self.low)), position, key=self.view.start)
+    def _at(self, position: int, near: int) -> int:
+        """Return the first byte that begins at a position of the region or behind it, looking from a near one."""
+        start, most = self.view.start, len(self.view.data)
+        while near > 0 and start(near - 1) >= position:
+            near -= 1
+        while near < most and start(near) < position:
+            near += 1
+        return near
+
+    def forget(self) -> None:
+        """Let go of what takes far more memory than the text does."""
+        self.view.forget()
+        if "bare" in self.__dict__:
+            self.bare.forget()
 
 
 class Sources(msgspec.Struct, frozen=True):
     """A record taken apart."""
 
     raw: bytes
+    starts: list[int]
+    """Where each text begins."""
     texts: list[_Text]
+
+
+class _Known:
+    """Texts that came before, such as a page that is sent again and again; of two halves, the older one goes."""
+
+    def __init__(self) -> None:
+        self._new: dict[tuple[bytes, Kind, bytes, bool, bool], _Text] = {}
+        self._old: dict[tuple[bytes, Kind, bytes, bool, bool], _Text] = {}
+        self._size = 0
+
+    def text(self, data: bytes, region: Region, *, as_json: bool) -> _Text:
+        """Return the text of a region with these bytes."""
+        key = data, region.kind, region.name, region.exact, as_json
+        text = self._new.get(key)
+        if text is not None:
+            return text
+        text = self._old.get(key)
+        if text is None:
+            view = View(data, 0)
+            nowhere = msgspec.structs.replace(region, start=0, end=len(data))
+            text = _Text(nowhere, view.from_json() if as_json else view)
+        if len(data) <= _LARGEST_KNOWN:
+            self._size += len(data) + _EACH_KNOWN
+            if self._size > _MOST_KNOWN:
+                self._old, self._new, self._size = self._new, {}, len(data) + _EACH_KNOWN
+            self._new[key] = text
+        return text
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -99,14 +154,18 @@ class Masker:
         self._key = key
         self._finder = Finder(policy)
         self._gate = Gate(policy)
+        self._known = _Known()
 
     def read(self, records: Sequence[tuple[bytes, str]]) -> list[Sources]:
         """Take records apart; many at once cost less for each.  A text of any kind has the format ""."""
-        taken = [[_Text(*each) for each in self._texts(raw, kind)] for raw, kind in records]
-        flat = [text for texts in taken for text in texts]
+        sources = [Sources(raw, *self._texts(raw, kind)) for raw, kind in records]
+        unseen = {id(text): text for each in sources for text in each.texts if text.may_hold is None}
+        flat = list(unseen.values())
+        for text in flat:
+            text.may_hold = False
         for number in self._gate.hits([text.view.data for text in flat]):
             flat[number].may_hold = True
-        return [Sources(raw, texts) for (raw, _), texts in zip(records, taken, strict=True)]
+        return sources
 
     def redact(self, sources: Sources, how: How = "everywhere") -> Redacted | None:
         """Return a record with its secrets masked; None where there is none."""
@@ -114,70 +173,105 @@ class Masker:
         spans: list[tuple[int, int, bytes, int]] = []
         secrets: dict[bytes, Secret] = {}
         for number in range(len(texts)):
+            begin = sources.starts[number]
             for start, end, value in self._found(texts, number):
                 secret = secrets.get(value)
                 if secret is None:
                     secret = secrets[value] = Secret(value, mask(value, self._key))
-                spans.append((start, end, secret.mask, number))
+                spans.append((begin + start, begin + end, secret.mask, number))
         for secret in self._inner(list(secrets.values())):
             secrets.setdefault(secret.value, secret)
         if not secrets:
             return None
         if how != "in_place":
-            spans += self._elsewhere(texts, sorted(secrets.values(), key=lambda each: -len(each.value)))
+            spans += self._elsewhere(sources, sorted(secrets.values(), key=lambda each: -len(each.value)))
         if how == "whole":
-            spans = [(t.region.start, t.region.end, m, n) for _, _, m, n in spans for t in (texts[n],)]
+            spans = [(b, b + texts[n].region.end, m, n) for _, _, m, n in spans for b in (sources.starts[n],)]
         matched = any(texts[number].region.kind == "match" for _, _, _, number in spans)
+        for number in {number for _, _, _, number in spans}:
+            texts[number].forget()
         return Redacted(_replaced(sources.raw, spans), matched)
 
-    def _texts(self, raw: bytes, kind: str) -> Iterator[tuple[Region, View]]:
+    def _texts(self, raw: bytes, kind: str) -> tuple[list[int], list[_Text]]:
         as_json = is_json(raw, kind)
-        for region in regions_of(raw, kind):
-            view = View(raw[region.start : region.end], region.start)
-            yield region, view.from_json() if as_json else view
+        regions = regions_of(raw, kind)
+        known = self._known.text
+        return [r.start for r in regions], [known(raw[r.start : r.end], r, as_json=as_json) for r in regions]
 
-    def _found(self, texts: Sequence[_Text], number: int) -> Iterator[tuple[int, int, bytes]]:
-        """Give the secrets of a text at every level of its encoding: start and end in the record, and the value."""
+    def _found(self, texts: Sequence[_Text], number: int) -> Sequence[tuple[int, int, bytes]]:
+        """Return the secrets of a text."""
         text = texts[number]
         region, view = text.region, text.view
         if region.exact and region.kind == "match" and number and b"found within" not in view.data:
             before = texts[number - 1]
-            if before.region.name == b"match" and self._finder.is_secret_target(before.view.data):
-                yield region.start, region.end, plain(view.data)
-                return
-        if not text.may_hold and not self._finder.is_secret(region):
-            return
-        for level in _levels(view):
-            for start, end in self._finder.find(level.data, region):
+            if before.region.name == b"match" and self._is_about_secret(before):
+                return [(0, region.end, plain(view.data))]
+        if text.found is not None:
+            return text.found
+        found = list(self._find(text)) if text.may_hold or self._finder.is_secret(region) else []
+        if len(found) <= _MOST_SECRETS:
+            text.found = found
+        return found
+
+    def _is_about_secret(self, text: _Text) -> bool:
+        if text.speaks_of_secret is None:
+            text.speaks_of_secret = self._finder.is_secret_target(text.view.data)
+        return text.speaks_of_secret
+
+    def _find(self, text: _Text) -> Iterator[tuple[int, int, bytes]]:
+        for level in _levels(text.view):
+            for start, end in self._finder.find(level.data, text.region):
                 value = level.data[start:end]
                 if end == start or MASK_BYTES.fullmatch(value.strip()):
                     continue
-                first, last = level.start(start), level.end(end)
-                if not _within(text.own, first, last):
-                    yield first, last, plain(value)
+                place = text.outside(level, start, end)
+                if place is not None:
+                    yield *place, plain(value)
 
     def _inner(self, secrets: Sequence[Secret]) -> Iterator[Secret]:
         for secret in secrets:
             for value in inner_secrets(secret.value.replace(b" ", b"+")):
                 yield Secret(value, mask(value, self._key))
 
-    def _elsewhere(self, texts: Sequence[_Text], secrets: Sequence[Secret]) -> list[tuple[int, int, bytes, int]]:
+    def _elsewhere(self, sources: Sources, secrets: Sequence[Secret]) -> list[tuple[int, int, bytes, int]]:
         """Where the values stand beside the places that gave them away."""
         found: list[tuple[int, int, bytes, int]] = []
+        texts = sources.texts
         wanted = [Wanted(secret) for secret in secrets if len(secret.value) >= _SHORT]
-        for number, text in enumerate(texts):
-            for each in wanted[:_MOST_SECRETS]:
-                for view, start, end in each.places(text):
-                    first, last = view.start(start), view.end(end)
-                    if not _within(text.own, first, last):
-                        found.append((first, last, each.mask, number))
-            if len(wanted) > _MOST_SECRETS:
-                many = {each.value.lower(): each.mask for each in wanted[_MOST_SECRETS:]}
+        for number, index in _pairs(texts, wanted[:_MOST_SECRETS]):
+            each, text, begin = wanted[index], texts[number], sources.starts[number]
+            for view, start, end in each.places(text):
+                place = text.outside(view, start, end)
+                if place is not None:
+                    found.append((begin + place[0], begin + place[1], each.mask, number))
+        if len(wanted) > _MOST_SECRETS:
+            many = {each.value.lower(): each.mask for each in wanted[_MOST_SECRETS:]}
+            for number, (begin, text) in enumerate(zip(sources.starts, texts, strict=True)):
                 for word in _WORD.finditer(text.low):
                     known = many.get(word[0])
                     if known is not None:
-                        found.append((text.view.start(word.start()), text.view.end(word.end()), known, number))
+                        first, last = text.view.start(word.start()), text.view.end(word.end())
+                        found.append((begin + first, begin + last, known, number))
         return found
+
+
+def _pairs(texts: Sequence[_Text], wanted: Sequence[Wanted]) -> list[tuple[int, int]]:
+    """Return which texts may hold which of the values: a look at all of them together takes far less time."""
+    pairs: set[tuple[int, int]] = set()
+    for parts, needles in (
+        ([text.low for text in texts], [each.low for each in wanted]),
+        ([text.bare.data for text in texts], [each.needle for each in wanted]),
+    ):
+        joined = b"\n".join(parts)
+        begins = list(accumulate((len(part) + 1 for part in parts), initial=0))
+        for index, needle in enumerate(needles):
+            position = joined.find(needle) if len(needle) >= _SHORT else -1
+            while position >= 0:
+                number = bisect_right(begins, position) - 1
+                pairs.add((number, index))
+                # One that goes on in the next text may hide one that begins there.
+                position = joined.find(needle, begins[number + 1])
+    return sorted(pairs)
 
 
 class Wanted:
@@ -187,9 +281,10 @@ class Wanted:
         self.mask = secret.mask
         self.value = secret.value
         self.bare = bare(secret.value)
-        self._low = secret.value.lower()
-        lead = self._low[: len(self._low) - len(self._low.lstrip(NO_LETTERS))]
-        self._before, self._behind = lead, self._low[len(self._low.rstrip(NO_LETTERS)) :]
+        self.needle = self.bare[:_PREFIX]
+        self.low = secret.value.lower()
+        lead = self.low[: len(self.low) - len(self.low.lstrip(NO_LETTERS))]
+        self._before, self._behind = lead, self.low[len(self.low.rstrip(NO_LETTERS)) :]
 
     def places(self, text: _Text) -> Iterator[tuple[View, int, int]]:
         """Give the places of the value in a text, in any encoding: a view, start and end."""
@@ -200,17 +295,16 @@ class Wanted:
         as_word = short or self.bare.isdigit()
         low = text.low
         times = 0
-        position = low.find(self._low)
+        position = low.find(self.low)
         while position >= 0:
-            end = position + len(self._low)
+            end = position + len(self.low)
             times += 1
             if not as_word or _is_word(low, position, end):
                 yield text.view, position, end
-            position = low.find(self._low, end)
-        needle = self.bare[:_PREFIX]
-        if len(needle) < _SHORT or text.letters.count(needle) <= times:
+            position = low.find(self.low, end)
+        needle, view = self.needle, text.bare
+        if len(needle) < _SHORT or view.data.count(needle) <= times:
             return
-        view = text.bare
         position = view.data.find(needle)
         while position >= 0:
             end, further = position + len(needle), len(needle)

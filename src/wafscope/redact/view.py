@@ -19,17 +19,23 @@ ESCAPED = re.compile(
 """Escapes of JSON and those that ModSecurity writes."""
 PERCENT = re.compile(rb"%(?:u[0-9a-fA-F]{4}|[0-9a-fA-F]{2})")
 _ENTITY = rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|quot|amp|lt|gt|apos);"
-ANY = re.compile(ESCAPED.pattern + rb"|" + PERCENT.pattern + rb"|" + _ENTITY + rb"|\+", re.DOTALL)
+_CODED = re.compile(ESCAPED.pattern + rb"|" + PERCENT.pattern + rb"|" + _ENTITY, re.DOTALL)
+ANY = re.compile(_CODED.pattern + rb"|\+", re.DOTALL)
 _ODD = re.compile(rb"[^A-Za-z0-9\x80-\xff]+")
 NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0", b"a": b"\a"}
 _MOST_PASSES = 4
+_BLOCK = 1 << 9
+_ODD_BLOCK = 1 << 8
+_SAFE = re.compile(rb"[^\\%&]{11}[^\\%&\x80-\xff]")
+"""Behind this no escape goes on, which has twelve bytes at most, nor does a character."""
 
 
 class View:
     """Some bytes, each of which knows its place in the record.
 
-    The places are worked out when the first of them is asked for: most texts hold no secret.
+    The places are worked out block by block, as far as they are asked for: most texts hold no secret, and a long one
+    holds it in one place.
     """
 
     def __init__(
@@ -39,9 +45,13 @@ class View:
         self._base = base
         self._parent = parent
         self._pattern = pattern
-        self._at: list[int] = []
-        self._from: list[tuple[int, int]] = []
-        """By segment: where it begins in the parent, and its end there, 0 for what stands as it is."""
+        self._sizes = [0]
+        """Where each block begins, and the end of the last one."""
+        self._cuts = [0]
+        """The same in the parent."""
+        self._blocks: dict[int, tuple[list[int], list[tuple[int, int]]]] = {}
+        """By number of a block its segments: where each begins; where in the parent, and its end there, 0 for what
+        stands as it is."""
 
     def start(self, position: int) -> int:
         """Return where the byte at `position` begins in the record."""
@@ -49,6 +59,13 @@ class View:
             return self._base + position
         begin, end, at = self._segment(position)
         return self._parent.start(begin if end else begin + position - at)
+
+    def start_in(self, view: View, position: int) -> int:
+        """Return where the byte at `position` begins in a view that this one was made of."""
+        if self is view or self._parent is None:
+            return position
+        begin, end, at = self._segment(position)
+        return self._parent.start_in(view, begin if end else begin + position - at)
 
     def end(self, position: int) -> int:
         """Return where the byte before `position` ends in the record."""
@@ -58,27 +75,69 @@ class View:
         return self._parent.end(end or begin + position - at)
 
     def _segment(self, position: int) -> tuple[int, int, int]:
-        if not self._at and self._parent is not None:
-            self._place(self._parent.data)
-        index = bisect_right(self._at, position) - 1
-        return *self._from[index], self._at[index]
+        if position >= self._sizes[-1] and self._parent is not None:
+            self._reach(self._parent.data, position)
+        number = min(bisect_right(self._sizes, position), len(self._sizes) - 1) - 1
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._blocks[number] = self._placed(number)
+        begins, places = block
+        index = bisect_right(begins, position) - 1
+        return *places[index], begins[index]
 
-    def _place(self, data: bytes) -> None:
-        position = size = 0
-        for found in self._pattern.finditer(data):
+    def _reach(self, data: bytes, position: int) -> None:
+        """Measure blocks until one ends behind a position."""
+        odd = self._pattern is _ODD
+        cuts, sizes = self._cuts, self._sizes
+        while (sizes[-1] <= position and cuts[-1] < len(data)) or len(cuts) == 1:
+            begin = cuts[-1]
+            if odd:
+                end = min(begin + _ODD_BLOCK, len(data))
+            else:
+                safe = _SAFE.search(data, begin + _BLOCK)
+                end = safe.end() if safe else len(data)
+            cuts.append(end)
+            sizes.append(sizes[-1] + self._size(data[begin:end]))
+
+    def _size(self, piece: bytes) -> int:
+        """Return how long a piece of the parent is in here."""
+        if self._pattern is _ODD:
+            return len(piece.translate(None, NO_LETTERS))
+        if self._pattern is not ESCAPED:
+            return len(self._pattern.sub(_unescaped, piece))
+        if b"\\" not in piece:
+            return len(piece)
+        try:
+            return len(msgspec.json.decode(b'"' + piece + b'"', type=str).encode())
+        except (msgspec.DecodeError, UnicodeError):
+            return len(ESCAPED.sub(_unescaped, piece))
+
+    def _placed(self, number: int) -> tuple[list[int], list[tuple[int, int]]]:
+        data = self._parent.data if self._parent is not None else self.data
+        begins: list[int] = []
+        places: list[tuple[int, int]] = []
+        size, position, last = self._sizes[number], self._cuts[number], self._cuts[number + 1]
+        for found in self._pattern.finditer(data, position, last):
             start, stop = found.span()
             if start > position:
-                self._at.append(size)
-                self._from.append((position, 0))
+                begins.append(size)
+                places.append((position, 0))
                 size += start - position
             piece = b"" if self._pattern is _ODD else unescape(found[0])
             if piece:
-                self._at.append(size)
-                self._from.append((start, stop))
+                begins.append(size)
+                places.append((start, stop))
                 size += len(piece)
             position = stop
-        self._at.append(size)
-        self._from.append((position, 0))
+        begins.append(size)
+        places.append((position, 0))
+        return begins, places
+
+    def forget(self) -> None:
+        """Let go of the places, here and in what it was made of."""
+        self._blocks.clear()
+        if self._parent is not None:
+            self._parent.forget()
 
     def _decoded(self, pattern: re.Pattern[bytes]) -> View:
         data = pattern.sub(_unescaped, self.data)
@@ -111,7 +170,8 @@ class View:
         for _ in range(_MOST_PASSES):
             if not _is_encoded(view.data):
                 break
-            further = view._decoded(ANY)
+            # A plus would become a space, and neither is a letter.
+            further = view._decoded(_CODED)
             if further is view:
                 break
             view = further
