@@ -208,6 +208,7 @@ def _ratios(rates: dict[str, Rate]) -> dict[str, Check]:
 
     return {
         "c_to_b": at_least(ratio("c_wafscope", "b_plain"), 1.75, 3),
+        "unmasked_to_b": at_least(ratio("c_unmasked", "b_plain"), 1.75, 3),
         "c_to_a": at_least(ratio("c_wafscope", "a_typed"), 0.12, 0.2),
         "on_to_off": at_least(ratio("c_wafscope", "c_unmasked"), 0.8),
         "e_to_d": at_least(ratio("e_tolerant", "d_fast"), 0.5),
@@ -288,6 +289,7 @@ def render(report: Report) -> str:
 
 WORDS_OF_RATIO = {
     "c_to_b": "c to b, Wafscope to the plain loop",
+    "unmasked_to_b": "c with redaction off to b, which masks nothing",
     "c_to_a": "c to a, Wafscope to decoding alone",
     "on_to_off": "c with redaction on to off",
     "e_to_d": "e to d, tolerant to fast reader",

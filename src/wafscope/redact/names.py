@@ -6,7 +6,7 @@ These tables are the policy; docs/reference/redaction.md is made of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from wafscope.settings import Redaction
@@ -39,7 +39,9 @@ _PARTS = frozenset(PARTS)
 _ENCODED = re.compile(r"%([0-9a-fA-F]{2})")
 _SPLIT = re.compile(r"[^a-z0-9\x80-\uffff]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MOST_NAMES = 1 << 14
+_MOST_NAMES = 1 << 12
+_LONGEST_KEPT = 100
+"""Bytes of a name that is remembered: a client may send any number of long ones."""
 
 
 def pattern_of(words: Iterable[str], separator: str = "[^a-z0-9]?") -> str:
@@ -57,9 +59,9 @@ class Names:
     def __init__(self, policy: Redaction) -> None:
         self._own = frozenset(_plain(name) for name in policy.names)
         self._kept = frozenset(_plain(name) for name in (*KEPT, *policy.keep)) - self._own
-        self.is_argument = lru_cache(_MOST_NAMES)(self._is_argument)
-        self.is_header = lru_cache(_MOST_NAMES)(self._is_header)
-        self.is_kept = lru_cache(_MOST_NAMES)(self._is_kept)
+        self.is_argument = _remembered(self._is_argument)
+        self.is_header = _remembered(self._is_header)
+        self.is_kept = _remembered(self._is_kept)
 
     def _is_argument(self, name: bytes) -> bool:
         """Tell whether an argument of this name, as it stands on the wire, is a secret."""
@@ -86,6 +88,11 @@ class Names:
     def _is_kept(self, name: bytes) -> bool:
         """Tell whether a name, of a cookie say, is not to be masked."""
         return _plain(_decoded(name)) in self._kept
+
+
+def _remembered(tell: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    known = lru_cache(_MOST_NAMES)(tell)
+    return lambda name: known(name) if len(name) <= _LONGEST_KEPT else tell(name)
 
 
 def _decoded(name: bytes) -> str:
