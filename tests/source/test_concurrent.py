@@ -319,3 +319,19 @@ def test_a_directory_that_may_not_be_read_does_not_hold_up_the_others(
     following.look_at_all()
     following.look_at_all()
     assert following.numbers == Counter([1, 2, 3])
+
+
+def test_what_waits_is_not_lost_when_it_ends_between_two_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrent, "_TICK", 0.0)
+    monkeypatch.setattr(concurrent, "_MOST_FILES", 2)
+    write(tmp_path, OLD, *range(6))
+    following = Following(tmp_path)
+    first = next(following.feed.take(1 << 30))
+    following.positions[first.position.key] = first.position.state
+    following.restart()
+    following.take()
+
+    assert len(first.stretches) == 2
+    assert following.numbers == Counter(range(2, 6))

@@ -214,6 +214,9 @@ class ConcurrentFeed:
             return
         began = self._round.began - int(_TICK * 1e9)
         upto = self._round.upto
+        if upto < os.fsdecode(self._state.upto):
+            # A look before this one, of an earlier run, has come further: what it covers stays covered.
+            return
         self._state = _State(self._state.until, upto=os.fsencode(upto), began=began)
         self._read = {m: (at, path) for m, (at, path) in self._read.items() if at >= began or path > upto}
 
@@ -257,6 +260,9 @@ class ConcurrentFeed:
             self._round.upto = path
             if len(self._waiting) > _MOST_WAITING:
                 return
+        if self._waiting:
+            # They are read first: the time of this look must not cover what is not handed on.
+            return
         self._end_round(self._round)
         self._next_look = now + _LOOK
         if now >= self._next_whole:
