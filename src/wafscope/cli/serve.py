@@ -13,7 +13,8 @@ from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
 from wafscope.cli.say import said
 from wafscope.i18n.text import text
-from wafscope.service import listen, run
+from wafscope.service.console import listen
+from wafscope.service.run import run
 from wafscope.settings import Settings, Source
 
 

@@ -17,7 +17,7 @@ from wafscope.cli.say import note, said
 from wafscope.i18n.text import text
 from wafscope.ingest.pipeline import start_workers
 from wafscope.ingest.workers import Workers
-from wafscope.service import listen, serve
+from wafscope.service.console import listen, serve
 from wafscope.settings import Settings
 from wafscope.store.base import EventStore
 from wafscope.store.open import open_store

@@ -1,0 +1,1 @@
+"""The service: everything that `wafscope serve` is made of, built from the settings."""

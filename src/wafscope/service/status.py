@@ -1,0 +1,60 @@
+"""How the sources are, for the console: what is followed, and what arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wafscope.i18n.text import Text, text
+from wafscope.ingest.follow import SourceStatus as Followed
+from wafscope.ingest.follow import Status
+from wafscope.service.sources import SPOOL
+from wafscope.source.receiver_supervisor import ReceiverProcess
+from wafscope.web.status import SourceState, SourceStatus
+
+
+def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceStatus, ...]:
+    """How the sources are, for the console."""
+    found: list[SourceStatus] = []
+    for source in status.sources:
+        state, what = _state(status, source)
+        if source.kind == SPOOL and receiver is not None:
+            found += _arriving(receiver, state, what)
+        else:
+            found.append(
+                SourceStatus(
+                    source.name,
+                    source.kind,
+                    source.sensor,
+                    state,
+                    source.lag,
+                    source.last,
+                    what,
+                    waiting=source.waiting,
+                )
+            )
+    return tuple(found)
+
+
+def _state(status: Status, source: Followed) -> tuple[SourceState, Text | None]:
+    if status.state == "paused":
+        return "paused", status.problem.what if status.problem else None
+    problem = next((each for each in source.problems if not each.waits), None)
+    if problem is not None:
+        return "failed", problem.what
+    return "waiting" if source.problems else "following", None
+
+
+def _arriving(receiver: ReceiverProcess, state: SourceState, what: Text | None) -> Iterator[SourceStatus]:
+    """How each sensor is that sends to the receiver."""
+    told = receiver.status()
+    traffic = {each.sensor: each for each in told.sensors} if told else {}
+    loops = {each.sensor: each.reason for each in told.loops} if told else {}
+    if what is None and not receiver.alive:
+        state, what = "failed", text("The receiver has ended; it is started again.")
+    for kind, sensor in receiver.sensors:
+        if what is None and sensor in loops:
+            looping = text("It is refused again and again: {reason}", reason=loops[sensor])
+            yield SourceStatus(f"{kind}:{sensor}", kind, sensor, "failed", problem=looping)
+        else:
+            last = traffic[sensor].last if sensor in traffic else None
+            yield SourceStatus(f"{kind}:{sensor}", kind, sensor, state, last_read=last, problem=what)
