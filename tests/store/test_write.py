@@ -12,7 +12,7 @@ from tests.make import SOURCE, event, hour, match
 from wafscope.event.model import Event
 from wafscope.query.question import Count, Scope, Top
 from wafscope.store.base import EventStore, Found, Records, Tally, Written
-from wafscope.store.duckdb import connection
+from wafscope.store.duckdb import rewrite
 from wafscope.store.duckdb.store import DuckStore
 from wafscope.store.memory import MemoryStore
 
@@ -66,7 +66,7 @@ def test_the_latest_match_tells_of_its_rule_whatever_payload_it_stands_in() -> N
 
 def test_a_long_transaction_is_written_in_row_groups_and_read_back(tmp_path: Path) -> None:
     """What fills a row group goes past the log (WAL) while the transaction runs."""
-    size, file = connection._ROW_GROUP, tmp_path / "store.duckdb"
+    size, file = rewrite.ROW_GROUP, tmp_path / "store.duckdb"
     events = [
         event(hour(0) + number, 942100, raw=b"%d" % number, uri=f"/{number % 7}") for number in range(2 * size + 9)
     ]

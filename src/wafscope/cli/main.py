@@ -24,6 +24,7 @@ _COMMANDS = {
     "import": ("wafscope.cli.importing", "import_command"),
     "quarantine": ("wafscope.cli.quarantine", "quarantine_command"),
     "serve": ("wafscope.cli.serve", "serve_command"),
+    "store": ("wafscope.cli.store", "store_command"),
     "top": ("wafscope.cli.top", "top_command"),
     "view": ("wafscope.cli.view", "view_command"),
 }

@@ -166,3 +166,10 @@ class EventStore(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class LastingStore(EventStore, Protocol):
+    """A store in a file, which is there for years."""
+
+    upgraded_from: str
+    """Where the store is kept as it was, when opening it has brought it to a new schema; empty when it has not."""

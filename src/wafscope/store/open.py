@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wafscope.errors import StoreError
 from wafscope.i18n.text import text
-from wafscope.store.base import EventStore
+from wafscope.store.base import EventStore, LastingStore
 
 WRITING = 1
 """Threads of a store that is written while nothing is asked: two take a third more of the processors for the same."""
@@ -31,3 +31,21 @@ def open_store(uri: str, *, read_only: bool = False, threads: int | None = None)
         text("“{uri}” is not the address of a store.", uri=uri),
         hint=text("Use duckdb:////path/to/file, or memory: for a store that is gone at the end."),
     )
+
+
+def open_lasting(uri: str, *, read_only: bool = False, threads: int | None = None) -> LastingStore:
+    """Open a store that is there, in a file; raises StoreError as `open_store` does, and where there is none."""
+    if uri == "memory:":
+        raise StoreError(
+            text("A store in memory is gone at the end: nothing can be done to it."),
+            hint=text("Name a file with --store, or in the settings."),
+        )
+    path = uri.removeprefix("duckdb:///")
+    if path != uri and not Path(path).exists():
+        raise StoreError(
+            text("There is no store here."),
+            where=path,
+            hint=text("Name its file with --store, or the settings of the service with --config."),
+        )
+    store: LastingStore = open_store(uri, read_only=read_only, threads=threads)  # type: ignore[assignment]
+    return store

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import duckdb
 from wafscope.errors import StoreError
 from wafscope.event.identity import KEY_SIZE
 from wafscope.i18n.text import text
+from wafscope.store.duckdb import rewrite, upgrade
 from wafscope.store.duckdb.schema import VERSION, statements
 
 _SETTINGS = {
@@ -27,12 +28,8 @@ _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-_ROW_GROUP = 20_480
-"""Rows of a row group.  A transaction that fills one writes straight to the file, while it runs; one that does not is
-copied into the table, written to the log (WAL) and compressed later.  DuckDB's own of 122 880 is seldom filled."""
-
 _NAME = "store"
-"""The attached database: only so can the size of its row groups be chosen."""
+"""The attached database."""
 _TABLES = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? LIMIT 1"
 _AGAIN = 0.02
 _BROKEN = "has been invalidated"
@@ -53,6 +50,8 @@ class Connection:
     ) -> None:
         """Open or make the file at `path`; None keeps everything in memory.  Raises StoreError."""
         self.path = path
+        self.backup: Path | None = None
+        """The store as it was, where opening it has brought it to a new version."""
         new = path is None or not path.exists()
         if read_only and new:
             raise StoreError(
@@ -60,10 +59,11 @@ class Connection:
                 where=str(path),
                 hint=text("Import a log first: wafscope import --store FILE PATH"),
             )
+        config = _config(path, memory_limit, threads)
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._root = _attached(path, memory_limit, threads, read_only=read_only)
+            self._root = _attached(path, config, read_only=read_only)
         except (duckdb.Error, OSError) as error:
             raise _opening_failed(error, path) from error
         self._watchdog = _Watchdog()
@@ -79,7 +79,9 @@ class Connection:
         except duckdb.Error as error:
             self._root.close()
             raise _opening_failed(error, path) from error
-        self.key = self._check()
+        version, self.key = self._check()
+        if version < VERSION:
+            self._upgrade(version, config, read_only=read_only)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._root.cursor()
@@ -98,8 +100,8 @@ class Connection:
         )
         self.writer.execute("COMMIT")
 
-    def _check(self) -> bytes:
-        """Return the key of the store; raises StoreError for a file of another kind or a newer schema."""
+    def _check(self) -> tuple[int, bytes]:
+        """Return version and key of the store; raises StoreError for a file of another kind or a newer schema."""
         try:
             meta = dict(self.writer.execute("SELECT name, value FROM meta").fetchall())
         except duckdb.Error as error:
@@ -117,7 +119,21 @@ class Connection:
                 where=str(self.path),
                 hint=text("Open it with a newer Wafscope."),
             )
-        return bytes(meta["key"])
+        return version, bytes(meta["key"])
+
+    def _upgrade(self, version: int, config: _Config, *, read_only: bool) -> None:
+        """Bring an older store to this version, and open it again."""
+        self.writer.close()
+        self._root.close()
+        if read_only or self.path is None:
+            raise upgrade.needed(self.path, version)
+        try:
+            with closing(duckdb.connect(":memory:", config=config)) as root:
+                self.backup = upgrade.upgrade(self.path, root)
+            self._root = _attached(self.path, config, read_only=False)
+            self.writer = self._cursor()
+        except (duckdb.Error, OSError) as error:
+            raise _opening_failed(error, self.path) from error
 
     @contextmanager
     def _borrowed(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -194,19 +210,25 @@ class Connection:
         self._root.close()
 
 
-def _attached(
-    path: Path | None, memory_limit: str, threads: int | None, *, read_only: bool
-) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB that has the file attached, and may touch no other."""
-    settings: dict[str, str | bool | int | float | list[str]] = {**_SETTINGS, "memory_limit": memory_limit}
+_Config = dict[str, str | bool | int | float | list[str]]
+
+
+def _config(path: Path | None, memory_limit: str, threads: int | None) -> _Config:
+    config: _Config = {**_SETTINGS, "memory_limit": memory_limit}
     if threads is not None:
-        settings["threads"] = threads
+        config["threads"] = threads
     if path is not None:
-        settings["temp_directory"] = f"{path}.tmp"
-    root = duckdb.connect(":memory:", config=settings)
+        config["temp_directory"] = f"{path}.tmp"
+    return config
+
+
+def _attached(path: Path | None, config: _Config, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB that has the file attached, and may touch no other but a copy of it."""
+    root = duckdb.connect(":memory:", config=config)
     try:
-        options = f"TYPE duckdb, ROW_GROUP_SIZE {_ROW_GROUP}{', READ_ONLY' if read_only else ''}"
-        root.execute(f"ATTACH ? AS {_NAME} ({options})", [str(path) if path else ":memory:"])
+        if path is not None:
+            root.execute("SET allowed_paths = ?", [rewrite.files(rewrite.copy_name(path))])
+        rewrite.attach(root, path, _NAME, read_only=read_only)
         root.execute("SET enable_external_access = false")
     except duckdb.Error:
         root.close()

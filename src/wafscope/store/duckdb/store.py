@@ -58,6 +58,7 @@ class DuckStore:
         """Open or make the store; raises StoreError."""
         self._open = partial(Connection, path, read_only=read_only, memory_limit=memory_limit, threads=threads)
         self._connection = self._open()
+        self.upgraded_from = str(self._connection.backup or "")
         self._generation = 0
 
     @property
