@@ -2,7 +2,7 @@
 
     python -m tests.store.keep
 
-Run it once, before `VERSION` grows: `tests/store/kept/` then holds the samples as this version stored them.
+Run it once for each version that is released: `tests/store/kept/` then holds the samples as this version stored them.
 """
 
 from __future__ import annotations

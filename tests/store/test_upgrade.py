@@ -21,7 +21,7 @@ from wafscope.store.duckdb import rewrite, upgrade
 from wafscope.store.duckdb.schema import VERSION
 from wafscope.store.duckdb.store import DuckStore
 
-VERSIONS = tuple(range(1, VERSION + 1))
+VERSIONS = sorted(int(file.name.split("-")[1].split(".")[0]) for file in keep.KEPT.glob("*.duckdb.zst"))
 
 
 def unpack(version: int, folder: Path) -> Path:
@@ -29,6 +29,15 @@ def unpack(version: int, folder: Path) -> Path:
     path = folder / "store.duckdb"
     packed = (keep.KEPT / f"version-{version}.duckdb.zst").read_bytes()
     path.write_bytes(zstandard.ZstdDecompressor().decompress(packed))
+    return path
+
+
+def of_today(folder: Path) -> Path:
+    """Put a store of this version into a folder."""
+    path = unpack(VERSIONS[-1], folder)
+    DuckStore(path).close()
+    for backup in folder.glob("*.schema-*"):
+        backup.unlink()
     return path
 
 
@@ -114,7 +123,7 @@ def test_an_upgraded_store_takes_the_same_logs_as_known(version: int, tmp_path: 
 
 
 def test_the_store_before_stays_as_its_backup(tmp_path: Path, newer: Callable[..., None]) -> None:
-    path = unpack(VERSION, tmp_path)
+    path = of_today(tmp_path)
     before = path.read_bytes()
     newer()
     DuckStore(path).close()
@@ -127,7 +136,7 @@ def test_the_store_before_stays_as_its_backup(tmp_path: Path, newer: Callable[..
 
 def test_what_is_not_yet_in_the_file_is_taken_along(tmp_path: Path, newer: Callable[..., None]) -> None:
     """A process that was killed leaves its last commits in the log (WAL) beside the file."""
-    path = unpack(VERSION, tmp_path)
+    path = of_today(tmp_path)
     code = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('INSERT INTO quarter VALUES (77, 1)')"
     subprocess.run([sys.executable, "-c", f"{code}; os._exit(0)", path], check=True)
     assert Path(f"{path}.wal").exists()
@@ -139,7 +148,7 @@ def test_what_is_not_yet_in_the_file_is_taken_along(tmp_path: Path, newer: Calla
 
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path, newer: Callable[..., None]) -> None:
-    path = unpack(VERSION, tmp_path)
+    path = of_today(tmp_path)
 
     def fail(cursor: DuckDBPyConnection) -> None:
         cursor.execute("DROP TABLE event")
@@ -154,7 +163,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path, newer: Cal
 
 
 def test_a_store_that_is_only_read_is_not_upgraded(tmp_path: Path, newer: Callable[..., None]) -> None:
-    path = unpack(VERSION, tmp_path)
+    path = of_today(tmp_path)
     newer()
     with pytest.raises(StoreError, match="needs") as error:
         DuckStore(path, read_only=True)
@@ -165,7 +174,7 @@ def test_a_store_that_is_only_read_is_not_upgraded(tmp_path: Path, newer: Callab
 def test_no_room_for_the_copy_is_said_before_anything_is_done(
     tmp_path: Path, newer: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = unpack(VERSION, tmp_path)
+    path = of_today(tmp_path)
     newer()
     monkeypatch.setattr(rewrite, "free", lambda _: 1_000)
     with pytest.raises(StoreError, match="no room"):
@@ -201,7 +210,7 @@ DuckStore(Path(sys.argv[1]))
 
 @pytest.mark.parametrize("place", ["step", "settle", "link", "replace"])
 def test_a_kill_at_any_moment_leaves_a_good_store(place: str, tmp_path: Path, newer: Callable[..., None]) -> None:
-    path = unpack(VERSION, tmp_path)
+    path = of_today(tmp_path)
     assert subprocess.run([sys.executable, "-c", KILLED, path, place], check=False).returncode == 9
     assert version_of(path) == VERSION + (place == "replace")
     newer()

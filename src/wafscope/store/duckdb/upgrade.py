@@ -5,7 +5,7 @@ that brings a store of the version before to the new one, whatever it holds.  A 
 change any more: its statements are written out, and it imports nothing from `schema.py`, which goes on.  It runs in a
 transaction of its own, in a copy of the store.  The tests open a store of each earlier version
 (`tests/store/kept/`), compare its tables with those of a new store, the order of their columns too, and ask it what it
-was asked when it was made.  Before `VERSION` grows, keep one of the version that ends: `python -m tests.store.keep`.
+was asked when it was made.  Keep one of each version that is released: `python -m tests.store.keep`.
 
 The store as it was stays beside the new one, as its backup; see docs/adr/0012-a-store-for-years.md.
 """
