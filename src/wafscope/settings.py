@@ -138,15 +138,22 @@ _SECTIONS = tuple(name for name in Settings.__struct_fields__ if name != "source
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a file and the environment; raises SettingsError."""
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(
-                text("The settings can not be read: {reason}", reason=str(error)), where=str(path)
-            ) from error
-        _check_names(values, str(path))
+    if path is None:
+        return parse("", "", environ)
+    try:
+        written = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(error, str(path)) from error
+    return parse(written, str(path), environ)
+
+
+def parse(written: str, where: str, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a text in TOML and the environment; raises SettingsError, which names `where`."""
+    try:
+        values: dict[str, Any] = tomllib.loads(written)
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(error, where) from error
+    _check_names(values, where)
     for section in _SECTIONS:
         for key in type(getattr(Settings(), section)).__struct_fields__:
             value = environ.get(f"{_PREFIX}{section}_{key}".upper())
@@ -155,14 +162,16 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(
-            text("A setting has a wrong value: {reason}", reason=str(error)), where=str(path or "")
-        ) from error
+        raise SettingsError(text("A setting has a wrong value: {reason}", reason=str(error)), where=where) from error
     check_zone(settings.web.timezone, "web.timezone")
     for source in settings.source:
         if source.timezone:
             check_zone(source.timezone, "source.timezone")
     return settings
+
+
+def _unreadable(error: Exception, where: str) -> SettingsError:
+    return SettingsError(text("The settings can not be read: {reason}", reason=str(error)), where=where)
 
 
 def check_zone(zone: str, where: str) -> str:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "quarantine": ("wafscope.cli.quarantine", "quarantine_command"),
     "serve": ("wafscope.cli.serve", "serve_command"),
     "store": ("wafscope.cli.store", "store_command"),
+    "service": ("wafscope.cli.service", "service_command"),
     "top": ("wafscope.cli.top", "top_command"),
     "view": ("wafscope.cli.view", "view_command"),
 }

@@ -16,6 +16,7 @@ from wafscope.ingest.follow import Follow
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.service.console import serve
+from wafscope.service.notify import Notify
 from wafscope.service.sources import ARRIVING, check_twice, make_origin, receiver_settings, spool_origin
 from wafscope.service.status import statuses
 from wafscope.settings import Settings
@@ -53,8 +54,14 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
         receiver = stack.enter_context(_receiving(arriving))
         store = stack.enter_context(open_store(settings.store.uri))
         follow = Follow(store, origins, setting, workers=workers)
+        notify = Notify()
+
+        def announce(address: str) -> None:
+            ready(address)
+            notify.ready()
+
         with _following(follow):
-            serve(store, settings, opened, ready, lambda: statuses(follow.status, receiver))
+            serve(store, settings, opened, announce, lambda: statuses(follow.status, receiver))
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ def make_origin(source: Source, settings: Settings) -> Origin:
 ARRIVING = ("receiver", "syslog")
 """Kinds of sources whose records arrive at an address: one process takes them all, into one spool."""
 SPOOL = "spool"
-_BESIDE = ".spool"
+BESIDE = ".spool"
 
 
 def receiver_settings(settings: Settings) -> ReceiverSettings | None:
@@ -90,7 +90,7 @@ def receiver_settings(settings: Settings) -> ReceiverSettings | None:
         for source in sources
     )
     return ReceiverSettings(
-        spool=str(Path(next(iter(spools), store + _BESIDE)).absolute()),
+        spool=str(Path(next(iter(spools), store + BESIDE)).absolute()),
         listeners=listeners,
         spool_limit=min(source.spool_limit for source in sources),
         limits=Limits(largest=settings.ingest.largest_record),
