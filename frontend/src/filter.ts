@@ -1,9 +1,12 @@
-// The filter travels in the URL as base64url: written out, the site's own firewall would stop `?q=union select`.
+// The filter travels in the URL as base64url, backwards: written out, the site's own firewall would stop
+// `?q=union select`, and some of its rules decode base64. The same as `encode` of wafscope/query/parser.py.
 
 export function encode(text: string): string {
   const bytes = new TextEncoder().encode(text);
   const base64 = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  return base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  if (!base64) return "";
+  const shown = base64.replaceAll("+", ".").replaceAll("/", "_").replaceAll("=", "");
+  return `.${[...shown].reverse().join("")}`;
 }
 
 // Comes up while the browser collects what a form sends, so the form itself stays as it is for the way back.

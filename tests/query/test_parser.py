@@ -414,7 +414,14 @@ def test_a_filter_survives_the_address(line: str) -> None:
 
     assert storable(line) == decode(encoded)
     assert encoded.isascii()
-    assert encoded.replace("-", "").replace("_", "").isalnum() or not line
+    assert encoded.replace(".", "").replace("_", "").isalnum() or not line
+
+
+def test_a_filter_stands_backwards_in_the_address() -> None:
+    """A rule that decodes base64 finds no attack in it, and one that counts dashes finds none; plain base64url is read."""
+    assert ".kCekgCbhZXZ" == encode("eval($x)")
+    assert "..53P.4TY" == encode("a>>?~~")
+    assert ["eval($x)", "a>>?~~"] == [decode("ZXZhbCgkeCk"), decode("YT4-P35-")]
 
 
 @pytest.mark.parametrize("encoded", ["a", "====", "aGk=", "aG k", "gICA", "é", "YWJj+", "\n"])
