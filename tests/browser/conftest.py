@@ -29,7 +29,10 @@ from wafscope.web.app import create_app
 from wafscope.web.settings import WebSettings
 
 CHROMIUM = os.environ.get("WAFSCOPE_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP wafscope.example.org 127.0.0.1",
+]  # fmt: skip
 BUILT = (Path(WebSettings().static) / "wafscope.js").is_file()
 
 SETTINGS = WebSettings(year=2026)

@@ -418,10 +418,10 @@ def test_a_filter_survives_the_address(line: str) -> None:
 
 
 def test_a_filter_stands_backwards_in_the_address() -> None:
-    """A rule that decodes base64 finds no attack in it, and one that counts dashes finds none; plain base64url is read."""
-    assert ".kCekgCbhZXZ" == encode("eval($x)")
-    assert "..53P.4TY" == encode("a>>?~~")
-    assert ["eval($x)", "a>>?~~"] == [decode("ZXZhbCgkeCk"), decode("YT4-P35-")]
+    """No rule of a firewall that decodes base64, or counts dashes, finds anything; plain base64url is read, too."""
+    assert encode("eval($x)") == ".kCekgCbhZXZ"
+    assert encode("a>>?~~") == "..53P.4TY"
+    assert [decode("ZXZhbCgkeCk"), decode("YT4-P35-")] == ["eval($x)", "a>>?~~"]
 
 
 @pytest.mark.parametrize("encoded", ["a", "====", "aGk=", "aG k", "gICA", "é", "YWJj+", "\n"])

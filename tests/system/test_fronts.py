@@ -1,0 +1,59 @@
+"""The console behind Apache with the CRS in On mode, as the shipped example has it (nginx: tests/browser)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.browser.conftest import load, sample_lines, served
+from tests.browser.test_hostile import hostile_log
+from tests.system.fronts import NAME, behind_apache
+
+from wafscope.query.parser import encode
+from wafscope.store.memory import MemoryStore
+from wafscope.web.settings import WebSettings
+
+ATTACKS = ('"union select"', '"<script>alert(1)</script>"', "@uri:*../../etc/passwd*", '"eval($x)"', '"$(id)"')
+
+
+@pytest.fixture(scope="module")
+def console() -> Iterator[str]:
+    store = MemoryStore()
+    load(store, b"\n".join(sample_lines()) + b"\n")
+    load(store, hostile_log(), sensor="hostile")
+    with served(store, WebSettings(names=(NAME,), year=2026)) as address:
+        yield address
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory that the children of the server, who are nobody, may enter."""
+    for each in (tmp_path, *tmp_path.parents[:3]):
+        if each.owner() == "root" and str(each).startswith("/tmp/"):
+            each.chmod(0o755)
+    return tmp_path
+
+
+def test_pages_are_whole_behind_apache(console: str, place: Path) -> None:
+    with behind_apache(place, console) as front:
+        answers = {line: front.ask(f"/events?t=all&f={encode(line)}") for line in ATTACKS}
+        events = front.ask("/events?t=all").body.split('data-href="')[1:11]
+        pages = ["/?t=all", "/top/rule.id?t=all", *(part.split('"')[0].replace("&amp;", "&") for part in events)]
+        whole = {page: front.ask(page) for page in pages}
+
+        assert {200} == {answer.status for answer in answers.values()}
+        assert len(whole) == 12
+        assert {(200, True)} == {(answer.status, "</html>" in answer.body) for answer in whole.values()}
+        assert front.ask("/events?q=union+select+password+from+users+..%2F..%2Fetc%2Fpasswd").status == 303
+        assert front.ask("/events?x=union+select+password+from+users").status == 403
+        assert front.ask("/", headers={"Authorization": ""}).status == 401
+
+
+def test_a_search_is_not_blocked_by_apache_without_the_exclusions(console: str, place: Path) -> None:
+    with behind_apache(place, console, exclusions=False) as front:
+        for line in ATTACKS:
+            # Compressed, as a browser asks for it: the rules about answers can not read it.
+            answer = front.ask(f"/events?t=all&f={encode(line)}", headers={"Accept-Encoding": "gzip"})
+            assert (answer.status, "</html>" in answer.body) == (200, True), line
+        assert front.ask("/events?q=union+select+password+from+users").status == 403
