@@ -6,6 +6,7 @@
       FilterError       a filter can not be understood; knows the column (exit status 2)
       StoreError        the store can not be opened or written (exit status 5)
         Unsupported     this store can not answer this question
+        StoreHeld       another process has it open
 
 An error says what happened, where, and what to do about it.  Its texts are `i18n.Text` values, so
 that the same error reads in the language of the person in front of it.
@@ -61,3 +62,7 @@ class StoreError(WafscopeError):
 
 class Unsupported(StoreError):
     """This store can not answer this question; the page shows the reason."""
+
+
+class StoreHeld(StoreError):
+    """Another process has the store open."""

@@ -24,7 +24,7 @@ from wafscope.ingest.pipeline import Setting, Summary
 from wafscope.ingest.workers import Workers
 from wafscope.settings import Settings, check_zone
 from wafscope.store.base import EventStore
-from wafscope.store.open import WRITING, open_store
+from wafscope.store.open import WRITING, reach_store
 
 
 @click.command("import", help=said(text("Read logs into a store and print what became of them.")))
@@ -48,7 +48,7 @@ def import_command(
     setting = make_setting(settings, zone, sensor)
     with (
         pipeline.start_workers(list(paths), setting) as workers,
-        open_store(address(file), threads=WRITING) as store,
+        reach_store(address(file), threads=WRITING) as store,
     ):
         summary = read_in(store, paths, setting, workers)
     if as_json:

@@ -21,7 +21,7 @@ from wafscope.ingest.retry import REASONS, UNKNOWN, in_words, retry
 from wafscope.query.question import Quarantine, QuarantinedPiece
 from wafscope.redact.event import Redactor
 from wafscope.settings import Settings
-from wafscope.store.open import open_store
+from wafscope.store.open import reach_store
 from wafscope.web.visible import plain
 
 _TIME_LIMIT = 600.0
@@ -47,7 +47,7 @@ def quarantine_command() -> None:
 @_as_json
 def list_command(file: str, reason: str, limit: int, as_json: bool) -> None:
     """Print a table, or a JSON object a line."""
-    with open_store(address(file), read_only=True) as store:
+    with reach_store(address(file), read_only=True) as store:
         pieces = store.quarantine(Quarantine(reason=reason, limit=limit), time_limit=_TIME_LIMIT).value
     if as_json:
         for piece in pieces:
@@ -73,7 +73,7 @@ def list_command(file: str, reason: str, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
     """Print the bytes, or what can be seen of them."""
-    with open_store(address(file), read_only=True) as store:
+    with reach_store(address(file), read_only=True) as store:
         redactor = Redactor(settings.redaction, store.encoder().key)
         found = store.quarantine(Quarantine(ids=(number,), with_data=True), time_limit=_TIME_LIMIT).value
     if not found:
@@ -116,12 +116,12 @@ def retry_command(
 ) -> None:
     """Read again, and print one summary."""
     setting = make_setting(settings, zone, "")
-    with open_store(address(file), read_only=True) as store:
+    with reach_store(address(file), read_only=True) as store:
         known = {piece.id for piece in store.quarantine(Quarantine(ids=numbers), time_limit=_TIME_LIMIT).value}
     unknown = tuple(number for number in numbers if number not in known)
     if unknown:
         raise _unknown(unknown)
-    with open_store(address(file)) as store:
+    with reach_store(address(file)) as store:
         done = retry(store, Quarantine(reason=reason, ids=numbers), setting)
     if as_json:
         click.echo(msgspec.json.encode(done).decode())

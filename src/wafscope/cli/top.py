@@ -22,7 +22,7 @@ from wafscope.query.parser import parse
 from wafscope.query.question import Answer, Scope, Top, TopValues
 from wafscope.query.timespan import ALL_TIME, Window
 from wafscope.settings import check_zone
-from wafscope.store.open import open_store
+from wafscope.store.open import reach_store
 from wafscope.web.visible import plain
 
 _TIME_LIMIT = 600.0
@@ -60,7 +60,7 @@ def top_command(field: str, file: str, line: str, start: str, end: str, zone: st
         find(field)
     check_zone(zone, "--timezone")
     scope = Scope(_window(start, end, zone), parse(line))
-    with open_store(address(file), read_only=True) as store:
+    with reach_store(address(file), read_only=True) as store:
         answer = store.top(Top(field, scope, limit=limit, zone=zone), time_limit=_TIME_LIMIT)
     if answer.cut:
         raise StoreError(

@@ -20,7 +20,8 @@ from wafscope.ingest.workers import Workers
 from wafscope.service.console import listen, serve
 from wafscope.settings import Settings
 from wafscope.store.base import EventStore
-from wafscope.store.open import open_store
+from wafscope.store.open import reach_store
+from wafscope.store.remote.client import RemoteStore
 
 
 @click.command(
@@ -58,7 +59,12 @@ def view_command(
     setting = make_setting(settings, zone, sensor)
     with start_workers(list(paths), setting) as workers, _store(file) as store:
         note(summarised(read_in(store, paths, setting, workers)))
-        serve(store, settings, opened, _announce(no_open=no_open))
+        if isinstance(store, RemoteStore):
+            # Its service has a console already.
+            opened.close()
+            _held(store.console, no_open=no_open)
+        else:
+            serve(store, settings, opened, _announce(no_open=no_open))
 
 
 @click.command("demo", help=said(text("Look at the sample logs that come with Wafscope.")))
@@ -76,14 +82,20 @@ def demo_command(settings: Settings) -> None:
 def _store(file: str) -> Iterator[EventStore]:
     """Open the store in `file`, or one that is gone at the end."""
     if file:
-        with open_store(address(file)) as store:
+        with reach_store(address(file)) as store:
             yield store
         return
     with (
         tempfile.TemporaryDirectory(prefix="wafscope-") as folder,
-        open_store(address(str(Path(folder) / "view.duckdb"))) as store,
+        reach_store(address(str(Path(folder) / "view.duckdb"))) as store,
     ):
         yield store
+
+
+def _held(console: str, *, no_open: bool) -> None:
+    click.echo(said(text("The service that holds the store shows it at {address}.", address=console)))
+    if not no_open:
+        webbrowser.open(console)
 
 
 def _announce(*, no_open: bool) -> Callable[[str], None]:

@@ -35,6 +35,12 @@ def listen(address: str) -> socket.socket:
     return opened
 
 
+def address(opened: socket.socket) -> str:
+    """The address of the console, for a browser."""
+    host, port = opened.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def serve(
     store: EventStore,
     settings: Settings,
@@ -43,8 +49,7 @@ def serve(
     status: Statuses = nothing_followed,
 ) -> None:
     """Serve the console until the process is told to stop; calls `ready` with its address once it answers."""
-    host, port = opened.getsockname()[:2]
-    name = f"[{host}]" if ":" in host else host
+    host = opened.getsockname()[0]
     web = WebSettings(
         names=(*settings.web.names, host),
         zone=settings.web.timezone,
@@ -59,7 +64,7 @@ def serve(
         timeout_graceful_shutdown=3,
         lifespan="on",
     )
-    server = _Server(config, lambda: ready(f"http://{name}:{port}"))
+    server = _Server(config, lambda: ready(address(opened)))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[opened])
 

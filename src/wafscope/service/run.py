@@ -9,20 +9,24 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
+from typing import cast
 
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import text
 from wafscope.ingest.follow import Follow
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.workers import NEEDED, Workers
-from wafscope.service.console import serve
+from wafscope.service.console import address, serve
 from wafscope.service.notify import Notify
 from wafscope.service.sources import ARRIVING, check_twice, make_origin, receiver_settings, spool_origin
 from wafscope.service.status import statuses
 from wafscope.settings import Settings
 from wafscope.source.listener import ReceiverSettings
 from wafscope.source.receiver_supervisor import ReceiverProcess
-from wafscope.store.open import open_store
+from wafscope.store.base import EventStore, LastingStore
+from wafscope.store.open import FILE, open_store
+from wafscope.store.remote.server import StoreServer
 
 _MOST_WORKERS = 8
 _LAST = 10.0
@@ -53,6 +57,7 @@ def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None],
         stack.callback(workers.close)
         receiver = stack.enter_context(_receiving(arriving))
         store = stack.enter_context(open_store(settings.store.uri))
+        stack.enter_context(_asked(store, settings.store.uri, address(opened)))
         follow = Follow(store, origins, setting, workers=workers)
         notify = Notify()
 
@@ -82,6 +87,17 @@ def _following(follow: Follow) -> Iterator[None]:
             os._exit(0)
         follow.close_workers()
         signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _asked(store: EventStore, uri: str, console: str) -> Iterator[None]:
+    """Let the command line ask, where the store is a file that nobody else can open meanwhile."""
+    path = uri.removeprefix(FILE)
+    if path == uri:
+        yield
+        return
+    with StoreServer(cast("LastingStore", store), Path(path), console):
+        yield
 
 
 @contextlib.contextmanager

@@ -157,6 +157,8 @@ TimeoutStartSec=30min
 TimeoutStopSec=20
 KillMode=mixed
 LimitNOFILE=65536
+# What arrives is answered before what is there already is read.
+LimitNICE=-5
 Environment=LANG=C.UTF-8
 
 StateDirectory=wafscope
@@ -190,6 +192,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+SystemCallFilter=setpriority
 SystemCallErrorNumber=EPERM
 
 [Install]

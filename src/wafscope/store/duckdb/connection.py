@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from wafscope.errors import StoreError
+from wafscope.errors import StoreError, StoreHeld
 from wafscope.event.identity import KEY_SIZE
 from wafscope.i18n.text import text
 from wafscope.store.duckdb import rewrite, upgrade
@@ -306,7 +306,7 @@ def _unavailable(path: Path | None) -> StoreError:
 def _opening_failed(error: Exception, path: Path | None) -> StoreError:
     reason = str(error)
     if "lock" in reason.lower():
-        return StoreError(
+        return StoreHeld(
             text("The store is open in another process."),
             where=str(path),
             hint=text("Only one process can open it: stop the other, or choose another --store."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -60,6 +61,8 @@ class DuckStore:
         self._connection = self._open()
         self.upgraded_from = str(self._connection.backup or "")
         self._generation = 0
+        self._one = threading.RLock()
+        """Held while something is written: by whoever follows, and by those who ask over the socket."""
 
     @property
     def generation(self) -> int:
@@ -72,7 +75,7 @@ class DuckStore:
         return self.write_all([(payload, tally)])[0]
 
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
-        with self._connection.writing() as cursor:
+        with self._one, self._connection.writing() as cursor:
             writing = Writing(cursor)
             for payload, tally in parts:
                 writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
@@ -89,13 +92,14 @@ class DuckStore:
         After a fatal error, such as a COMMIT on a full disk, every cursor of the process fails.  Until it is open
         again, questions raise StoreError.
         """
-        self._connection.close()
-        # What was committed last is not known: an answer from before counts no longer.
-        self._generation += 1
-        self._connection = self._open()
+        with self._one:
+            self._connection.close()
+            # What was committed last is not known: an answer from before counts no longer.
+            self._generation += 1
+            self._connection = self._open()
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
-        with self._connection.writing() as cursor:
+        with self._one, self._connection.writing() as cursor:
             writing = Writing(cursor)
             writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
             (written,) = writing.finish()

@@ -1,0 +1,128 @@
+"""The command line beside a service that holds the store: the same answers, and the same errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.cli.test_commands import RECORDS, SERIAL, imported, run
+from tests.system.serving import Serving, serving, until
+
+TORN = b'{"transaction":{"client_ip":"192.0.2.1'
+QUESTIONS = [
+    ("top", "rule", "--json"),
+    ("top", "host"),
+    ("top", "status", "--filter", "@status:200", "--json"),
+    ("quarantine", "list", "--json"),
+    ("quarantine", "show", "1", "--raw"),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with records and a torn one, whose path is too long for the address of a socket."""
+    log = tmp_path / "torn.log"
+    log.write_bytes(SERIAL.read_bytes() + TORN)
+    file = tmp_path / ("directory" * 12) / "s.duckdb"
+    imported(file, log)
+    return file
+
+
+@pytest.fixture
+def service(tmp_path: Path, store: Path) -> Iterator[Serving]:
+    with serving(tmp_path / "new.log", "--store", store) as running:
+        yield running
+
+
+def test_the_same_question_has_the_same_answer(store: Path, tmp_path: Path) -> None:
+    def asked(*question: str) -> tuple[bytes, bytes]:
+        done = run(*question, "--store", str(store))
+        return done.stdout, done.stderr
+
+    alone = [asked(*question) for question in QUESTIONS]
+    with serving(tmp_path / "new.log", "--store", store) as running:
+        assert [asked(*question) for question in QUESTIONS] == alone
+        assert running.stop() == 0
+    assert [asked(*question) for question in QUESTIONS] == alone
+    assert [file.name for file in store.parent.iterdir() if file.is_socket()] == []
+
+
+def test_an_import_goes_through_the_service(service: Serving, store: Path, tmp_path: Path) -> None:
+    new = tmp_path / "other\udcff.log"
+    new.write_bytes((SERIAL.parent / "gen-v3.0.15-json-serial.log").read_bytes())
+    summary = imported(store, new)
+    assert summary["stored"] == summary["received"] > 0
+    assert imported(store, new)["duplicate"] == summary["stored"]
+    until(lambda: service.events() == RECORDS + summary["stored"])
+    assert json.loads(run("quarantine", "retry", "--store", str(store), "--json").stdout)["kept"] == 1
+
+
+def test_a_view_imports_and_leads_to_the_console_that_there_is(service: Serving, store: Path) -> None:
+    shown = run("view", "--no-open", "--store", str(store), str(SERIAL)).stdout.decode()
+    assert f"http://127.0.0.1:{service.port}" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("quarantine", "show", "7"), 4, "Not in quarantine: 7"),
+        (("top", "hots"), 2, "Did you mean"),
+        (("top", "host", "--filter", "@rule:92042x"), 2, "Column 7"),
+    ],
+)
+def test_mistakes_are_named_as_without_it(
+    service: Serving, store: Path, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    assert words in run(*arguments, "--store", str(store), status=status).stderr.decode()
+
+
+def test_nobody_but_its_owner_may_ask(service: Serving, store: Path) -> None:
+    path = store.with_name("s.duckdb.socket")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o666)
+    script = (
+        "import os, socket, sys; os.chdir(sys.argv[1]); os.setuid(65534); s = socket.socket(socket.AF_UNIX);"
+        "s.connect('s.duckdb.socket'); sys.stdout.buffer.write(s.recv(100))"
+    )
+    for folder in store.parents:
+        folder.chmod(folder.stat().st_mode | 0o011)
+        if folder.name.startswith("pytest-of"):
+            break
+    done = subprocess.run(["python3", "-c", script, str(store.parent)], capture_output=True, check=False)
+    assert os.geteuid() != 0 or (done.returncode, done.stdout) == (0, b""), done.stderr
+
+
+def test_a_second_service_is_told_who_has_the_store(service: Serving, store: Path, tmp_path: Path) -> None:
+    done = run("serve", "--listen", "127.0.0.1:0", "--store", str(store), str(tmp_path / "x.log"), status=5)
+    assert "open in another process" in done.stderr.decode()
+
+
+def test_a_socket_that_was_left_behind_is_nobody(store: Path, tmp_path: Path) -> None:
+    with serving(tmp_path / "new.log", "--store", store) as running:
+        running.kill()
+    assert store.with_name("s.duckdb.socket").is_socket()
+    assert json.loads(run("top", "rule", "--store", str(store), "--json").stdout)["events"] == RECORDS
+    with serving(tmp_path / "new.log", "--store", store) as running:
+        assert json.loads(run("top", "rule", "--store", str(store), "--json").stdout)["events"] == RECORDS
+
+
+def test_nonsense_on_the_line_harms_nobody(service: Serving, store: Path) -> None:
+    for nonsense in (b"\xff\xff\xff\xff", b"\0\0\0\1\xc1", b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x05abcde"):
+        directory = os.open(store.parent, os.O_RDONLY)
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(20)
+            line.connect(f"/proc/self/fd/{directory}/s.duckdb.socket")
+            line.sendall(nonsense)
+            line.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):
+                while line.recv(1 << 16):
+                    pass
+        os.close(directory)
+    assert json.loads(run("top", "rule", "--store", str(store), "--json").stdout)["events"] == RECORDS
