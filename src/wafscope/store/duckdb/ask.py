@@ -8,7 +8,7 @@ from wafscope.event.fields import DAY, Field, find
 from wafscope.query.filter import EVERYTHING
 from wafscope.query.question import OTHERS, Count, Cursor, Histogram, Page, Top
 from wafscope.query.timespan import ALL_TIME
-from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, where
+from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, rows_with, where
 from wafscope.store.duckdb.schema import FIRST_FIELDS, QUARTER, first_table
 
 ROW_COLUMNS = (
@@ -71,9 +71,11 @@ def histogram(question: Histogram) -> Sql:
     if _is_of_quarters(question):
         return _quarters(question)
     start = question.scope.window.start
-    by = _event_value(find(question.by), "UTC")[0] if question.by else "NULL"
+    by, rows = (
+        (_event_value(find(question.by), "UTC")[0], rows_with(find(question.by))) if question.by else ("NULL", "event")
+    )
     bins = Sql(
-        f"WITH s AS (SELECT (epoch_us(time) - ?) // ? AS bin, {by} AS v, count(*) AS n FROM event WHERE ",
+        f"WITH s AS (SELECT (epoch_us(time) - ?) // ? AS bin, {by} AS v, count(*) AS n FROM {rows} WHERE ",
         (start, question.step),
     )
     return (
@@ -148,6 +150,7 @@ def together(questions: Sequence[Top]) -> tuple[Top, ...]:
 def tops(questions: tuple[Top, ...]) -> Sql:
     """The values of several fields: place of the question, text or number, events, distinct values."""
     fields = [_field(question) for question in questions]
+    rows = max(map(rows_with, fields), key=len)
     columns = [f'"{field.column}"' for field in fields]
     words, numbers = (
         ", ".join(column for column, field in zip(columns, fields, strict=True) if field.type == kind)
@@ -161,7 +164,7 @@ def tops(questions: tuple[Top, ...]) -> Sql:
         Sql(
             f"WITH g AS (SELECT CASE GROUPING({', '.join(columns)}) {places} END AS place,"
             f" coalesce(NULL, {words or 'NULL'})::VARCHAR AS word,"
-            f" coalesce(NULL, {numbers or 'NULL'})::BIGINT AS number, count(*) AS n FROM event WHERE "
+            f" coalesce(NULL, {numbers or 'NULL'})::BIGINT AS number, count(*) AS n FROM {rows} WHERE "
         )
         + where(questions[0].scope)
         + Sql(
@@ -187,7 +190,7 @@ def _groups(field: Field, question: Top) -> Sql:
     value, parameters = _event_value(field, question.zone)
     figures = f"sum(match_count)::BIGINT AS m, {_TIMES}" if _has_figures(question) else _NO_FIGURES
     return (
-        Sql(f"(SELECT {value} AS v, count(*) AS n, {figures} FROM event WHERE ", parameters)
+        Sql(f"(SELECT {value} AS v, count(*) AS n, {figures} FROM {rows_with(field)} WHERE ", parameters)
         + where(question.scope)
         + Sql(" GROUP BY v)")
     )
@@ -248,7 +251,7 @@ def _match_groups(field: Field, question: Top) -> Sql:
     return (
         Sql(
             f"(SELECT v, count(DISTINCT event) AS n, count(*) AS m, {_TIMES}"
-            f" FROM (SELECT {column} AS v, event, time FROM match WHERE "
+            f" FROM (SELECT {column} AS v, event, time FROM {rows_with(field)} WHERE "
         )
         + (joined(parts, "AND") if parts else TRUE)
         + Sql(") GROUP BY v)")
@@ -275,6 +278,6 @@ def _values(field: Field, zone: str) -> Sql:
     """All values of a field, those of bookkeeping rules too."""
     if field.scope == "match":
         column = f'"{field.column}"'
-        return Sql(f"SELECT {_items(column) if field.type == 'texts' else column} AS v FROM match")
+        return Sql(f"SELECT {_items(column) if field.type == 'texts' else column} AS v FROM {rows_with(field)}")
     value, parameters = _event_value(field, zone)
-    return Sql(f"SELECT {value} AS v FROM event", parameters)
+    return Sql(f"SELECT {value} AS v FROM {rows_with(field)}", parameters)

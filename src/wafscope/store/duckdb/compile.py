@@ -15,6 +15,7 @@ from wafscope.event.rule import BOOKKEEPING_FILES, BOOKKEEPING_IDS
 from wafscope.query.filter import All, AnyOf, Filter, Not, Term
 from wafscope.query.question import Scope
 from wafscope.query.timespan import ALL_TIME, Window
+from wafscope.store.duckdb.schema import SETTING_COLUMNS, WORDING_COLUMNS
 
 
 class Sql(msgspec.Struct, frozen=True):
@@ -73,17 +74,34 @@ def condition(node: Filter, window: Window) -> Sql:
         return _on_event(field, node)
     if field.column == "rule_id":
         return _on_rule(node)
-    return _some_match(_test(field, node, f'"{field.column}"'), window)
+    return _some_match(_on_match(field, _test(field, node, f'"{field.column}"')), window)
 
 
 def _some_match(test: Sql, window: Window) -> Sql:
     return Sql("seq IN (SELECT event FROM match WHERE ") + joined([*during(window), test], "AND") + Sql(")")
 
 
+def _on_match(field: Field, test: Sql) -> Sql:
+    """A test of a field as a condition on a row of `match`."""
+    if field.column not in WORDING_COLUMNS:
+        return test
+    return Sql("wording_id IN (SELECT id FROM wording WHERE ") + test + Sql(")")
+
+
 def _on_event(field: Field, term: Term) -> Sql:
     if term.operation == "within":
         return joined((_network(str(v)) for v in term.values), "OR")
-    return _test(field, term, f'"{field.column}"')
+    test = _test(field, term, f'"{field.column}"')
+    if field.column not in SETTING_COLUMNS:
+        return test
+    return Sql("setting_id IN (SELECT id FROM setting WHERE ") + test + Sql(")")
+
+
+def rows_with(field: Field) -> str:
+    """The rows of `event` or `match` with the column of a field."""
+    if field.scope == "match":
+        return "match JOIN wording ON wording_id = id" if field.column in WORDING_COLUMNS else "match"
+    return "event JOIN setting ON setting_id = id" if field.column in SETTING_COLUMNS else "event"
 
 
 def _on_rule(term: Term) -> Sql:
@@ -145,15 +163,10 @@ def _network(value: str) -> Sql:
 
 def _contains(term: Term, window: Window) -> Sql:
     word = str(term.values[0])
-    tests = {
-        scope: [
-            Sql(f'contains(lower("{f.column}"), lower(?))', (word,))
-            for f in FIELDS
-            if f.searchable and f.scope == scope
-        ]
-        for scope in ("event", "match")
-    }
-    return joined([*tests["event"], _some_match(joined(tests["match"], "OR"), window)], "OR")
+    found = [(f, Sql(f'contains(lower("{f.column}"), lower(?))', (word,))) for f in FIELDS if f.searchable]
+    events = [test for field, test in found if field.scope == "event"]
+    matches = [_on_match(field, test) for field, test in found if field.scope == "match"]
+    return joined([*events, _some_match(joined(matches, "OR"), window)], "OR")
 
 
 def bookkeeping(column: str) -> str:

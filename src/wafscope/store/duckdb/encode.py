@@ -28,7 +28,17 @@ from wafscope.event.text import storable
 from wafscope.event.values import interrupted_word, unexplained_points
 from wafscope.reader.joining import FORMATS
 from wafscope.store.base import Found, Records
-from wafscope.store.duckdb.schema import EVENT_FIELDS, EVENT_SCHEMA, MATCH_FIELDS, MATCH_SCHEMA, RAW_SCHEMA
+from wafscope.store.duckdb.schema import (
+    EVENT_FIELDS,
+    EVENT_SCHEMA,
+    MATCH_FIELDS,
+    MATCH_SCHEMA,
+    RAW_SCHEMA,
+    SETTING_COLUMNS,
+    SETTING_FIELDS,
+    WORDING_COLUMNS,
+    WORDING_FIELDS,
+)
 from wafscope.store.pairing import UNTIMED
 
 BLOCK_RECORDS = 256
@@ -58,6 +68,10 @@ class Tables(msgspec.Struct, frozen=True):
     events: memoryview
     matches: memoryview
     raw: memoryview
+    settings: tuple[bytes, ...]
+    """Rows of `setting`, packed; `setting_id` in the events is a place among them."""
+    wordings: tuple[bytes, ...]
+    """Rows of `wording`, packed; `wording_id` in the matches is a place among them."""
     rules: tuple[Rule, ...]
     event_count: int
     match_count: int
@@ -97,11 +111,10 @@ class DuckEncoder(msgspec.Struct, frozen=True):
         return msgspec.msgpack.encode(payload.finish([file.name for file in files]))
 
 
-_SETTING = (
-    "format", "flags", "gaps", "zone_source", "server_address", "server_port", "server_name", "server_id", "engine",
-    "engine_version", "connector", "engine_mode", "rulesets", "interrupted_source", "method", "protocol", "status",
+_ORIGIN = (
+    "format", "gaps", "zone_source", "server_name", "engine", "interrupted_source", "method", "protocol", "status",
 )  # fmt: skip
-"""Columns that tell where an event comes from, and how: a log has few rows of them."""
+"""Columns that tell where an event comes from, and how: with those of `setting`, a log has few rows of them."""
 
 _VERDICT = (
     "outcome", "interrupted", "action", "attack_class", "score", "score_source", "points", "threshold",
@@ -112,16 +125,23 @@ _VERDICT = (
 _COUNTED = ("unexplained", "match_count", "rule_ids", "repeated_ids", "scoring_count")
 """Columns that follow from those and from the rules."""
 
-_RULE = (
-    "rule_id", "message", "severity", "tags", "file", "line", "revision", "version", "maturity", "accuracy", "operator",
-    "parameter", "bookkeeping",
-)  # fmt: skip
-"""Columns of a match that its rule decides."""
+_RULE = ("rule_id", "bookkeeping")
+"""Columns of a match that its rule decides, with those of `wording`."""
 
 _CODED = frozenset(
-    {*_SETTING, *_VERDICT, *_COUNTED, "client_address", "client_packed", "sensor", "source", "zone"},
+    {*_ORIGIN, *_VERDICT, *_COUNTED, "client_address", "client_packed", "sensor", "source", "zone"},
 )
-_PLACES = ("seq", "id_high", "id_low", "block", "block_offset", "raw_length", "source_offset", "source_length")
+_PLACES = (
+    "seq",
+    "setting_id",
+    "id_high",
+    "id_low",
+    "block",
+    "block_offset",
+    "raw_length",
+    "source_offset",
+    "source_length",
+)
 
 
 def _batch_schema(schema: pa.Schema, coded: Container[str]) -> pa.Schema:
@@ -131,21 +151,23 @@ def _batch_schema(schema: pa.Schema, coded: Container[str]) -> pa.Schema:
 EVENT_BATCH = _batch_schema(EVENT_SCHEMA.remove(EVENT_SCHEMA.get_field_index("seq")), _CODED)
 """Events as they stand in a payload; the writer numbers them."""
 
-MATCH_BATCH = _batch_schema(MATCH_SCHEMA, frozenset(MATCH_SCHEMA.names) - {"event", "time"})
+MATCH_BATCH = _batch_schema(MATCH_SCHEMA, frozenset(MATCH_SCHEMA.names) - {"event", "time", "wording_id"})
 """Matches as they stand in a payload: many of them are one and the same (`reader/modsecurity_json.py`)."""
 
 _EMPTY_IS_MISSING = frozenset(
-    f.column for f in (*EVENT_FIELDS, *MATCH_FIELDS) if f.type in {"text", "address"} and not f.empty_is_value
+    f.column
+    for f in (*EVENT_FIELDS, *SETTING_FIELDS, *MATCH_FIELDS, *WORDING_FIELDS)
+    if f.type in {"text", "address"} and not f.empty_is_value
 )
 """Columns in which an empty text is a missing value: None in a payload."""
 
-_FORMAT, _GAPS = _SETTING.index("format"), _SETTING.index("gaps")
+_FORMAT, _GAPS = _ORIGIN.index("format"), _ORIGIN.index("gaps")
 DECIDED = (*_VERDICT, *_COUNTED)
 """Columns that follow from the verdict and the rules of an event."""
 
-_setting = attrgetter(*_SETTING)
+_setting = attrgetter(*_ORIGIN, *SETTING_COLUMNS)
 _verdict = attrgetter(*_VERDICT)
-_rule = attrgetter(*_RULE)
+_rule = attrgetter(*_RULE, *WORDING_COLUMNS)
 
 
 def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType, list[str]]]:
@@ -158,7 +180,7 @@ def _single(schema: pa.Schema, others: Iterable[str]) -> list[tuple[pa.DataType,
 
 
 _EVENT_SINGLE = _single(EVENT_SCHEMA, {*_CODED, *_PLACES})
-_MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time"})
+_MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time", "wording_id"})
 
 
 class _Codes(dict[Any, int]):
@@ -235,6 +257,8 @@ class _Payload:
             events=_stream(EVENT_BATCH, self._event_columns(files)),
             matches=_stream(MATCH_BATCH, self._matches.columns()),
             raw=_stream(RAW_SCHEMA, self._raw.columns()),
+            settings=tuple([packed(row[len(_ORIGIN) :], SETTING_COLUMNS) for row in self._settings]),
+            wordings=self._matches.wordings(),
             rules=self._matches.rules(),
             event_count=self._count,
             match_count=self._matches.count,
@@ -258,7 +282,9 @@ class _Payload:
         }
         for single in self._single:
             columns |= single.finish()
-        columns |= _coded(EVENT_SCHEMA, self._setting, _SETTING, self._settings)
+        origins = [row[: len(_ORIGIN)] for row in self._settings]
+        columns |= _coded(EVENT_SCHEMA, self._setting, _ORIGIN, origins)
+        columns["setting_id"] = _integers(self._setting, pa.int32())
         verdicts = [_counted(verdict, rules) for verdict, rules in self._verdicts]
         columns |= _coded(EVENT_SCHEMA, self._verdict, (*_VERDICT, *_COUNTED), verdicts)
         clients = [(address, _packed(address)) for address in self._clients]
@@ -276,6 +302,7 @@ class _Matches:
         self._distinct: list[Match] = []
         """Held, so that no other object can get the identity of one."""
         self._number, self._event, self._time = array("i"), array("q"), array("q")
+        self._rules = _Codes()
 
     @property
     def count(self) -> int:
@@ -304,9 +331,14 @@ class _Matches:
             single.add(self._distinct)
             for name, values in single.finish().items():
                 columns[name] = pa.DictionaryArray.from_arrays(numbers, values, safe=False)
-        rules = _Codes()
-        codes = [rules[_rule(match)] for match in self._distinct]
-        return columns | _coded(MATCH_SCHEMA, array("i", map(codes.__getitem__, self._number)), _RULE, rules)
+        codes = [self._rules[_rule(match)] for match in self._distinct]
+        code = array("i", map(codes.__getitem__, self._number))
+        columns["wording_id"] = _integers(code, pa.int32())
+        return columns | _coded(MATCH_SCHEMA, code, _RULE, [rule[: len(_RULE)] for rule in self._rules])
+
+    def wordings(self) -> tuple[bytes, ...]:
+        """The rows of `wording`, when `columns` was called."""
+        return tuple([packed(rule[len(_RULE) :], WORDING_COLUMNS) for rule in self._rules])
 
     def rules(self) -> tuple[Rule, ...]:
         """What the latest match of each rule says; of several at one time, the last one."""
@@ -324,6 +356,22 @@ class _Matches:
                 if found[:2] > known[:2]:
                     latest[match.rule_id] = found
         return tuple([_as_rule(match, time) for time, _, match in latest.values()])
+
+
+def packed(row: Iterable[Any], names: Iterable[str]) -> bytes:
+    """Pack the values of some columns: equal bytes for equal rows."""
+    return _pack([_stored(value, name in _EMPTY_IS_MISSING) for value, name in zip(row, names, strict=True)])
+
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def _stored(value: Any, empty_is_missing: bool) -> Any:  # noqa: FBT001 - of a column
+    if isinstance(value, tuple | list):
+        return [storable(item) for item in value]
+    if isinstance(value, str):
+        return storable(value) or (None if empty_is_missing else "")
+    return value
 
 
 def decided(event: Event) -> tuple[Any, ...]:

@@ -83,7 +83,8 @@ _RULE = ", ".join(f"m.{name}" for name in RULE_SCHEMA.names)
 def _latest(condition: str) -> str:
     """The latest match of each rule; of those at the same time the one of the event written last, its last one."""
     return f"""
-        WITH m AS (SELECT *, rowid AS place FROM match AS m WHERE rule_id IS NOT NULL AND {condition}),
+        WITH m AS (SELECT match.*, wording.*, match.rowid AS place FROM match JOIN wording ON wording_id = id
+            WHERE rule_id IS NOT NULL AND {condition}),
         t AS (SELECT rule_id, max(time) AS time FROM m GROUP BY rule_id)
         SELECT {_RULE} FROM m JOIN t ON m.rule_id = t.rule_id AND m.time = t.time
         QUALIFY row_number() OVER (PARTITION BY m.rule_id ORDER BY m.event DESC, m.place DESC) = 1

@@ -1,7 +1,9 @@
 """Tables of the DuckDB file, derived from the field table, and their version.
 
     event      a row an event, with `rule_ids INTEGER[]`: counting and filtering by rule needs no join
+    setting    what tells of an installation, and is the same for most of its events
     match      a row a match, joined by `event.seq`
+    wording    what the rules say of themselves: the same in most matches of a rule
     raw        the records as logged, in zstd blocks of some 256; an event points into its block
     rule       what the latest match says about each rule
     tally      counters of each source, committed together with the events they count
@@ -24,7 +26,7 @@ import pyarrow as pa
 from wafscope.event.fields import FIELDS, Field, find
 from wafscope.query.timespan import MINUTE
 
-VERSION = 1
+VERSION = 2
 
 _TYPES = {"text": "VARCHAR", "integer": "INTEGER", "time": "TIMESTAMPTZ", "texts": "VARCHAR[]", "address": "VARCHAR"}
 _ARROW = {
@@ -35,8 +37,24 @@ _ARROW = {
     "address": pa.string(),
 }
 
-EVENT_FIELDS: tuple[Field, ...] = tuple(f for f in FIELDS if f.scope == "event")
-MATCH_FIELDS: tuple[Field, ...] = tuple(f for f in FIELDS if f.scope == "match")
+SETTING_COLUMNS = (
+    "flags", "server_address", "server_port", "server_id", "engine_version", "connector", "engine_mode", "rulesets",
+)  # fmt: skip
+"""Columns of `setting`, to whose rows events point: they hold few distinct values, mostly the same together."""
+
+WORDING_COLUMNS = (
+    "message", "severity", "tags", "file", "line", "revision", "version", "maturity", "accuracy", "operator",
+    "parameter",
+)  # fmt: skip
+"""Columns of `wording`, to whose rows matches point."""
+
+_FIELDS = {f.column: f for f in FIELDS}
+_EVENT_FIELDS = tuple(f for f in FIELDS if f.scope == "event")
+_MATCH_FIELDS = tuple(f for f in FIELDS if f.scope == "match")
+EVENT_FIELDS: tuple[Field, ...] = tuple(f for f in _EVENT_FIELDS if f.column not in SETTING_COLUMNS)
+MATCH_FIELDS: tuple[Field, ...] = tuple(f for f in _MATCH_FIELDS if f.column not in WORDING_COLUMNS)
+SETTING_FIELDS: tuple[Field, ...] = tuple(_FIELDS[name] for name in SETTING_COLUMNS)
+WORDING_FIELDS: tuple[Field, ...] = tuple(_FIELDS[name] for name in WORDING_COLUMNS)
 
 FIRST_FIELDS: tuple[Field, ...] = (find("rule.id"), find("client.address"))
 """Fields whose new values every page asks for: the times when they were first seen are kept."""
@@ -58,6 +76,7 @@ EVENT_EXTRA: tuple[tuple[str, str, pa.DataType], ...] = (
     ("source_offset", "BIGINT", pa.int64()),
     ("source_length", "INTEGER", pa.int32()),
     ("zone", "VARCHAR", pa.string()),
+    ("setting_id", "INTEGER", pa.int32()),
 )
 """Columns that are no fields: (name, type in DuckDB, type in Arrow).
 
@@ -69,6 +88,7 @@ MATCH_EXTRA: tuple[tuple[str, str, pa.DataType], ...] = (
     ("event", "BIGINT", pa.int64()),
     ("time", "TIMESTAMPTZ", pa.timestamp("us", tz="UTC")),
     ("bookkeeping", "BOOLEAN", pa.bool_()),
+    ("wording_id", "INTEGER", pa.int32()),
 )
 
 EVENT_COLUMNS = [*(f.column for f in EVENT_FIELDS), *(name for name, _, _ in EVENT_EXTRA)]
@@ -89,6 +109,8 @@ EVENT_SCHEMA = pa.schema(
 MATCH_SCHEMA = pa.schema(
     [(f.column, _ARROW[f.type]) for f in MATCH_FIELDS] + [(name, kind) for name, _, kind in MATCH_EXTRA]
 )
+SETTING_SCHEMA = pa.schema([("id", pa.int32()), *((f.column, _ARROW[f.type]) for f in SETTING_FIELDS)])
+WORDING_SCHEMA = pa.schema([("id", pa.int32()), *((f.column, _ARROW[f.type]) for f in WORDING_FIELDS)])
 RAW_SCHEMA = pa.schema([("block", pa.int64()), ("data", pa.binary())])
 
 RULE_SCHEMA = pa.schema(
@@ -126,6 +148,8 @@ def statements() -> list[str]:
         "CREATE TABLE meta (name VARCHAR, value BLOB)",
         f"CREATE TABLE event ({_columns(EVENT_FIELDS, EVENT_EXTRA)})",
         f"CREATE TABLE match ({_columns(MATCH_FIELDS, MATCH_EXTRA)})",
+        f"CREATE TABLE setting (id INTEGER, {_columns(SETTING_FIELDS, ())})",
+        f"CREATE TABLE wording (id INTEGER, {_columns(WORDING_FIELDS, ())})",
         "CREATE TABLE raw (block BIGINT, data BLOB)",
         """CREATE TABLE rule (rule_id INTEGER, message VARCHAR, file VARCHAR, line INTEGER, severity INTEGER,
             tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)""",

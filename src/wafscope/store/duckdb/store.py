@@ -38,6 +38,7 @@ from wafscope.query.question import (
 from wafscope.reader.joining import joined
 from wafscope.store.base import Encoder, Tally, Written
 from wafscope.store.duckdb import ask, quarantine
+from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.compile import Sql
 from wafscope.store.duckdb.connection import Connection, Cut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
@@ -63,6 +64,7 @@ class DuckStore:
         self._generation = 0
         self._one = threading.RLock()
         """Held while something is written: by whoever follows, and by those who ask over the socket."""
+        self._coding = Coding()
 
     @property
     def generation(self) -> int:
@@ -76,10 +78,11 @@ class DuckStore:
 
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         with self._one, self._connection.writing() as cursor:
-            writing = Writing(cursor)
+            writing = Writing(cursor, self._coding)
             for payload, tally in parts:
                 writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
             written = writing.finish()
+        self._coding.keep()
         self._generation += 1
         return written
 
@@ -100,10 +103,11 @@ class DuckStore:
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
         with self._one, self._connection.writing() as cursor:
-            writing = Writing(cursor)
+            writing = Writing(cursor, self._coding)
             writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
             (written,) = writing.finish()
             quarantine.let_go(cursor, tally, pieces)
+        self._coding.keep()
         self._generation += 1
         return written
 

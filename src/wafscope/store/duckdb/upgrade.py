@@ -1,9 +1,9 @@
 """Steps from one version of the schema to the next.
 
-To change the schema, change it in `schema.py`, add one to `VERSION` there, and put a function at the end of `STEPS`
-that brings a store of the version before to the new one, whatever it holds.  A step is about two versions that do not
-change any more: its statements are written out, and it imports nothing from `schema.py`, which goes on.  It runs in a
-transaction of its own, in a copy of the store.  The tests open a store of each earlier version
+To change the schema, change it in `schema.py`, add one to `VERSION` there, and put a function in `steps.py` that brings
+a store of the version before to the new one, whatever it holds; name it at the end of `STEPS`.  A step is about two
+versions that do not change any more: its statements are written out, and it imports nothing from `schema.py`, which
+goes on.  It runs in a transaction of its own, in a copy of the store.  The tests open a store of each earlier version
 (`tests/store/kept/`), compare its tables with those of a new store, the order of their columns too, and ask it what it
 was asked when it was made.  Keep one of each version that is released: `python -m tests.store.keep`.
 
@@ -22,14 +22,14 @@ from duckdb import DuckDBPyConnection
 
 from wafscope.errors import StoreError
 from wafscope.i18n.text import text
-from wafscope.store.duckdb import rewrite
+from wafscope.store.duckdb import rewrite, steps
 from wafscope.store.duckdb.schema import VERSION
 
 _log = structlog.get_logger(__name__)
 
 Step = Callable[[DuckDBPyConnection], None]
 
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (steps.split,)
 """The first leads from version 1 to 2, and so on.  Tables are named without their database."""
 
 _OLD, _NEW = "old", "new"

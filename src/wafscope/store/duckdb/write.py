@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection
 from wafscope.event.text import storable
 from wafscope.store.base import Tally, Written
 from wafscope.store.duckdb.batch import batch
+from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.encode import EVENT_BATCH, MATCH_BATCH, Rule, Tables
 from wafscope.store.duckdb.join import Joined, Joining, count_again
 from wafscope.store.duckdb.quarantine import put_aside
@@ -39,6 +40,7 @@ _TOGETHER = 10_000
 _NUMBER = pa.int64()
 _EVENTS = EVENT_BATCH.append(pa.field("seq", _NUMBER)).append(pa.field("first_block", _NUMBER))
 _MATCHES = MATCH_BATCH.append(pa.field("first_event", _NUMBER))
+_CODE = pa.dictionary(pa.int32(), pa.int32())
 _RAW = RAW_SCHEMA.append(pa.field("first_block", _NUMBER))
 _IDS = pa.schema([_EVENTS.field(name) for name in ("seq", "id_high", "id_low", "match_count")])
 
@@ -73,6 +75,9 @@ class _Part(msgspec.Struct):
     tally: Tally
     first_event: int
     first_block: int
+    settings: pa.Array
+    wordings: pa.Array
+    """Numbers of its rows of `setting` and `wording`."""
     stored: int = 0
     matches: int = 0
 
@@ -84,10 +89,10 @@ class _Part(msgspec.Struct):
     def events(self) -> pa.RecordBatch:
         numbers = array("q", range(self.first_event, self.first_event + self.tables.event_count))
         seq = pa.Array.from_buffers(_NUMBER, len(numbers), [None, pa.py_buffer(numbers)])
-        return _with(self.tables.events, _EVENTS, seq, self.first_block)
+        return _numbered(_with(self.tables.events, _EVENTS, seq, self.first_block), "setting_id", self.settings)
 
     def match_rows(self) -> pa.RecordBatch:
-        return _with(self.tables.matches, _MATCHES, self.first_event)
+        return _numbered(_with(self.tables.matches, _MATCHES, self.first_event), "wording_id", self.wordings)
 
     def raw(self) -> pa.RecordBatch:
         return _with(self.tables.raw, _RAW, self.first_block)
@@ -96,9 +101,11 @@ class _Part(msgspec.Struct):
 class Writing:
     """A transaction in which payloads are written."""
 
-    def __init__(self, cursor: DuckDBPyConnection) -> None:
-        """Write inside the transaction that `cursor` is in."""
+    def __init__(self, cursor: DuckDBPyConnection, coding: Coding) -> None:
+        """Write inside the transaction that `cursor` is in; `coding` is to be kept when it is committed."""
         self._cursor = cursor
+        self._coding = coding
+        coding.begin(cursor)
         self._first = self._next = next_event(cursor)
         self._next_block: int = _row(cursor, _NEXT_BLOCK)[0]
         self._waiting: list[_Part] = []
@@ -115,7 +122,9 @@ class Writing:
         put_aside(self._cursor, tally)
         if tally.position is not None:
             self._positions[tally.position.key] = tally.position.state
-        self._waiting.append(_Part(tables, tally, self._next, self._next_block))
+        settings, wordings = self._coding.settings, self._coding.wordings
+        codes = settings.numbers(tables.settings), wordings.numbers(tables.wordings)
+        self._waiting.append(_Part(tables, tally, self._next, self._next_block, *codes))
         self._starts.append(self._next)
         self._keys.append((storable(tally.source), storable(tally.sensor)))
         self._joining.see(tables)
@@ -183,6 +192,7 @@ class Writing:
             part.stored, part.matches = len(numbers) - len(known), part.tables.match_count - sum(known)
         if not any(part.stored for part in parts):
             return
+        self._coding.write(cursor)
         kept = kept_match = kept_raw = ""
         if seen:
             cursor.execute("CREATE OR REPLACE TEMP TABLE batch_seen (seq BIGINT)")
@@ -191,15 +201,16 @@ class Writing:
                 cursor.execute("INSERT INTO batch_seen FROM batch_seen_rows")
             kept = " WHERE seq NOT IN (FROM batch_seen)"
             kept_match = " WHERE event + first_event NOT IN (FROM batch_seen)"
-            with batch(cursor, "batch_event", _EVENTS, events):
+            with batch(cursor, "batch_event", events[0].schema, events):
                 cursor.execute(
                     f"CREATE OR REPLACE TEMP TABLE batch_block AS"
                     f" SELECT DISTINCT {_BLOCK} AS block FROM batch_event{kept}"
                 )
             kept_raw = f" WHERE {_BLOCK} IN (FROM batch_block)"
-        with batch(cursor, "batch_event", _EVENTS, events):
+        with batch(cursor, "batch_event", events[0].schema, events):
             cursor.execute(f"INSERT INTO event SELECT {_EVENT_COLUMNS} FROM batch_event{kept}")
-        with batch(cursor, "batch_match", _MATCHES, [part.match_rows() for part in parts]):
+        matches = [part.match_rows() for part in parts]
+        with batch(cursor, "batch_match", matches[0].schema, matches):
             cursor.execute(f"INSERT INTO match SELECT {_MATCH_COLUMNS} FROM batch_match{kept_match}")
         with batch(cursor, "batch_raw", _RAW, [part.raw() for part in parts]):
             cursor.execute(f"INSERT INTO raw SELECT {_RAW_COLUMNS} FROM batch_raw{kept_raw}")
@@ -225,6 +236,13 @@ def _with(stream: memoryview, schema: pa.Schema, *more: pa.Array | int) -> pa.Re
     rows = batch.num_rows
     added = [pa.repeat(pa.scalar(each, _NUMBER), rows) if isinstance(each, int) else each for each in more]
     return pa.RecordBatch.from_arrays([*batch.columns, *added], schema=schema)
+
+
+def _numbered(rows: pa.RecordBatch, name: str, numbers: pa.Array) -> pa.RecordBatch:
+    """The batch with a column that holds places among `numbers` as that which stands there."""
+    place = rows.schema.get_field_index(name)
+    codes = pa.DictionaryArray.from_arrays(rows.column(place), numbers, safe=False)
+    return rows.set_column(place, pa.field(name, _CODE), codes)
 
 
 def _write_rules(cursor: DuckDBPyConnection, rules: list[Rule]) -> None:
