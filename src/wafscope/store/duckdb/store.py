@@ -77,12 +77,13 @@ class DuckStore:
         return self.write_all([(payload, tally)])[0]
 
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
-        with self._one, self._connection.writing() as cursor:
-            writing = Writing(cursor, self._coding)
-            for payload, tally in parts:
-                writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
-            written = writing.finish()
-        self._coding.keep()
+        with self._one:
+            with self._connection.writing() as cursor:
+                writing = Writing(cursor, self._coding)
+                for payload, tally in parts:
+                    writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
+                written = writing.finish()
+            self._coding.keep()
         self._generation += 1
         return written
 
@@ -99,15 +100,17 @@ class DuckStore:
             self._connection.close()
             # What was committed last is not known: an answer from before counts no longer.
             self._generation += 1
+            self._coding.forget()
             self._connection = self._open()
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
-        with self._one, self._connection.writing() as cursor:
-            writing = Writing(cursor, self._coding)
-            writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
-            (written,) = writing.finish()
-            quarantine.let_go(cursor, tally, pieces)
-        self._coding.keep()
+        with self._one:
+            with self._connection.writing() as cursor:
+                writing = Writing(cursor, self._coding)
+                writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
+                (written,) = writing.finish()
+                quarantine.let_go(cursor, tally, pieces)
+            self._coding.keep()
         self._generation += 1
         return written
 
