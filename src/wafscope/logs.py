@@ -1,36 +1,50 @@
-"""Wafscope's own log: structured, on standard error, as text for people or JSON for machines."""
+"""Wafscope's own log: structured, on standard error, as text for people or JSON for machines.
+
+Where standard error is the journal of systemd, each line begins with its priority (sd-daemon(3)), and the journal has
+the time.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 
 import structlog
+
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))
+"""Those of syslog(3)."""
 
 
 def set_up(level: str, form: str) -> None:
     """Send what structlog and the standard library log to standard error."""
+    journal = is_journal(os.environ)
+    stamps: list[structlog.typing.Processor] = (
+        [] if journal else [structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *stamps,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
-            ],
+        else structlog.dev.ConsoleRenderer(
+            colors=not journal and sys.stderr.isatty(), pad_event_to=0 if journal else 30
         )
     )
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+    )
+    handler.setFormatter(_Journal(formatter) if journal else formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -38,3 +52,28 @@ def set_up(level: str, form: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:
+    """Tell whether a stream is connected to the journal: JOURNAL_STREAM has its device and inode, systemd.exec(5)."""
+    named = environ.get("JOURNAL_STREAM", "")
+    if not named:
+        return False
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return named == f"{found.st_dev}:{found.st_ino}"
+
+
+class _Journal(logging.Formatter):
+    """Puts the priority before each line: whatever a line holds, it begins no other."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next((each for level, each in _PRIORITIES if record.levelno >= level), 7)
+        lines = self._inner.format(record).splitlines() or [""]
+        return "\n".join(f"<{priority}>{line}" for line in lines)

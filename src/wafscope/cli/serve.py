@@ -12,10 +12,11 @@ from wafscope import logs
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
 from wafscope.cli.say import said
-from wafscope.i18n.text import text
+from wafscope.i18n.text import Text, text
 from wafscope.service.console import listen
-from wafscope.service.run import run
+from wafscope.service.run import Given, run
 from wafscope.settings import Settings, Source
+from wafscope.web.visible import plain
 
 
 @click.command(
@@ -46,9 +47,9 @@ from wafscope.settings import Settings, Source
     default="keep",
     help=said(text("What becomes of the files of a concurrent log when their events are stored.")),
 )
-@click.pass_obj
+@click.pass_context
 def serve_command(
-    settings: Settings,
+    context: click.Context,
     paths: tuple[str, ...],
     config: Path | None,
     file: str,
@@ -58,15 +59,19 @@ def serve_command(
     after: str,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    if config is not None:
-        settings = all_settings.load(config, os.environ)
-        logs.set_up(settings.log.level, settings.log.format)
+    file, config = address(file) if file else "", config or context.find_root().params["config"]
     named = [_source(path, sensor, zone, after) for path in paths]
-    settings = msgspec.structs.replace(settings, source=(*settings.source, *named))
-    if file:
-        settings = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, uri=address(file)))
-    opened = listen(place or settings.web.listen)
-    run(settings, opened, _announce, make_setting(settings, zone, sensor))
+
+    def load() -> Settings:
+        found = all_settings.load(config, os.environ)
+        store = msgspec.structs.replace(found.store, uri=file or found.store.uri)
+        web = msgspec.structs.replace(found.web, listen=place or found.web.listen)
+        return msgspec.structs.replace(found, store=store, web=web, source=(*found.source, *named))
+
+    settings = load()
+    logs.set_up(settings.log.level, settings.log.format)
+    opened = listen(settings.web.listen)
+    run(settings, opened, Given(load, lambda found: make_setting(found, zone, sensor), _announce, _say))
 
 
 def _source(path: str, sensor: str, zone: str, after: str) -> Source:
@@ -78,3 +83,7 @@ def _source(path: str, sensor: str, zone: str, after: str) -> Source:
 
 def _announce(place: str) -> None:
     click.echo(said(text("Wafscope is at {address} - Ctrl-C ends it.", address=place)))
+
+
+def _say(words: Text) -> None:
+    click.echo(plain(said(words)))

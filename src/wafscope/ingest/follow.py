@@ -51,6 +51,8 @@ class Origin(msgspec.Struct, frozen=True):
     name: str
     sensor: str
     make: Callable[[Mapping[str, bytes]], Feed]
+    made_of: object = None
+    """What its feed depends on: while that stays, the feed does."""
 
 
 class SourceStatus(msgspec.Struct, frozen=True):
@@ -90,6 +92,7 @@ class _Followed:
         self.origin = origin
         self.feed: Feed | None = None
         self.status = SourceStatus(origin.kind, origin.name, origin.sensor)
+        """Counters, without the condition of the feed."""
         self.problem: Problem | None = None
 
     def told(self) -> SourceStatus:
@@ -121,9 +124,18 @@ class _Followed:
 class Follow:
     """Follows all sources until it is told to stop; one thread runs it."""
 
-    def __init__(self, store: EventStore, origins: Sequence[Origin], setting: Setting, *, workers: Workers) -> None:
-        """Follow as `setting` says, whose sensor and zone are those of no source."""
+    def __init__(
+        self,
+        store: EventStore,
+        origins: Sequence[Origin],
+        setting: Setting,
+        *,
+        workers: Workers,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Follow as `setting` says, whose sensor and zone are those of no source; `beat` is called as it goes on."""
         self._store = store
+        self.beat = beat
         self._sources = [_Followed(origin) for origin in origins]
         self._setting = setting
         self._workers = workers
@@ -132,6 +144,7 @@ class Follow:
         self._is_open = False
         self._careful = False
         """After a failure, little is committed at first."""
+        self._change: tuple[Sequence[Origin], Setting] | None = None
         self._status = Status(since=_now(), sources=tuple(source.told() for source in self._sources))
 
     @property
@@ -139,11 +152,17 @@ class Follow:
         """How it is; may be asked from any thread."""
         return self._status
 
+    def change(self, origins: Sequence[Origin], setting: Setting) -> None:
+        """Go on with other sources, between two commits; from any thread."""
+        self._change = origins, setting
+
     def run(self, stop: threading.Event) -> None:
         """Follow until `stop` is set; what is under way is committed then."""
         failures = 0
         while not stop.is_set():
             started = time.monotonic()
+            self.beat()
+            self._take_change()
             try:
                 if not self._is_open:
                     self._open()
@@ -161,6 +180,29 @@ class Follow:
                 stop.wait(max(0.0, _BETWEEN - (time.monotonic() - started)))
         self._close()
         self._tell("stopped")
+
+    def _take_change(self) -> None:
+        """Keep the feeds that stay as they are; the others go on from their positions in the store."""
+        change, self._change = self._change, None
+        if change is None:
+            return
+        origins, self._setting = change
+        known = {(source.origin.kind, source.origin.name): source for source in self._sources}
+        now = []
+        for origin in origins:
+            old = known.get((origin.kind, origin.name))
+            if old is not None and old.origin.made_of == origin.made_of:
+                now.append(old)
+                continue
+            source = _Followed(origin)
+            if old is not None:
+                source.status = msgspec.structs.replace(old.status, sensor=origin.sensor)
+            now.append(source)
+        for source in self._sources:
+            if source not in now:
+                source.close()
+        self._sources = now
+        self._next_try = 0.0
 
     def close_workers(self) -> None:
         """End the worker processes, when nothing is followed any more."""
@@ -370,6 +412,7 @@ class _Group:
         self, source: _Followed, task: Task, positions: list[Position], begun: Future[Encoded] | Encoded
     ) -> Iterator[tuple[bytes, Tally]]:
         encoded = self._follow.result(begun, task)
+        self._follow.beat()
         self._gathering.events += encoded.tally.events
         empty: bytes | None = None
         for number, position in enumerate(positions):

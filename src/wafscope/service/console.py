@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -13,9 +14,12 @@ from wafscope.i18n.text import text
 from wafscope.settings import Settings
 from wafscope.source.listener import parse_address
 from wafscope.store.base import EventStore
-from wafscope.web.app import create_app
 from wafscope.web.settings import WebSettings
+from wafscope.web.site import Website
 from wafscope.web.status import Statuses, nothing_followed
+
+_GRACE = 3
+"""Seconds for answers that are under way when the server ends."""
 
 
 def listen(address: str) -> socket.socket:
@@ -41,42 +45,81 @@ def address(opened: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(
-    store: EventStore,
-    settings: Settings,
-    opened: socket.socket,
-    ready: Callable[[str], None],
-    status: Statuses = nothing_followed,
-) -> None:
-    """Serve the console until the process is told to stop; calls `ready` with its address once it answers."""
-    host = opened.getsockname()[0]
-    web = WebSettings(
-        names=(*settings.web.names, host),
+def web_settings(settings: Settings, opened: socket.socket, status: Statuses = nothing_followed) -> WebSettings:
+    """What the console is told of the settings."""
+    return WebSettings(
+        names=(*settings.web.names, opened.getsockname()[0]),
         zone=settings.web.timezone,
         time_limit=settings.web.time_limit,
         status=status,
     )
+
+
+def _nothing() -> None:
+    pass
+
+
+def run_console(
+    site: Website,
+    opened: socket.socket,
+    ready: Callable[[str], None],
+    *,
+    tick: Callable[[], None] = _nothing,
+    ending: Callable[[], None] = _nothing,
+) -> None:
+    """Serve until the process is told to stop.
+
+    `ready` is called with the address once it answers, `tick` ten times a second as long as it goes on, `ending`
+    when it is told to stop.
+    """
     config = uvicorn.Config(
-        create_app(store, web),
+        site,
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=3,
-        lifespan="on",
+        timeout_graceful_shutdown=_GRACE,
+        lifespan="off",
     )
-    server = _Server(config, lambda: ready(address(opened)))
+    server = _Server(config, site, lambda: ready(address(opened)), tick, ending)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[opened])
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready, that it goes on, and when it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        site: Website,
+        ready: Callable[[], None],
+        tick: Callable[[], None],
+        ending: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._site = site
+        self._ready, self._tick, self._ending = ready, tick, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._site.begin()
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._tick()
+        return await super().on_tick(counter)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._ending()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        await self._site.finish()
+
+
+def serve(store: EventStore, settings: Settings, opened: socket.socket, ready: Callable[[str], None]) -> None:
+    """Serve the console over a store that nothing is added to, until the process is told to stop."""
+    run_console(Website(store, web_settings(settings, opened)), opened, ready)

@@ -12,106 +12,171 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from wafscope.errors import SettingsError
-from wafscope.i18n.text import text
+import msgspec
+import structlog
+
+from wafscope.i18n.text import Text
 from wafscope.ingest.follow import Follow
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.workers import NEEDED, Workers
-from wafscope.service.console import address, serve
+from wafscope.service.console import address, run_console, web_settings
 from wafscope.service.notify import Notify
-from wafscope.service.sources import ARRIVING, check_twice, make_origin, receiver_settings, spool_origin
-from wafscope.service.status import statuses
+from wafscope.service.plan import Plan, make_plan
+from wafscope.service.progress import Progress, Watch
+from wafscope.service.receiving import Receiving
+from wafscope.service.reload import Reload
+from wafscope.service.status import line, statuses
 from wafscope.settings import Settings
-from wafscope.source.listener import ReceiverSettings
-from wafscope.source.receiver_supervisor import ReceiverProcess
 from wafscope.store.base import EventStore, LastingStore
 from wafscope.store.open import FILE, open_store
 from wafscope.store.remote.server import StoreServer
+from wafscope.web.settings import WebSettings
+from wafscope.web.site import Website
+
+_log = structlog.get_logger(__name__)
 
 _MOST_WORKERS = 8
-_LAST = 10.0
-"""Seconds that what is under way may take to be committed."""
+_LAST = 9.0
+"""Seconds after which a service that was told to stop has ended."""
+FOLLOW, WEB = "follow", "web"
+"""The parts of which progress is expected."""
 
 
-def run(settings: Settings, opened: socket.socket, ready: Callable[[str], None], setting: Setting) -> None:
+class Given(msgspec.Struct, frozen=True):
+    """What the command line gives to a service."""
+
+    load: Callable[[], Settings]
+    """Reads the settings again, with what the command line says on top; raises SettingsError."""
+    setting: Callable[[Settings], Setting]
+    """What reading is told of the settings."""
+    ready: Callable[[str], None]
+    """Called with the address of the console once it answers."""
+    say: Callable[[Text], None]
+    """Tells a person what has become of what they asked for."""
+
+
+def run(settings: Settings, opened: socket.socket, given: Given) -> None:
     """Follow the sources and serve the console until the process is told to stop.
 
     Raises SettingsError for sources that can not be, StoreError when the store can not be opened.
     """
-    arriving = receiver_settings(settings)
-    origins = [make_origin(source, settings) for source in settings.source if source.kind not in ARRIVING]
-    origins += [spool_origin(arriving, settings)] if arriving else []
-    if not origins:
-        raise SettingsError(
-            text("There is nothing to follow."),
-            hint=text("Name a log: wafscope serve /var/log/modsec_audit.log, or [[source]] in the settings."),
-        )
-    check_twice(origins)
+    plan, setting = make_plan(settings), given.setting(settings)
     _allow_files()
     count = setting.workers if setting.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
     for name in NEEDED if count else ():
         import_module(name)
     # They are started before the store is opened, when they can still be forked.
     workers = Workers(count, fork=True)
+    ending = Ending()
     with contextlib.ExitStack() as stack:
+        stack.callback(ending.cancel)
         stack.callback(workers.close)
-        receiver = stack.enter_context(_receiving(arriving))
+        receiving = stack.enter_context(Receiving(plan.arriving))
         store = stack.enter_context(open_store(settings.store.uri))
-        stack.enter_context(_asked(store, settings.store.uri, address(opened)))
-        follow = Follow(store, origins, setting, workers=workers)
-        notify = Notify()
+        _Service(plan, store, receiving, opened, given).run(stack, setting, workers, ending)
 
-        def announce(address: str) -> None:
-            ready(address)
-            notify.ready()
 
-        with _following(follow):
-            serve(store, settings, opened, announce, lambda: statuses(follow.status, receiver))
+class _Service:
+    """The parts, when the store is open."""
+
+    def __init__(
+        self, plan: Plan, store: EventStore, receiving: Receiving, opened: socket.socket, given: Given
+    ) -> None:
+        self.plan, self.store, self.receiving, self.opened, self.given = plan, store, receiving, opened, given
+        self.notify = Notify()
+        self.progress = Progress()
+
+    def run(self, stack: contextlib.ExitStack, setting: Setting, workers: Workers, ending: Ending) -> None:
+        """Start the parts, and serve."""
+        self.follow = Follow(
+            self.store, self.plan.origins, setting, workers=workers, beat=lambda: self.progress.beat(FOLLOW)
+        )
+        self.site = Website(self.store, self.web(self.plan.settings))
+        stack.enter_context(_asked(self.store, self.plan.settings.store.uri, address(self.opened), self.progress))
+        reload = Reload(self.plan, self.take, self.given.load, self.given.say, self.notify)
+        watch = Watch(self.progress, self.notify, lambda: line(self.follow.status))
+
+        def ready(place: str) -> None:
+            self.given.ready(place)
+            self.notify.ready()
+            watch.start()
+
+        with _following(self.follow, ending), reload:
+            ending.also(self.notify.stopping)
+            run_console(self.site, self.opened, ready, tick=lambda: self.progress.beat(WEB), ending=ending)
+        watch.end()
+
+    def web(self, settings: Settings) -> WebSettings:
+        """What the console is told."""
+        return web_settings(settings, self.opened, lambda: statuses(self.follow.status, self.receiving.process))
+
+    def take(self, plan: Plan) -> None:
+        """Go on with a new plan; raises SettingsError when that can not be, and then all is as it was."""
+        setting = self.given.setting(plan.settings)
+        self.receiving.change(plan.arriving)
+        self.follow.change(plan.origins, setting)
+        self.site.change(self.web(plan.settings))
+
+
+class Ending:
+    """What is done when the process is told to stop, and the end of its patience."""
+
+    def __init__(self) -> None:
+        self._actions: list[Callable[[], None]] = []
+        self._timer: threading.Timer | None = None
+
+    def also(self, action: Callable[[], None]) -> None:
+        """Do this, too."""
+        self._actions.append(action)
+
+    def __call__(self) -> None:
+        """It is told to stop."""
+        self._timer = threading.Timer(_LAST, self._give_up)
+        self._timer.daemon = True
+        self._timer.start()
+        for action in self._actions:
+            action()
+
+    @staticmethod
+    def _give_up() -> None:
+        # In the middle of a commit, which may be cut off at any moment; closing the store may not.
+        _log.warning("ended before all had come to rest; what is not committed is read again")
+        os._exit(0)
+
+    def cancel(self) -> None:
+        """It has ended in time."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 @contextlib.contextmanager
-def _following(follow: Follow) -> Iterator[None]:
+def _following(follow: Follow, ending: Ending) -> Iterator[None]:
     """Let a thread follow, and at the end commit what is under way."""
     stop = threading.Event()
     thread = threading.Thread(target=follow.run, args=(stop,), name="follow", daemon=True)
     # The server raises the signal that ended it once more when it has ended.
     before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    ending.also(stop.set)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join(_LAST)
-        if thread.is_alive():
-            # It is in the middle of a commit, which may be cut off at any moment; closing the store may not.
-            os._exit(0)
+        thread.join()
         follow.close_workers()
         signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
-def _asked(store: EventStore, uri: str, console: str) -> Iterator[None]:
+def _asked(store: EventStore, uri: str, console: str, progress: Progress) -> Iterator[None]:
     """Let the command line ask, where the store is a file that nobody else can open meanwhile."""
     path = uri.removeprefix(FILE)
     if path == uri:
         yield
         return
-    with StoreServer(cast("LastingStore", store), Path(path), console):
+    # What is asked may take the whole store for long.
+    with StoreServer(cast("LastingStore", store), Path(path), console, around=lambda: progress.excused(FOLLOW)):
         yield
-
-
-@contextlib.contextmanager
-def _receiving(settings: ReceiverSettings | None) -> Iterator[ReceiverProcess | None]:
-    """Run the receiver, where there is a source for it."""
-    if settings is None:
-        yield None
-        return
-    receiver = ReceiverProcess(settings)
-    try:
-        receiver.start()
-        yield receiver
-    finally:
-        receiver.stop()
 
 
 def _allow_files() -> None:

@@ -39,7 +39,11 @@ def make_origin(source: Source, settings: Settings) -> Origin:
     path = os.path.abspath(source.path)  # noqa: PTH100 - a pattern is no path
     if source.kind == "serial":
         return Origin(
-            "serial", path, sensor, lambda positions: TailFeed(path, positions, manner, sensor=sensor, zone=zone)
+            "serial",
+            path,
+            sensor,
+            lambda positions: TailFeed(path, positions, manner, sensor=sensor, zone=zone),
+            made_of=(source, manner.largest),
         )
     archive = Path(source.archive).absolute() if source.archive else None
     custom = Custom(is_whole, largest, source.after, archive)
@@ -48,6 +52,7 @@ def make_origin(source: Source, settings: Settings) -> Origin:
         path,
         sensor,
         lambda positions: ConcurrentFeed(path, positions, custom, sensor=sensor, zone=zone),
+        made_of=(source, custom.largest),
     )
 
 
@@ -109,7 +114,9 @@ def spool_origin(arriving: ReceiverSettings, settings: Settings) -> Origin:
         )
         for _, sensor in listener.sensors
     }
-    return Origin(SPOOL, arriving.spool, "", lambda positions: SpoolFeed(spool, positions, zones))
+    return Origin(
+        SPOOL, arriving.spool, "", lambda positions: SpoolFeed(spool, positions, zones), made_of=tuple(zones.items())
+    )
 
 
 def check_twice(origins: Sequence[Origin]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wafscope.i18n.text import Text, text
+from wafscope.i18n.text import Text, english, text
 from wafscope.ingest.follow import SourceStatus as Followed
 from wafscope.ingest.follow import Status
 from wafscope.service.sources import SPOOL
@@ -19,7 +19,7 @@ def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceSt
         state, what = _state(status, source)
         if source.kind == SPOOL and receiver is not None:
             found += _arriving(receiver, state, what)
-        else:
+        elif source.kind != SPOOL or source.lag or what is not None:
             found.append(
                 SourceStatus(
                     source.name,
@@ -33,6 +33,16 @@ def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceSt
                 )
             )
     return tuple(found)
+
+
+def line(status: Status) -> str:
+    """One line for `systemctl status`."""
+    stored = sum(source.stored for source in status.sources)
+    failed = [source.name for source in status.sources if _state(status, source)[0] == "failed"]
+    if status.problem is not None:
+        return f"{status.state}: {english(status.problem.what)}"
+    bad = f"; can not be read: {', '.join(failed)}" if failed else ""
+    return f"{status.state}: {len(status.sources)} sources, {stored} records stored since the start{bad}"
 
 
 def _state(status: Status, source: Followed) -> tuple[SourceState, Text | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import time
 from ipaddress import ip_address
 from typing import Literal
@@ -99,6 +100,19 @@ def check(listener: Listener) -> None:
             where=listener.listen,
             hint=text("Set tls_certificate and tls_key."),
         )
+    if listener.tls_certificate:
+        _check_tls(listener)
+
+
+def _check_tls(listener: Listener) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(listener.tls_certificate, listener.tls_key)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            text("Certificate and key can not be used: {reason}", reason=str(error)),
+            where=listener.listen,
+            hint=text("Both are files in PEM, and the key fits the certificate: may Wafscope read them?"),
+        ) from error
 
 
 _PATIENCE = 5.0

@@ -30,6 +30,11 @@ _PATIENCE = 20.0
 _log = structlog.get_logger(__name__)
 
 
+def _address(listener: Listener) -> tuple[str, str, str]:
+    """What its socket depends on."""
+    return listener.kind, listener.listen, listener.protocol
+
+
 class ReceiverProcess:
     """One process for all receiver and syslog sources of a service."""
 
@@ -47,6 +52,8 @@ class ReceiverProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self._changing = False
+        """It was ended to be started with other settings."""
         self.restarts = 0
         """How often it died and was started again."""
 
@@ -101,6 +108,33 @@ class ReceiverProcess:
         """End the process; another one is started, with the same addresses."""
         self._end_process()
 
+    def change(self, settings: ReceiverSettings) -> None:
+        """Go on with other settings: addresses that stay are not closed, the process is started again.
+
+        Raises SettingsError for an address that can not be had; then nothing has changed.
+        """
+        kept = {
+            _address(listener): opened
+            for listener, opened in zip(self._settings.listeners, self._sockets, strict=True)
+            if _address(listener) in {_address(each) for each in settings.listeners}
+        }
+        now: list[socket.socket] = []
+        try:
+            for listener in settings.listeners:
+                check(listener)
+                now.append(kept.get(_address(listener)) or open_listener(listener))
+        except BaseException:
+            for opened in now:
+                if opened not in kept.values():
+                    opened.close()
+            raise
+        before, self._sockets, self._settings = self._sockets, now, settings
+        self._changing = True
+        self._end_process()
+        for opened in before:
+            if opened not in now:
+                opened.close()
+
     def status(self) -> Status | None:
         """What it has told last."""
         return read_status(Path(self._settings.spool))
@@ -152,10 +186,12 @@ class ReceiverProcess:
             if self._ending.is_set():
                 return
             pause = _PAUSE if ready else min(_LONGEST_PAUSE, 2 * pause)
-            _log.warning("receiver_ended", status=status, again_in=pause)
-            if self._ending.wait(pause):
-                return
-            self.restarts += 1
+            if not self._changing:
+                _log.warning("receiver_ended", status=status, again_in=pause)
+                if self._ending.wait(pause):
+                    return
+                self.restarts += 1
+            self._changing = False
             ready = self._start_once()
             if self._ending.is_set():
                 self._end_process()

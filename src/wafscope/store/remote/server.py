@@ -6,6 +6,8 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,8 +32,16 @@ _MOST = 16
 class StoreServer:
     """Lets others ask the store that this process has open."""
 
-    def __init__(self, store: LastingStore, path: Path, console: str = "") -> None:
-        """Open the socket beside the store at `path`; raises StoreError."""
+    def __init__(
+        self,
+        store: LastingStore,
+        path: Path,
+        console: str = "",
+        *,
+        around: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
+    ) -> None:
+        """Open the socket beside the store at `path`; each question is answered inside `around`.  Raises StoreError."""
+        self._around = around
         self._store = store
         self._path = place(path)
         self._hello = Hello(PROTOCOL, __version__, os.getpid(), console, store.encoder().key)
@@ -99,7 +109,8 @@ class StoreServer:
         asked = msgspec.msgpack.decode(call.arguments, type=types.arguments)
         values = {name: getattr(asked, name) for name in types.arguments.__struct_fields__}
         try:
-            answer: object = getattr(self._store, call.method)(**values)
+            with self._around():
+                answer: object = getattr(self._store, call.method)(**values)
         except StoreError:
             if call.method in _WRITES:
                 # As `Follow` does: after a commit that failed, nothing goes until the file is opened again.

@@ -1,0 +1,140 @@
+"""What systemd is told: ready, how it is, alive as long as it goes on, and that it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.system.serving import serving, until
+from tests.system.test_serve import append
+
+from wafscope.service.notify import Notify, watchdog_seconds
+from wafscope.service.progress import Progress, Watch
+
+
+class Manager:
+    """Hears what systemd would."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.opened.bind(str(path))
+        self.opened.settimeout(0)
+        self.heard: list[str] = []
+
+    def hear(self) -> list[str]:
+        """All that was said so far."""
+        try:
+            while True:
+                self.heard += self.opened.recv(4096).decode().split("\n")
+        except BlockingIOError:
+            return self.heard
+
+    def has(self, word: str) -> bool:
+        return any(each.startswith(word) for each in self.hear())
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    heard = Manager(tmp_path / "notify")
+    yield heard
+    heard.opened.close()
+
+
+def test_a_service_tells_how_it_is(tmp_path: Path, manager: Manager) -> None:
+    append(tmp_path / "a.log", 1, 2)
+    place, limit = str(manager.path), "2000000"
+    with serving(
+        tmp_path / "a.log", "--store", tmp_path / "s.duckdb", NOTIFY_SOCKET=place, WATCHDOG_USEC=limit
+    ) as service:
+        until(lambda: manager.has("READY=1"))
+        until(lambda: manager.hear().count("WATCHDOG=1") > 1)
+        until(lambda: manager.has("STATUS=running: 1 sources, 2 records stored"))
+        assert not manager.has("RELOADING")
+        manager.heard.clear()
+        service.process.send_signal(signal.SIGHUP)
+        until(lambda: manager.has("READY=1"))
+        assert manager.heard.index("RELOADING=1") < manager.heard.index("READY=1")
+        assert manager.has("MONOTONIC_USEC=")
+        assert not manager.has("STOPPING")
+        assert service.stop() == 0
+        assert manager.has("STOPPING=1")
+
+
+def test_a_service_that_stands_still_is_not_alive(tmp_path: Path, manager: Manager) -> None:
+    place, limit = str(manager.path), "1000000"
+    with serving(
+        tmp_path / "a.log", "--store", tmp_path / "s.duckdb", NOTIFY_SOCKET=place, WATCHDOG_USEC=limit
+    ) as service:
+        until(lambda: manager.has("WATCHDOG=1"))
+        service.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)
+        manager.hear()
+        manager.heard.clear()
+        time.sleep(1.5)
+        assert manager.hear() == []
+        service.process.send_signal(signal.SIGCONT)
+        until(lambda: manager.has("WATCHDOG=1"))
+        assert service.stop() == 0
+
+
+def test_each_part_must_go_on(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "10000000")
+    now = 0.0
+    progress = Progress(lambda: now)
+    watch = Watch(progress, Notify(str(manager.path)), lambda: "well")
+    progress.beat("follow")
+    progress.beat("web")
+    now = 4.0
+    watch.look()
+    assert manager.hear() == ["WATCHDOG=1", "STATUS=well"]
+    progress.beat("web")
+    now = 6.0
+    watch.look()
+    assert manager.hear()[2:] == ["STATUS=No progress for 5 s: follow"]
+    with progress.excused("follow"):
+        now = 7.0
+        watch.look()
+        assert manager.hear()[3:] == ["WATCHDOG=1", "STATUS=well"]
+        now = 7.0 + 7 * 3600
+        progress.beat("web")
+        assert progress.stuck(5.0) == ("follow",)
+    assert progress.stuck(5.0) == ()
+
+
+def test_a_service_that_does_not_come_to_rest_ends_all_the_same() -> None:
+    script = (
+        "import time; from wafscope.service import run; run._LAST = 0.1; ending = run.Ending()\n"
+        "ending.also(lambda: print('told')); ending(); time.sleep(300); raise SystemExit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0
+    assert b"told" in done.stdout
+
+
+def test_the_watchdog_is_for_the_process_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    assert watchdog_seconds() == 3.0
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    assert watchdog_seconds() is None
+    monkeypatch.setenv("WATCHDOG_USEC", "0")
+    assert watchdog_seconds() is None
+
+
+def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    Notify().ready()
+    Notify(str(tmp_path / "absent")).status("x")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind("\0wafscope-test")
+        heard.settimeout(5)
+        Notify("@wafscope-test").status("two\nlines")
+        assert heard.recv(100) == b"STATUS=two lines"
