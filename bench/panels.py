@@ -25,6 +25,8 @@ from wafscope.query.question import (
     Page,
     Quarantine,
     QuarantinedPiece,
+    RemovalReason,
+    Removed,
     Rows,
     RuleInfo,
     StoredEvent,
@@ -119,6 +121,12 @@ class Timed:
 
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         return self._store.write_all(parts)
+
+    def review(self, event_id: bytes, now: int | None) -> bool:
+        return self._store.review(event_id, now)
+
+    def remove(self, window: Window, reason: RemovalReason, now: int, *, reviewed: bool = False) -> tuple[Removed, ...]:
+        return self._store.remove(window, reason, now, reviewed=reviewed)
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         return self._timed(

@@ -49,7 +49,7 @@ def imported(store: Path, *paths: str | Path, stdin: bytes | None = None) -> dic
 
 def test_the_summary_has_the_promised_keys(tmp_path: Path) -> None:
     summary = imported(tmp_path / "s.duckdb", SERIAL)
-    counts = ["received", "stored", "duplicate", "quarantined", "joined", "foreign", "matches", "bytes"]
+    counts = ["received", "stored", "duplicate", "quarantined", "joined", "expired", "foreign", "matches", "bytes"]
     assert list(summary) == [*counts, "seconds"]
     assert tuple(summary[k] for k in ("received", "stored", "duplicate", "quarantined", "foreign")) == (
         RECORDS,

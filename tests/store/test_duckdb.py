@@ -77,7 +77,7 @@ def test_a_cut_answer_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "SELECT v, 1, 1, 1, 1, 1 FROM (SELECT a.range AS v FROM range(10000000) a, range(10000000) b) ORDER BY v DESC"
     )
     with DuckStore(path) as store:
-        monkeypatch.setattr("wafscope.store.duckdb.ask.top", lambda _: slow)
+        monkeypatch.setattr("wafscope.store.duckdb.ask.top", lambda _, **_more: slow)
         answer = store.top(Top("host", Scope()), time_limit=0.2)
         assert (answer.cut, answer.value.values) == (True, ())
 

@@ -67,6 +67,7 @@ class SourceStatus(msgspec.Struct, frozen=True):
     stored: int = 0
     duplicate: int = 0
     quarantined: int = 0
+    expired: int = 0
     bytes: int = 0
     last: int | None = None
     """When something of it was committed last, microseconds since the epoch."""
@@ -109,6 +110,7 @@ class _Followed:
             received=status.received + tally.events + written.quarantined,
             stored=status.stored + written.stored,
             duplicate=status.duplicate + written.duplicate,
+            expired=status.expired + written.expired,
             quarantined=status.quarantined + written.quarantined,
             bytes=status.bytes + tally.bytes,
             last=_now(),

@@ -35,9 +35,9 @@ _MOST_WORKERS = 8
 class Summary(msgspec.Struct, frozen=True):
     """What an import did; the keys of `wafscope import --json`.
 
-    received = stored + duplicate + quarantined; events added = stored - joined, since joined records are part of the
-    event that another log has of their transaction; foreign are lines of other logs; matches are those of the stored
-    events; bytes are the uncompressed input.
+    received = stored + duplicate + quarantined + expired, where expired are older than what retention has left; events
+    added = stored - joined, since joined records are part of the event that another log has of their transaction;
+    foreign are lines of other logs; matches are those of the stored events; bytes are the uncompressed input.
     """
 
     received: int = 0
@@ -45,6 +45,7 @@ class Summary(msgspec.Struct, frozen=True):
     duplicate: int = 0
     quarantined: int = 0
     joined: int = 0
+    expired: int = 0
     foreign: int = 0
     matches: int = 0
     bytes: int = 0
@@ -150,6 +151,7 @@ def _part(tally: Tally, written: Written) -> Summary:
         duplicate=written.duplicate,
         quarantined=written.quarantined,
         joined=written.joined,
+        expired=written.expired,
         foreign=tally.foreign,
         matches=written.matches,
         bytes=tally.bytes,

@@ -160,7 +160,9 @@ def _retry(store: EventStore, pieces: Sequence[QuarantinedPiece], setting: Setti
             unreadable=tuple(left for each in some for left in each.left),
         )
         written = store.release(payload, tally, [each.piece.id for each in some])
-        done = done.add(Retried(stored=written.stored, duplicate=written.duplicate, matches=written.matches))
+        done = done.add(
+            Retried(stored=written.stored, duplicate=written.duplicate + written.expired, matches=written.matches)
+        )
     return done
 
 

@@ -46,7 +46,7 @@ def ask(answers: Answers, zone: str) -> HeldLine:
     held = answer.value
     sources = held.sources
     read = sum(source.received for source in sources)
-    known = sum(source.stored + source.duplicate + source.quarantined for source in sources)
+    known = sum(source.stored + source.duplicate + source.quarantined + source.expired for source in sources)
     return HeldLine(
         first=held.first,
         last=held.last,

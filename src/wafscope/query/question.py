@@ -12,6 +12,8 @@ from wafscope.query.timespan import ALL_TIME, Window
 
 T = TypeVar("T")
 TopOrder = Literal["events", "matches", "last"]
+RemovalReason = Literal["age", "size", "hand"]
+"""Older than what is kept, more than there is room for, or removed by hand."""
 
 OTHERS = "…"
 """Stands for all values of a histogram beyond its limit."""
@@ -29,6 +31,8 @@ class Answer(msgspec.Struct, Generic[T], frozen=True):
     cut: bool = False
     """True where the time limit stopped the question; `value` is then empty or partial, and the page says so."""
     seconds: float = 0.0
+    since: int | None = None
+    """Set where retention has removed events of the window and the answer knows nothing of them: only from then on."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -86,9 +90,15 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many events, matches (of scoring rules) and distinct rules."""
+    """How many events, matches (of scoring rules) and distinct rules.
+
+    With `rolled`, what retention has removed is counted, too, as far as the hourly counts can tell: where the filter
+    is only about fields of them (`rollup.FIELDS`).  An hour counts whole, for the window in which it begins; times
+    are those of full hours.  Otherwise `Answer.since` says what is missing.
+    """
 
     scope: Scope
+    rolled: bool = False
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -114,6 +124,8 @@ class Histogram(msgspec.Struct, frozen=True):
     step: int
     by: str = ""
     limit: int = 8
+    rolled: bool = False
+    """As in `Count`."""
 
 
 class Bins(msgspec.Struct, frozen=True):
@@ -139,6 +151,8 @@ class Top(msgspec.Struct, frozen=True):
     new: bool = False
     bookkeeping: bool = True
     brief: bool = False
+    rolled: bool = False
+    """As in `Count`."""
 
 
 class TopValue(msgspec.Struct, frozen=True):
@@ -193,6 +207,8 @@ class StoredEvent(msgspec.Struct, frozen=True):
     length: int
     joined: tuple[JoinedRecord, ...] = ()
     """What the error log has about the same transaction, in the order written."""
+    reviewed: int | None = None
+    """When it was marked as reviewed, microseconds since the epoch."""
 
 
 class Quarantine(msgspec.Struct, frozen=True):
@@ -236,7 +252,25 @@ class SourceCounts(msgspec.Struct, frozen=True):
     bytes: int = 0
     matches: int = 0
     joined: int = 0
-    """Stored records that are part of the event of another log: events = stored - joined."""
+    """Stored records that are part of the event of another log: events = stored - joined, before any was removed."""
+    expired: int = 0
+    """Records from before what is held, which retention would remove at once: they were not stored."""
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """What retention has removed of one day (UTC), for one reason; times in microseconds since the epoch."""
+
+    day: int
+    """The start of the day."""
+    reason: RemovalReason
+    until: int
+    """All before it was removed but what is reviewed."""
+    events: int
+    matches: int
+    joined: int
+    """Records of error logs that were part of these events."""
+    time: int
+    """When it was removed, or the last of it."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -251,3 +285,11 @@ class Held(msgspec.Struct, frozen=True):
     zone_sources: tuple[tuple[str, int], ...] = ()
     joined: int = 0
     """Records of error logs that are part of the event of an audit log."""
+    since: int | None = None
+    """Retention has removed what was before it; None where it has removed nothing."""
+    counted_since: int | None = None
+    """From here on there are hourly counts of what was removed; None where there are none."""
+    reviewed: int = 0
+    """Events that are marked as reviewed."""
+    removed: tuple[Removed, ...] = ()
+    """In order of days."""

@@ -25,12 +25,15 @@ from wafscope.query.question import (
     Page,
     Quarantine,
     QuarantinedPiece,
+    RemovalReason,
+    Removed,
     Rows,
     RuleInfo,
     StoredEvent,
     Top,
     TopValues,
 )
+from wafscope.query.timespan import Window
 from wafscope.reader.base import Found as Found
 from wafscope.reader.base import Unreadable as Unreadable
 from wafscope.source.base import Position
@@ -52,7 +55,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What a write did: records stored, records known already, pieces put in quarantine.
+    """What a write did: records stored, known already, too old to be stored; pieces put in quarantine.
 
     `joined` is how many records became part of the event of another log by it - mostly its own, or some that waited
     for it - so that events added = stored - joined.  `matches` are those stored that have stayed.
@@ -63,6 +66,8 @@ class Written(msgspec.Struct, frozen=True):
     quarantined: int
     matches: int
     joined: int = 0
+    expired: int = 0
+    """Records from before what is held (`Held.since`): they were not stored."""
 
 
 class Records(msgspec.Struct, frozen=True):
@@ -130,6 +135,21 @@ class EventStore(Protocol):
         """Commit what has been read of pieces in quarantine, which leave it, in one act.
 
         `tally` counts that alone: its bytes are 0, and its `unreadable` what is left of the pieces.
+        """
+        ...
+
+    def review(self, event_id: bytes, now: int | None) -> bool:
+        """Mark an event as reviewed at `now`, in microseconds, or with None take the mark off.
+
+        False where there is no such event.  The id of a record that is joined leads to its event.
+        """
+        ...
+
+    def remove(self, window: Window, reason: RemovalReason, now: int, *, reviewed: bool = False) -> tuple[Removed, ...]:
+        """Remove all events of a window, those that are reviewed only with `reviewed`, in one act.
+
+        Hourly counts of them are kept.  Nothing from before the end of the window is stored again, ever: when it is
+        read again it is counted as expired.  Returns what was removed of each day.
         """
         ...
 

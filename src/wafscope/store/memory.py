@@ -39,6 +39,8 @@ from wafscope.query.question import (
     Page,
     Quarantine,
     QuarantinedPiece,
+    RemovalReason,
+    Removed,
     Row,
     Rows,
     RuleInfo,
@@ -49,10 +51,13 @@ from wafscope.query.question import (
     TopValue,
     TopValues,
 )
+from wafscope.query.timespan import DAY as DAY_LENGTH
+from wafscope.query.timespan import Window
 from wafscope.reader.joining import joined, takes_matches
 from wafscope.store.base import Records, Tally, Written
 from wafscope.store.pairing import in_order, owner, pairs
-from wafscope.store.piece import quarantined
+from wafscope.store.piece import asked_for, quarantined
+from wafscope.store.removal import EVERYTHING_HELD, Reach, by_day, hourly, reach, together, with_more
 
 T = TypeVar("T")
 
@@ -95,6 +100,11 @@ class MemoryStore:
         self._last_piece = 0
         self._generation = 0
         self._positions: dict[str, bytes] = {}
+        self._reviewed: dict[bytes, int] = {}
+        """When events were marked as reviewed, by their id."""
+        self._removed: dict[tuple[int, RemovalReason], Removed] = {}
+        self._hourly: tuple[StoredEvent, ...] = ()
+        """What is known of removed events: their hour, and what hourly counts tell of them."""
 
     @property
     def generation(self) -> int:
@@ -112,13 +122,16 @@ class MemoryStore:
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         """Write one after the other, then join; nothing here can fail between."""
         tallies, added = [], []
+        expired: set[bytes] = set()
+        expired_counts: list[int] = []
         for payload, tally in parts:
             tallies.append(tally)
             if tally.position is not None:
                 self._positions[tally.position.key] = tally.position.state
             self._put_aside(tally)
-            added.append(self._add(payload))
-        written = [_written(tally, new) for tally, new in zip(tallies, added, strict=True)]
+            added.append(self._add(payload, expired))
+            expired_counts.append(len(expired) - sum(expired_counts))
+        written = [_written(*each) for each in zip(tallies, added, expired_counts, strict=True)]
         places = {stored.id: number for number, new in enumerate(added) for stored in new}
         joins = pairs(self._events, frozenset(places))
         self._join(joins)
@@ -146,10 +159,15 @@ class MemoryStore:
     def recover(self) -> None:
         """Nothing breaks here."""
 
-    def _add(self, payload: bytes) -> list[StoredEvent]:
+    def _add(self, payload: bytes, expired: set[bytes]) -> list[StoredEvent]:
         new = []
+        since = self._since()
         for stored in pickle.loads(payload):  # noqa: S301 - made by our own encoder
-            if stored.id not in self._by_id:
+            if stored.id in self._by_id or stored.id in expired:
+                continue
+            if since is not None and stored.event.time < since:
+                expired.add(stored.id)
+            else:
                 self._by_id[stored.id] = stored
                 new.append(stored)
         self._events += tuple(new)
@@ -164,6 +182,45 @@ class MemoryStore:
         gone = {error.id for _, error in joins}
         self._events = tuple(told.get(each.id, each) for each in self._events if each.id not in gone)
         self._by_id |= told | {each.id: stored for stored in told.values() for each in self._errors[stored.id]}
+        for audit, error in joins:
+            if error.id in self._reviewed:
+                self._reviewed.setdefault(audit.id, self._reviewed.pop(error.id))
+
+    def review(self, event_id: bytes, now: int | None) -> bool:
+        """Mark an event as reviewed, or take the mark off."""
+        stored = self._by_id.get(event_id)
+        if stored is None:
+            return False
+        if now is None:
+            self._reviewed.pop(stored.id, None)
+        else:
+            self._reviewed[stored.id] = now
+        self._generation += 1
+        return True
+
+    def remove(self, window: Window, reason: RemovalReason, now: int, *, reviewed: bool = False) -> tuple[Removed, ...]:
+        """Remove the events of a window; hourly counts of them are kept."""
+        gone = [stored for stored in self._in_scope(Scope(window)) if reviewed or stored.id not in self._reviewed]
+        ids = {stored.id for stored in gone}
+        removed = []
+        for start, found in by_day(gone):
+            matches = sum(len(stored.event.matches) for stored in found)
+            joined = sum(len(self._errors.get(stored.id, ())) for stored in found)
+            part = Removed(start, reason, min(window.end, start + DAY_LENGTH), len(found), matches, joined, now)
+            before = self._removed.get((start, reason))
+            self._removed[start, reason] = with_more(before, part) if before else part
+            removed.append(part)
+        self._hourly += tuple(hourly(stored) for stored in gone)
+        self._events = tuple(stored for stored in self._events if stored.id not in ids)
+        self._by_id = {each: stored for each, stored in self._by_id.items() if stored.id not in ids}
+        for kept in (self._own, self._errors, self._reviewed):
+            for each in ids & kept.keys():
+                del kept[each]
+        self._generation += 1
+        return tuple(removed)
+
+    def _since(self) -> int | None:
+        return max((each.until for each in self._removed.values()), default=None)
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
         """Write what was read of pieces in quarantine, and let go of them."""
@@ -184,7 +241,7 @@ class MemoryStore:
         self, question: Quarantine, *, time_limit: float = TIME_LIMIT
     ) -> Answer[tuple[QuarantinedPiece, ...]]:
         """Answer with what could not be read."""
-        return _answer(lambda: _pieces(self._pieces, question), (), time_limit)
+        return _answer(lambda: asked_for(self._pieces, question), (), time_limit)
 
     def _put_aside(self, tally: Tally) -> None:
         for unreadable in tally.unreadable:
@@ -194,24 +251,27 @@ class MemoryStore:
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         """Answer with a page of events."""
-        return _answer(lambda: _page(self._in_scope(question.scope), question), Rows(), time_limit)
+        reached = reach(question.scope, self._since())
+        return _answer(lambda: _page(self._in_scope(question.scope), question), Rows(), time_limit, reached)
 
     def count(self, question: Count, *, time_limit: float = TIME_LIMIT) -> Answer[Counts]:
         """Answer with the numbers of events and matches."""
-        return _answer(lambda: _count(self._in_scope(question.scope)), Counts(), time_limit)
+        return _answer(lambda: _count(self._found(question)), Counts(), time_limit, self._reach(question))
 
     def histogram(self, question: Histogram, *, time_limit: float = TIME_LIMIT) -> Answer[Bins]:
         """Answer with events over time; raises Unsupported for a field of matches."""
-        return _answer(lambda: _histogram(self._in_scope(question.scope), question), Bins(), time_limit)
+        reached = self._reach(question)
+        return _answer(lambda: _histogram(self._found(question), question), Bins(), time_limit, reached)
 
     def top(self, question: Top, *, time_limit: float = TIME_LIMIT) -> Answer[TopValues]:
         """Answer with the values of a field."""
-        return _answer(lambda: self._top(question), TopValues(), time_limit)
+        return _answer(lambda: self._top(question), TopValues(), time_limit, self._reach(question))
 
     def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
         """Answer several `Top` at once."""
         empty = tuple(TopValues() for _ in questions)
-        return _answer(lambda: tuple(self._top(question) for question in questions), empty, time_limit)
+        reached = together([self._reach(question) for question in questions])
+        return _answer(lambda: tuple(self._top(question) for question in questions), empty, time_limit, reached)
 
     def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
         """Answer with what the latest match of each rule tells of it."""
@@ -219,7 +279,7 @@ class MemoryStore:
 
     def event(self, event_id: bytes, *, time_limit: float = TIME_LIMIT) -> Answer[StoredEvent | None]:
         """Answer with one event, or None where there is none of this id."""
-        return _answer(lambda: self._by_id.get(event_id), None, time_limit)
+        return _answer(lambda: self._with_mark(self._by_id.get(event_id)), None, time_limit)
 
     def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
         """Answer with what there is."""
@@ -229,6 +289,7 @@ class MemoryStore:
         """Let go of all events."""
         self._by_id, self._events = {}, ()
         self._own, self._errors = {}, {}
+        self._reviewed, self._hourly = {}, ()
 
     def __enter__(self) -> Self:
         return self
@@ -238,17 +299,38 @@ class MemoryStore:
     ) -> None:
         self.close()
 
+    def _with_mark(self, stored: StoredEvent | None) -> StoredEvent | None:
+        return stored and msgspec.structs.replace(stored, reviewed=self._reviewed.get(stored.id))
+
     def _in_scope(self, scope: Scope) -> list[StoredEvent]:
         holds = predicate(scope.filter)
         window = scope.window
         return [s for s in self._events if window.start <= s.event.time < window.end and holds(s)]
 
+    def _reach(self, question: Count | Histogram | Top) -> Reach:
+        return reach(question.scope, self._since(), question)
+
+    def _found(self, question: Count | Histogram | Top) -> list[StoredEvent]:
+        """The events that the question is about, with what is known of those that were removed."""
+        found = self._in_scope(question.scope)
+        if self._reach(question).rolled:
+            holds, window = predicate(question.scope.filter), question.scope.window
+            found += [each for each in self._hourly if window.start <= each.event.time < window.end and holds(each)]
+        return found
+
     def _held(self) -> Held:
         joined = sum(map(len, self._errors.values()))
-        return msgspec.structs.replace(_held(self._events, self._sources), joined=joined)
+        return msgspec.structs.replace(
+            _held(self._events, self._sources),
+            joined=joined,
+            since=self._since(),
+            counted_since=min((each.event.time for each in self._hourly), default=None),
+            reviewed=len(self._reviewed),
+            removed=tuple(sorted(self._removed.values(), key=lambda each: (each.day, each.reason))),
+        )
 
     def _top(self, question: Top) -> TopValues:
-        found = self._in_scope(question.scope)
+        found = self._found(question)
         counts = _count_values(found, question)
         if question.new:
             start = question.scope.window.start
@@ -265,19 +347,21 @@ class MemoryStore:
         )
 
 
-def _answer(work: Callable[[], T], empty: T, time_limit: float) -> Answer[T]:
+def _answer(work: Callable[[], T], empty: T, time_limit: float, reached: Reach = EVERYTHING_HELD) -> Answer[T]:
     started = time.monotonic()
     if time_limit <= 0:
         return Answer(empty, cut=True)
-    return Answer(work(), seconds=time.monotonic() - started)
+    found = work()
+    return Answer(found, exact=reached.exact, seconds=time.monotonic() - started, since=reached.since)
 
 
-def _written(tally: Tally, new: list[StoredEvent]) -> Written:
+def _written(tally: Tally, new: list[StoredEvent], expired: int) -> Written:
     return Written(
         stored=len(new),
-        duplicate=tally.events - len(new),
+        duplicate=tally.events - len(new) - expired,
         quarantined=len(tally.unreadable),
         matches=sum(len(stored.event.matches) for stored in new),
+        expired=expired,
     )
 
 
@@ -309,6 +393,7 @@ def _counted_source(
         bytes=before.bytes + tally.bytes,
         matches=before.matches + written.matches,
         joined=before.joined + joined,
+        expired=before.expired + written.expired,
     )
     return tuple(by_name[name] for name in sorted(by_name))
 
@@ -465,17 +550,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
         raise StoreError(text("There is no time zone “{zone}”.", zone=name)) from None
-
-
-def _pieces(pieces: tuple[QuarantinedPiece, ...], question: Quarantine) -> tuple[QuarantinedPiece, ...]:
-    found = [
-        piece
-        for piece in pieces
-        if question.reason in ("", piece.reason) and (not question.ids or piece.id in question.ids)
-    ]
-    if question.limit:
-        found = found[: question.limit]
-    return tuple(piece if question.with_data else msgspec.structs.replace(piece, data=b"") for piece in found)
 
 
 # --- what is known ------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from wafscope.event.text import storable
-from wafscope.query.question import QuarantinedPiece
+from wafscope.query.question import Quarantine, QuarantinedPiece
 from wafscope.reader.base import Unreadable
 from wafscope.store.base import Tally
 
@@ -21,3 +23,15 @@ def quarantined(number: int, unreadable: Unreadable, tally: Tally, seen: int) ->
         more=unreadable.more,
         data=unreadable.data,
     )
+
+
+def asked_for(pieces: tuple[QuarantinedPiece, ...], question: Quarantine) -> tuple[QuarantinedPiece, ...]:
+    """Those of the pieces that a question asks for."""
+    found = [
+        piece
+        for piece in pieces
+        if question.reason in ("", piece.reason) and (not question.ids or piece.id in question.ids)
+    ]
+    if question.limit:
+        found = found[: question.limit]
+    return tuple(piece if question.with_data else msgspec.structs.replace(piece, data=b"") for piece in found)

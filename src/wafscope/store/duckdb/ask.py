@@ -8,6 +8,7 @@ from wafscope.event.fields import DAY, Field, find
 from wafscope.query.filter import EVERYTHING
 from wafscope.query.question import OTHERS, Count, Cursor, Histogram, Page, Top
 from wafscope.query.timespan import ALL_TIME
+from wafscope.store.duckdb import rollup
 from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, rows_with, where
 from wafscope.store.duckdb.schema import FIRST_FIELDS, QUARTER, first_table
 
@@ -58,31 +59,39 @@ def any_beyond(question: Page, cursor: Cursor, sign: str) -> Sql:
     )
 
 
-def count(question: Count) -> Sql:
-    """Events, matches, scoring matches, first and last time."""
-    return Sql(
-        "SELECT count(*), coalesce(sum(match_count), 0), coalesce(sum(scoring_count), 0), epoch_us(min(time)),"
-        " epoch_us(max(time)) FROM event WHERE "
+def count(question: Count, *, rolled: bool = False) -> Sql:
+    """Events, matches, scoring matches, first and last time; `rolled` with hourly counts of what was removed."""
+    held = Sql(
+        "SELECT count(*) AS n, coalesce(sum(match_count), 0) AS m, coalesce(sum(scoring_count), 0) AS s,"
+        " epoch_us(min(time)) AS first, epoch_us(max(time)) AS last FROM event WHERE "
     ) + where(question.scope)
+    if not rolled:
+        return held
+    figures = "sum(n)::BIGINT, sum(m)::BIGINT, sum(s)::BIGINT, min(first), max(last)"
+    return Sql(f"SELECT {figures} FROM (") + held + Sql(" UNION ALL ") + rollup.count(question) + Sql(")")
 
 
-def histogram(question: Histogram) -> Sql:
+def histogram(question: Histogram, *, rolled: bool = False) -> Sql:
     """Bins by number from the start of the window; beyond `limit` values of `by`, the rest is one."""
-    if _is_of_quarters(question):
+    if _is_of_quarters(question) and not rolled:
         return _quarters(question)
     start = question.scope.window.start
     by, rows = (
         (_event_value(find(question.by), "UTC")[0], rows_with(find(question.by))) if question.by else ("NULL", "event")
     )
     bins = Sql(
-        f"WITH s AS (SELECT (epoch_us(time) - ?) // ? AS bin, {by} AS v, count(*) AS n FROM {rows} WHERE ",
+        f"SELECT (epoch_us(time) - ?) // ? AS bin, {by} AS v, count(*) AS n FROM {rows} WHERE ",
         (start, question.step),
     )
+    bins = bins + where(question.scope) + Sql(" GROUP BY bin, v")
+    if rolled:
+        both = Sql("SELECT bin, v, sum(n) AS n FROM (") + bins + Sql(" UNION ALL ") + rollup.bins(question)
+        bins = both + Sql(") GROUP BY bin, v")
     return (
-        bins
-        + where(question.scope)
+        Sql("WITH s AS (")
+        + bins
         + Sql(
-            " GROUP BY bin, v), k AS"
+            "), k AS"
             " (SELECT v FROM s WHERE v IS NOT NULL GROUP BY v ORDER BY sum(n) DESC, v LIMIT ?)"
             " SELECT bin, CASE WHEN v IS NULL OR v IN (FROM k) THEN CAST(v AS VARCHAR) ELSE ? END AS kept,"
             " sum(n)::BIGINT"
@@ -108,13 +117,15 @@ def _quarters(question: Histogram) -> Sql:
     )
 
 
-def top(question: Top) -> Sql:
+def top(question: Top, *, rolled: bool = False) -> Sql:
     """Values with counts, in order; beside each the number of distinct values and the sum of the counts.
 
     The figures that a brief question does not want are 0.
     """
     field = _field(question)
     groups = _groups(field, question)
+    if rolled:
+        groups = rollup.merged(groups, rollup.groups(field, question, figures=_has_figures(question)))
     if question.new and question.scope.window != ALL_TIME:
         groups = Sql("(SELECT g.* FROM ") + groups + Sql(" AS g ") + _only_new(field, question) + Sql(")")
     figures, total = ("0, 0, 0", "0") if question.brief else ("m, first, last", "(SELECT sum(n) FROM g)::BIGINT")

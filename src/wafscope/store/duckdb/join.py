@@ -22,7 +22,7 @@ from wafscope.event.values import interrupted_word
 from wafscope.query.question import SourceCounts
 from wafscope.query.timespan import DAY
 from wafscope.reader.joining import FORMATS, Word, settle, takes_matches, told_gaps
-from wafscope.store.duckdb import recount
+from wafscope.store.duckdb import recount, reviewed
 from wafscope.store.duckdb.batch import batch
 from wafscope.store.duckdb.encode import Tables
 from wafscope.store.duckdb.schema import EVENT_SCHEMA, JOINED_COLUMNS
@@ -152,6 +152,7 @@ class Joining:
             cursor.execute(_TAKE_MATCHES)
         cursor.execute("DELETE FROM match WHERE event IN (SELECT seq FROM gone WHERE NOT taken)")
         cursor.execute("DELETE FROM event WHERE seq IN (SELECT seq FROM gone)")
+        reviewed.hand_on(cursor)
         recount.recount(cursor, self._base)
         found = cursor.execute(
             "SELECT seq, audit, CASE WHEN taken THEN 0 ELSE match_count END, coalesce(sensor, ''), coalesce(source, '')"

@@ -14,6 +14,9 @@
     own_word   what the audit record of such an event said before
     quarantine what could not be read, whole
     position   how far each source was read, committed together with its events
+    reviewed   events that somebody has marked, which retention leaves alone
+    removed    what retention has removed: how much of which day, when, why
+    hourly     counts of removed events by hour and what they were; hourly_rule: those of each rule in them
     meta       schema version and the key of the event ids
 
 Why it is laid out like this is measured in docs/adr/0001-embedded-store.md.
@@ -26,7 +29,7 @@ import pyarrow as pa
 from wafscope.event.fields import FIELDS, Field, find
 from wafscope.query.timespan import MINUTE
 
-VERSION = 2
+VERSION = 3
 
 _TYPES = {"text": "VARCHAR", "integer": "INTEGER", "time": "TIMESTAMPTZ", "texts": "VARCHAR[]", "address": "VARCHAR"}
 _ARROW = {
@@ -97,6 +100,9 @@ MATCH_COLUMNS = [*(f.column for f in MATCH_FIELDS), *(name for name, _, _ in MAT
 WORD_COLUMNS = ("interrupted", "interrupted_source", "outcome", "action", "gaps")
 """What a record says of a block, and what it cannot say."""
 
+HOURLY_FIELDS: tuple[Field, ...] = (find("host"), find("waf.outcome"), find("waf.attack_class"))
+"""What is known of removed events beside their hour and their rules."""
+
 JOINED_COLUMNS = (
     "id_high", "id_low", "time", "format", "zone", "zone_source", "source", "source_offset", "source_length",
     "block", "block_offset", "raw_length", "interrupted", "interrupted_source", "outcome", "action", "rule_ids",
@@ -154,7 +160,7 @@ def statements() -> list[str]:
         """CREATE TABLE rule (rule_id INTEGER, message VARCHAR, file VARCHAR, line INTEGER, severity INTEGER,
             tags VARCHAR[], version VARCHAR, time TIMESTAMPTZ)""",
         """CREATE TABLE tally (source VARCHAR, sensor VARCHAR, received BIGINT, stored BIGINT, duplicate BIGINT,
-            quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT, joined BIGINT)""",
+            quarantined BIGINT, foreign_lines BIGINT, bytes BIGINT, matches BIGINT, joined BIGINT, expired BIGINT)""",
         "CREATE TABLE held (kind VARCHAR, value VARCHAR, events BIGINT)",
         "CREATE TABLE position (key VARCHAR, state BLOB)",
         "CREATE TABLE quarter (start BIGINT, events BIGINT)",
@@ -163,4 +169,10 @@ def statements() -> list[str]:
         f"CREATE TABLE own_word (event BIGINT, {_typed(WORD_COLUMNS)})",
         """CREATE TABLE quarantine (id BIGINT, source VARCHAR, sensor VARCHAR, "offset" BIGINT, length BIGINT,
             reason VARCHAR, seen TIMESTAMPTZ, more BIGINT[], data BLOB)""",
+        "CREATE TABLE reviewed (event BIGINT, time TIMESTAMPTZ)",
+        """CREATE TABLE removed (day BIGINT, reason VARCHAR, until BIGINT, events BIGINT, matches BIGINT, joined BIGINT,
+            time TIMESTAMPTZ)""",
+        f"""CREATE TABLE hourly (time TIMESTAMPTZ, {_columns(HOURLY_FIELDS, ())}, events BIGINT, matches BIGINT,
+            scoring BIGINT)""",
+        "CREATE TABLE hourly_rule (time TIMESTAMPTZ, rule_id INTEGER, events BIGINT, matches BIGINT)",
     ]

@@ -31,6 +31,22 @@ def split(cursor: DuckDBPyConnection) -> None:
     )  # fmt: skip
 
 
+def retention(cursor: DuckDBPyConnection) -> None:
+    """2 to 3: what retention removes, and what it keeps."""
+    cursor.execute("ALTER TABLE tally ADD COLUMN expired BIGINT")
+    cursor.execute("UPDATE tally SET expired = 0")
+    cursor.execute("CREATE TABLE reviewed (event BIGINT, time TIMESTAMPTZ)")
+    cursor.execute(
+        """CREATE TABLE removed (day BIGINT, reason VARCHAR, until BIGINT, events BIGINT, matches BIGINT, joined BIGINT,
+        time TIMESTAMPTZ)"""
+    )
+    cursor.execute(
+        """CREATE TABLE hourly (time TIMESTAMPTZ, host VARCHAR, outcome VARCHAR, attack_class VARCHAR, events BIGINT,
+        matches BIGINT, scoring BIGINT)"""
+    )
+    cursor.execute("CREATE TABLE hourly_rule (time TIMESTAMPTZ, rule_id INTEGER, events BIGINT, matches BIGINT)")
+
+
 def _split(cursor: DuckDBPyConnection, tables: tuple[str, str], columns: tuple[str, ...]) -> None:
     """Give some columns of a table a table of their own, and let each row point to its values there."""
     rows, values = tables

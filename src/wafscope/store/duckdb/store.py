@@ -26,6 +26,8 @@ from wafscope.query.question import (
     Page,
     Quarantine,
     QuarantinedPiece,
+    RemovalReason,
+    Removed,
     Row,
     Rows,
     RuleInfo,
@@ -35,15 +37,18 @@ from wafscope.query.question import (
     TopValue,
     TopValues,
 )
+from wafscope.query.timespan import Window
 from wafscope.reader.joining import joined
 from wafscope.store.base import Encoder, Tally, Written
-from wafscope.store.duckdb import ask, quarantine
+from wafscope.store.duckdb import ask, quarantine, reviewed
 from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.compile import Sql
 from wafscope.store.duckdb.connection import Connection, Cut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
+from wafscope.store.duckdb.remove import remove
 from wafscope.store.duckdb.take import PLACE, record, unpack
 from wafscope.store.duckdb.write import Writing
+from wafscope.store.removal import EVERYTHING_HELD, Reach, reach, together
 
 T = TypeVar("T")
 
@@ -65,6 +70,8 @@ class DuckStore:
         self._one = threading.RLock()
         """Held while something is written: by whoever follows, and by those who ask over the socket."""
         self._coding = Coding()
+        self._since: int | None = None
+        self._note_since()
 
     @property
     def generation(self) -> int:
@@ -87,6 +94,23 @@ class DuckStore:
         self._generation += 1
         return written
 
+    def review(self, event_id: bytes, now: int | None) -> bool:
+        with self._one, self._connection.writing() as cursor:
+            is_there = reviewed.mark(cursor, event_id, now)
+        self._generation += 1
+        return is_there
+
+    def remove(self, window: Window, reason: RemovalReason, now: int, *, reviewed: bool = False) -> tuple[Removed, ...]:
+        with self._one:
+            with self._connection.writing() as cursor:
+                removed = remove(cursor, window, reason, now, reviewed=reviewed)
+            self._note_since()
+        self._generation += 1
+        return removed
+
+    def _note_since(self) -> None:
+        self._since = self._connection.fetch("SELECT max(until) FROM removed", (), _OWN_LIMIT)[0][0]
+
     def positions(self) -> dict[str, bytes]:
         return dict(self._connection.fetch("SELECT key, state FROM position", (), _OWN_LIMIT))
 
@@ -102,6 +126,7 @@ class DuckStore:
             self._generation += 1
             self._coding.forget()
             self._connection = self._open()
+            self._note_since()
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
         with self._one:
@@ -139,39 +164,42 @@ class DuckStore:
                 behind = bool(ask_store(ask.any_beyond(question, here, "<" if backwards else ">")))
             return Rows(tuple(rows), has_older=behind if backwards else more, has_newer=more if backwards else behind)
 
-        return self._answer(work, Rows(), time_limit)
+        return self._answer(work, Rows(), time_limit, reach(question.scope, self._since))
 
     def count(self, question: Count, *, time_limit: float = TIME_LIMIT) -> Answer[Counts]:
-        return self._answer(lambda a: Counts(*a(ask.count(question))[0]), Counts(), time_limit)
+        reached = self._reach(question)
+        sql = ask.count(question, rolled=reached.rolled)
+        return self._answer(lambda a: Counts(*a(sql)[0]), Counts(), time_limit, reached)
 
     def histogram(self, question: Histogram, *, time_limit: float = TIME_LIMIT) -> Answer[Bins]:
         start, step = question.scope.window.start, question.step
+        reached = self._reach(question)
+        sql = ask.histogram(question, rolled=reached.rolled)
 
         def work(ask_store: _Ask) -> Bins:
-            return Bins(
-                tuple(
-                    (start + number * step, value, events)
-                    for number, value, events in ask_store(ask.histogram(question))
-                )
-            )
+            return Bins(tuple((start + number * step, value, events) for number, value, events in ask_store(sql)))
 
-        return self._answer(work, Bins(), time_limit)
+        return self._answer(work, Bins(), time_limit, reached)
 
     def top(self, question: Top, *, time_limit: float = TIME_LIMIT) -> Answer[TopValues]:
-        return self._answer(lambda a: _top(a, question), TopValues(), time_limit)
+        reached = self._reach(question)
+        return self._answer(lambda a: _top(a, question, rolled=reached.rolled), TopValues(), time_limit, reached)
 
     def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
         started = time.monotonic()
         found, cut = {}, False
-        together = ask.together(questions)
-        if together:
-            several = self._answer(lambda a: _several(a, together), (TopValues(),) * len(together), time_limit)
-            found, cut = dict(zip(together, several.value, strict=True)), several.cut
+        at_once = ask.together(questions)
+        if at_once:
+            several = self._answer(lambda a: _several(a, at_once), (TopValues(),) * len(at_once), time_limit)
+            found, cut = dict(zip(at_once, several.value, strict=True)), several.cut
         for question in questions:
             if question not in found:
                 answer = self.top(question, time_limit=time_limit - (time.monotonic() - started))
                 found[question], cut = answer.value, cut or answer.cut
-        return Answer(tuple(found[q] for q in questions), cut=cut, seconds=time.monotonic() - started)
+        reached = together(self._reach(question) for question in questions)
+        seconds = time.monotonic() - started
+        values = tuple(found[q] for q in questions)
+        return Answer(values, exact=reached.exact, cut=cut, seconds=seconds, since=reached.since)
 
     def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
         sql = Sql(
@@ -195,7 +223,12 @@ class DuckStore:
     def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
         return self._answer(_held, Held(), time_limit)
 
-    def _answer(self, work: Callable[[_Ask], T], empty: T, time_limit: float) -> Answer[T]:
+    def _reach(self, question: Count | Histogram | Top) -> Reach:
+        return reach(question.scope, self._since, question)
+
+    def _answer(
+        self, work: Callable[[_Ask], T], empty: T, time_limit: float, reached: Reach = EVERYTHING_HELD
+    ) -> Answer[T]:
         """Run the questions of `work` under one time limit; a cut answer is empty and says so."""
         started = time.monotonic()
 
@@ -203,7 +236,8 @@ class DuckStore:
             return self._connection.fetch(sql.text, sql.values, time_limit - (time.monotonic() - started))
 
         try:
-            return Answer(work(ask_store), seconds=time.monotonic() - started)
+            found = work(ask_store)
+            return Answer(found, exact=reached.exact, seconds=time.monotonic() - started, since=reached.since)
         except Cut:
             return Answer(empty, cut=True, seconds=time.monotonic() - started)
 
@@ -246,14 +280,14 @@ def _row(r: tuple[Any, ...]) -> Row:
     )
 
 
-def _top(ask_store: _Ask, question: Top) -> TopValues:
-    rows = ask_store(ask.top(question))
+def _top(ask_store: _Ask, question: Top, *, rolled: bool) -> TopValues:
+    rows = ask_store(ask.top(question, rolled=rolled))
     if question.brief:
         events = 0
     elif ask.counts_every_event_once(question):
         events = rows[0][6] if rows else 0
     else:
-        events = ask_store(ask.count(Count(question.scope)))[0][0]
+        events = ask_store(ask.count(Count(question.scope), rolled=rolled))[0][0]
     return TopValues(tuple(TopValue(*r[:5]) for r in rows), distinct=rows[0][5] if rows else 0, events=events)
 
 
@@ -293,10 +327,12 @@ def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
             JoinedRecord(error.format, row[0] or "", row[1], row[2], error.raw)
             for row, error in zip(rows, errors, strict=True)
         ),
+        reviewed=ask_store(Sql(_REVIEWED, (seq,)))[0][0],
     )
 
 
 _STORED = f"SELECT seq, id_high, id_low, sensor, source, source_offset, source_length, {PLACE} FROM event"
+_REVIEWED = "SELECT epoch_us(min(time)) FROM reviewed WHERE event = ?"
 _JOINED = (
     f"SELECT source, source_offset, source_length, {PLACE} FROM joined WHERE event = ?"
     " ORDER BY time, source, source_offset"
@@ -311,16 +347,30 @@ def _record(ask_store: _Ask, place: Sequence[Any]) -> Event:
 _HELD = Sql(
     "SELECT (SELECT epoch_us(min(time)) FROM event), (SELECT epoch_us(max(time)) FROM event),"
     " (SELECT count(*) FROM event),"
-    " (SELECT list((source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches, joined)"
-    " ORDER BY source, sensor) FROM tally),"
-    " (SELECT list((kind, value, events) ORDER BY events DESC, value) FROM held)"
+    " (SELECT list((source, sensor, received, stored, duplicate, quarantined, foreign_lines, bytes, matches, joined,"
+    " expired) ORDER BY source, sensor) FROM tally),"
+    " (SELECT list((kind, value, events) ORDER BY events DESC, value) FROM held),"
+    " (SELECT epoch_us(min(time)) FROM hourly), (SELECT count(*) FROM reviewed),"
+    " (SELECT list((day, reason, until, events, matches, joined, epoch_us(time)) ORDER BY day, reason) FROM removed)"
 )
 
 
 def _held(ask_store: _Ask) -> Held:
-    first, last, events, sources, counted = ask_store(_HELD)[0]
+    first, last, events, sources, counted, counted_since, reviewed_events, gone = ask_store(_HELD)[0]
     gaps, zones = (
         tuple((value, n) for kind, value, n in counted or () if kind == wanted) for wanted in ("gap", "zone_source")
     )
-    joined = next((n for kind, value, n in counted or () if (kind, value) == ("log", "joined")), 0)
-    return Held(first, last, events, tuple(SourceCounts(*s) for s in sources or ()), gaps, zones, joined)
+    removed = tuple(Removed(*each) for each in gone or ())
+    return Held(
+        first=first,
+        last=last,
+        events=events,
+        sources=tuple(SourceCounts(*s) for s in sources or ()),
+        gaps=gaps,
+        zone_sources=zones,
+        joined=next((n for kind, value, n in counted or () if (kind, value) == ("log", "joined")), 0),
+        since=max((each.until for each in removed), default=None),
+        counted_since=counted_since,
+        reviewed=reviewed_events,
+        removed=removed,
+    )

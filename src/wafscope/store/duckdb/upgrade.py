@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 Step = Callable[[DuckDBPyConnection], None]
 
-STEPS: tuple[Step, ...] = (steps.split,)
+STEPS: tuple[Step, ...] = (steps.split, steps.retention)
 """The first leads from version 1 to 2, and so on.  Tables are named without their database."""
 
 _OLD, _NEW = "old", "new"

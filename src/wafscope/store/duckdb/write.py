@@ -56,6 +56,9 @@ _SEEN = """
 
 _NEXT_EVENT = "SELECT coalesce(max(seq), -1) + 1 FROM event"
 _NEXT_BLOCK = "SELECT coalesce(max(block), -1) + 1 FROM raw"
+_SINCE = "SELECT max(until) FROM removed"
+_OLD = "SELECT seq, match_count FROM batch_times WHERE time < make_timestamptz(?::BIGINT)"
+"""Events from before what is held."""
 
 
 def _selected(names: list[str], **shifted: str) -> str:
@@ -80,11 +83,17 @@ class _Part(msgspec.Struct):
     """Numbers of its rows of `setting` and `wording`."""
     stored: int = 0
     matches: int = 0
+    expired: int = 0
 
     def written(self) -> Written:
         """What became of it."""
-        duplicate, quarantined = self.tally.events - self.stored, len(self.tally.unreadable)
-        return Written(stored=self.stored, duplicate=duplicate, quarantined=quarantined, matches=self.matches)
+        return Written(
+            stored=self.stored,
+            duplicate=self.tally.events - self.stored - self.expired,
+            quarantined=len(self.tally.unreadable),
+            matches=self.matches,
+            expired=self.expired,
+        )
 
     def events(self) -> pa.RecordBatch:
         numbers = array("q", range(self.first_event, self.first_event + self.tables.event_count))
@@ -108,6 +117,7 @@ class Writing:
         coding.begin(cursor)
         self._first = self._next = next_event(cursor)
         self._next_block: int = _row(cursor, _NEXT_BLOCK)[0]
+        self._since: int | None = _row(cursor, _SINCE)[0]
         self._waiting: list[_Part] = []
         self._written: list[Written] = []
         self._rules: dict[int, Rule] = {}
@@ -175,6 +185,8 @@ class Writing:
             if part.stored:
                 for rule in part.tables.rules:
                     known = self._rules.get(rule.rule_id)
+                    if self._since is not None and rule.time < self._since:
+                        continue
                     if known is None or rule.time >= known.time:
                         self._rules[rule.rule_id] = rule
         self._waiting = []
@@ -186,10 +198,13 @@ class Writing:
         known_ids, span = self._joining.known([part.tables for part in parts])
         with batch(cursor, "batch_ids", _IDS, [batch.select(_IDS.names) for batch in events]):
             seen: dict[int, int] = dict(cursor.execute(_SEEN.format(known=known_ids), span).fetchall())
+        old = self._expired(parts, seen)
         for part in parts:
             numbers = range(part.first_event, part.first_event + part.tables.event_count)
+            part.expired = sum(number in old for number in numbers) if old else 0
             known = [seen[number] for number in numbers if number in seen] if seen else []
             part.stored, part.matches = len(numbers) - len(known), part.tables.match_count - sum(known)
+        # Neither the known nor the old ones are written.
         if not any(part.stored for part in parts):
             return
         self._coding.write(cursor)
@@ -215,10 +230,23 @@ class Writing:
         with batch(cursor, "batch_raw", _RAW, [part.raw() for part in parts]):
             cursor.execute(f"INSERT INTO raw SELECT {_RAW_COLUMNS} FROM batch_raw{kept_raw}")
 
+    def _expired(self, parts: list[_Part], seen: dict[int, int]) -> dict[int, int]:
+        """Return the events that are too old to be stored, with their matches, and add them to those seen."""
+        since = self._since
+        if since is None or all(part.tables.first >= since for part in parts):
+            return {}
+        names = ["seq", "match_count", "time"]
+        schema = pa.schema([_EVENTS.field(name) for name in names])
+        with batch(self._cursor, "batch_times", schema, [part.events().select(names) for part in parts]):
+            old = dict(self._cursor.execute(_OLD, [since]).fetchall())
+        old = {number: matches for number, matches in old.items() if number not in seen}
+        seen |= old
+        return old
+
     def _add_counts(self, tally: Tally, written: Written) -> None:
         numbers = (
             tally.events + written.quarantined, written.stored, written.duplicate, written.quarantined, tally.foreign,
-            tally.bytes, written.matches, written.joined,
+            tally.bytes, written.matches, written.joined, written.expired,
         )  # fmt: skip
         counts = self._counts.setdefault((storable(tally.source), storable(tally.sensor)), [0] * len(numbers))
         for place, number in enumerate(numbers):
@@ -315,9 +343,9 @@ def _keep_positions(cursor: DuckDBPyConnection, positions: dict[str, bytes]) -> 
 
 def _count(cursor: DuckDBPyConnection, key: tuple[str, str], numbers: list[int]) -> None:
     """Add to the counters of a source."""
-    names = ("received", "stored", "duplicate", "quarantined", "foreign_lines", "bytes", "matches", "joined")
+    names = ("received", "stored", "duplicate", "quarantined", "foreign_lines", "bytes", "matches", "joined", "expired")
     if not cursor.execute("SELECT 1 FROM tally WHERE source = ? AND sensor = ?", key).fetchall():
-        cursor.execute("INSERT INTO tally VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0)", key)
+        cursor.execute("INSERT INTO tally VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0)", key)
     added = ", ".join(f"{name} = {name} + ?" for name in names)
     cursor.execute(f"UPDATE tally SET {added} WHERE source = ? AND sensor = ?", [*numbers, *key])
 

@@ -109,6 +109,7 @@ def _source(row: SourceRow) -> dict[str, Any]:
         "stored": counts.stored,
         "duplicate": counts.duplicate,
         "joined": counts.joined,
+        "expired": counts.expired,
         "quarantined": counts.quarantined,
         "foreign": counts.foreign,
         "bytes": counts.bytes,

@@ -1,0 +1,75 @@
+"""What removing events means for every store: hourly counts, and how far back an answer reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from wafscope.event.model import Event, Match
+from wafscope.query.question import Count, Histogram, Removed, Scope, StoredEvent, Top
+from wafscope.query.rollup import can_tell, is_exact
+from wafscope.query.timespan import DAY, HOUR
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How far back an answer reaches."""
+
+    since: int | None = None
+    """As in `Answer`."""
+    rolled: bool = False
+    """Whether hourly counts have their part in it."""
+    exact: bool = True
+
+
+EVERYTHING_HELD = Reach()
+
+
+def reach(scope: Scope, since: int | None, question: Count | Histogram | Top | None = None) -> Reach:
+    """Tell how far back the answer to a question reaches; what was before `since` is removed."""
+    if since is None or scope.window.start >= since:
+        return EVERYTHING_HELD
+    if question is not None and question.rolled and can_tell(question):
+        return Reach(rolled=True, exact=is_exact(question, since))
+    return Reach(since)
+
+
+def together(reached: Iterable[Reach]) -> Reach:
+    """How far back several answers reach that are given as one."""
+    found = list(reached)
+    since = max((each.since for each in found if each.since is not None), default=None)
+    return Reach(since, any(each.rolled for each in found), all(each.exact for each in found))
+
+
+def by_day(gone: Iterable[StoredEvent]) -> Iterator[tuple[int, list[StoredEvent]]]:
+    """Events by the start of their day (UTC), in order."""
+    days: dict[int, list[StoredEvent]] = {}
+    for stored in gone:
+        days.setdefault(stored.event.time // DAY * DAY, []).append(stored)
+    yield from sorted(days.items())
+
+
+def with_more(before: Removed, more: Removed) -> Removed:
+    """What was removed of a day, after more of it was."""
+    return msgspec.structs.replace(
+        more,
+        until=max(before.until, more.until),
+        events=before.events + more.events,
+        matches=before.matches + more.matches,
+        joined=before.joined + more.joined,
+    )
+
+
+def hourly(stored: StoredEvent) -> StoredEvent:
+    """What hourly counts tell of an event: its hour, the fields they know, its rules."""
+    event = stored.event
+    kept = Event(
+        raw=b"",
+        format="",
+        time=event.time // HOUR * HOUR,
+        host=event.host,
+        outcome=event.outcome,
+        attack_class=event.attack_class,
+        matches=tuple(Match(rule_id=match.rule_id, bookkeeping=match.bookkeeping) for match in event.matches),
+    )
+    return StoredEvent(stored.id, kept, "", "", 0, 0)
