@@ -14,10 +14,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 from zoneinfo import available_timezones
 
 import msgspec
@@ -26,7 +26,7 @@ from wafscope.errors import SettingsError
 from wafscope.i18n.text import Text, text
 
 _PREFIX = "WAFSCOPE_"
-_LISTS = ("names", "keep")
+_SOURCE, _ZONE = "source", "timezone"
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,16 +78,17 @@ class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Wafscope's own log, on standard error."""
 
-    level: str = "warning"
-    """debug, info, warning or error."""
-    format: str = "text"
-    """text or json."""
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What is less important is not told."""
+    format: Literal["text", "json"] = "text"
+    """For people, or for machines."""
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A source that `wafscope serve` follows."""
 
     kind: Literal["serial", "concurrent", "receiver", "stdin", "syslog"] = "serial"
+    """A log in one file, one with a file for each record, or an address at which records arrive."""
     path: str = ""
     """A file, a pattern such as /var/log/nginx/modsec_audit*.log, or a storage directory."""
     sensor: str = ""
@@ -103,11 +104,13 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: Literal["tcp", "udp"] = "tcp"
     """Of syslog."""
     tls_certificate: str = ""
+    """File with the certificate of a receiver and those above it, PEM; without, nothing is encrypted."""
     tls_key: str = ""
+    """File with its key, PEM."""
     tokens: dict[str, str] = {}
-    """The sensor of each token."""
+    """The sensor of each token that may send to a receiver."""
     users: dict[str, User] = {}
-    """Who may send, with name and password."""
+    """Who may send to a receiver with name and password, as mlogc does."""
     spool: str = ""
     """Directory that keeps what was acknowledged; beside the store unless given."""
     spool_limit: int = 1 << 30
@@ -118,7 +121,9 @@ class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One who may send to a receiver."""
 
     password: str
+    """What is sent with the name."""
     sensor: str
+    """Name of the installation that sends."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,42 +137,107 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: tuple[Source, ...] = ()
 
 
-_SECTIONS = tuple(name for name in Settings.__struct_fields__ if name != "source")
+SECTIONS = tuple(name for name in Settings.__struct_fields__ if name != "source")
 """Tables that stand once; each key of them can be set in the environment, too."""
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a file and the environment; raises SettingsError."""
-    if path is None:
-        return parse("", "", environ)
+    return parse(read(path), str(path), environ) if path is not None else parse("", "", environ)
+
+
+def read(path: Path) -> str:
+    """Return what a file of settings holds; raises SettingsError."""
     try:
-        written = path.read_text()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(error, str(path)) from error
-    return parse(written, str(path), environ)
 
 
 def parse(written: str, where: str, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a text in TOML and the environment; raises SettingsError, which names `where`."""
+    values = values_of(written, where, environ)
+    for error in problems(values, where):
+        raise error
+    return msgspec.convert(values, Settings, strict=False)
+
+
+def values_of(written: str, where: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of a text in TOML, with those of the environment on top; raises SettingsError."""
     try:
         values: dict[str, Any] = tomllib.loads(written)
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(error, where) from error
-    _check_names(values, where)
-    for section in _SECTIONS:
-        for key in type(getattr(Settings(), section)).__struct_fields__:
-            value = environ.get(f"{_PREFIX}{section}_{key}".upper())
+    for section in SECTIONS:
+        for field in msgspec.structs.fields(type(getattr(Settings(), section))):
+            value = environ.get(variable(section, field.name))
             if value is not None:
-                values.setdefault(section, {})[key] = value.split(",") if key in _LISTS else value
+                table = values.setdefault(section, {})
+                if isinstance(table, dict):
+                    table[field.name] = value.split(",") if _is_list(field.type) else value
+    return values
+
+
+def variable(section: str, key: str) -> str:
+    """Return the name of the environment variable that sets the same as a key."""
+    return f"{_PREFIX}{section}_{key}".upper()
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def problems(values: dict[str, Any], where: str) -> Iterator[SettingsError]:
+    """Tell what is wrong with values, key by key: unknown names, wrong types, unknown zones."""
+    for section, inner in values.items():
+        if section not in Settings.__struct_fields__:
+            yield _unknown(section, where)
+            continue
+        is_list = section == _SOURCE
+        for number, table in enumerate(inner if is_list and isinstance(inner, list) else [inner], 1):
+            place = f"{where}: {section} {number}" if is_list else f"{where}: {section}"
+            if not isinstance(table, dict) or (is_list and not isinstance(inner, list)):
+                written = f"[[{section}]]" if is_list else f"[{section}]"
+                yield SettingsError(
+                    text("{written} is a table, and its keys stand below it.", written=written), where=place
+                )
+                continue
+            kind = Source if is_list else type(getattr(Settings(), section))
+            for key, value in table.items():
+                yield from _wrong(section, kind, key, value, where if key not in _keys(kind) else f"{place}.{key}")
+
+
+def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where: str) -> Iterator[SettingsError]:
+    if key not in _keys(kind):
+        yield _unknown(f"{section}.{key}", where)
+        return
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
+        msgspec.convert(value, _keys(kind)[key], strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(text("A setting has a wrong value: {reason}", reason=str(error)), where=where) from error
-    check_zone(settings.web.timezone, "web.timezone")
-    for source in settings.source:
-        if source.timezone:
-            check_zone(source.timezone, "source.timezone")
-    return settings
+        what = text("A setting has a wrong value: {reason}", reason=str(error))
+        yield SettingsError(what, where=where, hint=_one_of(_keys(kind)[key]))
+        return
+    if key == _ZONE and value:
+        try:
+            check_zone(value, where)
+        except SettingsError as error:
+            yield error
+
+
+def _one_of(kind: Any) -> Text | None:
+    names = get_args(kind) if get_origin(kind) is Literal else ()
+    return text("It is one of {names}.", names=", ".join(names)) if names else None
+
+
+def _keys(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(kind)}
+
+
+def _unknown(name: str, where: str) -> SettingsError:
+    known = {section: type(getattr(Settings(), section)).__struct_fields__ for section in SECTIONS}
+    known[_SOURCE] = Source.__struct_fields__
+    near = get_close_matches(name, [*known, *(f"{s}.{k}" for s, keys in known.items() for k in keys)], n=3)
+    return SettingsError(text("There is no setting “{name}”.", name=name), where=where, hint=_meant(near))
 
 
 def _unreadable(error: Exception, where: str) -> SettingsError:
@@ -184,19 +254,6 @@ def check_zone(zone: str, where: str) -> str:
             hint=_meant(near) or text("Use a name such as Europe/Berlin."),
         )
     return zone
-
-
-def _check_names(values: dict[str, Any], where: str) -> None:
-    """Name what is unknown, with what it may have been meant to be."""
-    known = {section: type(getattr(Settings(), section)).__struct_fields__ for section in _SECTIONS}
-    known["source"] = Source.__struct_fields__
-    for section, inner in values.items():
-        tables = inner if isinstance(inner, list) else [inner]
-        names = [name for table in tables if isinstance(table, dict) for name in table]
-        wrong = [section] if section not in known else [f"{section}.{n}" for n in names if n not in known[section]]
-        for name in wrong:
-            near = get_close_matches(name, [*known, *(f"{s}.{k}" for s, keys in known.items() for k in keys)], n=3)
-            raise SettingsError(text("There is no setting “{name}”.", name=name), where=where, hint=_meant(near))
 
 
 def _meant(near: list[str]) -> Text | None:

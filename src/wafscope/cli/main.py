@@ -19,6 +19,7 @@ from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
 
 _COMMANDS = {
+    "config": ("wafscope.cli.config", "config_command"),
     "convert": ("wafscope.cli.convert", "convert_command"),
     "demo": ("wafscope.cli.view", "demo_command"),
     "import": ("wafscope.cli.importing", "import_command"),
@@ -55,7 +56,9 @@ def cli(context: click.Context, config: Path | None) -> None:
     """Load the settings for whatever command comes."""
     from wafscope import logs
 
-    context.obj = settings.load(config, os.environ)
+    # The command about the settings tells itself what is wrong with them.
+    load = context.invoked_subcommand != "config"
+    context.obj = settings.load(config, os.environ) if load else settings.Settings()
     logs.set_up(context.obj.log.level, context.obj.log.format)
 
 

@@ -72,7 +72,7 @@ def run(settings: Settings, opened: socket.socket, given: Given) -> None:
         stack.callback(ending.cancel)
         stack.callback(workers.close)
         receiving = stack.enter_context(Receiving(plan.arriving))
-        store = stack.enter_context(open_store(settings.store.uri))
+        store = stack.enter_context(open_store(settings.store.uri, memory_limit=settings.store.memory_limit))
         _Service(plan, store, receiving, opened, given).run(stack, setting, workers, ending)
 
 

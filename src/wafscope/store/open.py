@@ -19,10 +19,12 @@ _PATIENCE, _AGAIN = 3.0, 0.1
 """Seconds for a service that begins, and between two looks."""
 
 
-def open_store(uri: str, *, read_only: bool = False, threads: int | None = None) -> EventStore:
+def open_store(
+    uri: str, *, read_only: bool = False, threads: int | None = None, memory_limit: str = "256MB"
+) -> EventStore:
     """Open `duckdb:///relative`, `duckdb:////absolute`, or `memory:`.
 
-    `threads` are those that the store works with, one a core unless given.
+    `threads` are those that the store works with, one a core unless given; `memory_limit` is what it may take.
 
     Raises StoreError when the address is of no known kind or the store can not be opened.
     """
@@ -33,7 +35,8 @@ def open_store(uri: str, *, read_only: bool = False, threads: int | None = None)
     if uri.startswith(FILE):
         from wafscope.store.duckdb.store import DuckStore  # noqa: PLC0415
 
-        return DuckStore(Path(uri.removeprefix(FILE)), read_only=read_only, threads=threads)
+        path = Path(uri.removeprefix(FILE))
+        return DuckStore(path, read_only=read_only, threads=threads, memory_limit=memory_limit)
     raise StoreError(
         text("“{uri}” is not the address of a store.", uri=uri),
         hint=text("Use duckdb:////path/to/file, or memory: for a store that is gone at the end."),

@@ -1,0 +1,163 @@
+"""Looking through settings before they are used: all that is wrong, and what will not work as it is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from wafscope.errors import SettingsError, WafscopeError
+from wafscope.i18n.text import Text, text
+from wafscope.service.plan import make_plan
+from wafscope.service.sources import ARRIVING, make_origin
+from wafscope.settings import Settings, Source, problems, read, values_of
+from wafscope.source.listener import parse_address
+from wafscope.store.open import FILE, open_store
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is wrong, or may be."""
+
+    level: Literal["error", "warning"]
+    what: Text
+    where: str = ""
+    hint: Text | None = None
+
+
+def check_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Tell all that is wrong with the settings of a file and the environment."""
+    where = str(path or "")
+    try:
+        values = values_of(read(path) if path else "", where, environ)
+    except SettingsError as error:
+        return (_error(error),)
+    wrong = tuple(_error(error) for error in problems(values, where))
+    if wrong:
+        return wrong
+    settings = msgspec.convert(values, Settings, strict=False)
+    return (*_parts(settings), *_warnings(settings))
+
+
+def _error(error: WafscopeError) -> Finding:
+    return Finding("error", error.what, error.where, error.hint)
+
+
+def _parts(settings: Settings) -> Iterator[Finding]:
+    """What can not be, each value by itself being right: first by parts, so that all of it is told."""
+    found = False
+    addresses: dict[str, str] = {"web": settings.web.listen}
+    for number, source in enumerate(settings.source, 1):
+        name = f"source {number}"
+        try:
+            if source.kind in ARRIVING:
+                addresses[name] = source.listen
+            else:
+                make_origin(source, settings)
+        except SettingsError as error:
+            found = True
+            yield _named(error, name)
+    for name, address in addresses.items():
+        try:
+            parse_address(address)
+        except SettingsError as error:
+            found = True
+            yield _named(error, f"{name}.listen")
+    yield from _twice(addresses)
+    if found:
+        return
+    try:
+        make_plan(settings)
+        if not settings.store.uri.startswith(FILE):
+            open_store(settings.store.uri).close()
+    except WafscopeError as error:
+        yield _error(error)
+
+
+def _named(error: SettingsError, name: str) -> Finding:
+    return Finding("error", error.what, f"{name}: {error.where}" if error.where else name, error.hint)
+
+
+def _twice(addresses: Mapping[str, str]) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name, address in addresses.items():
+        if address in seen and not address.endswith(":0"):
+            yield Finding(
+                "error",
+                text("{first} and {second} listen on the same address.", first=seen[address], second=name),
+                address,
+                text("Each needs an address of its own."),
+            )
+        seen.setdefault(address, name)
+
+
+def _warnings(settings: Settings) -> Iterator[Finding]:
+    """What is there no more, or not yet, or may not be read by whoever checks."""
+    for number, source in enumerate(settings.source, 1):
+        if source.path:
+            yield from _log(source, f"source {number}: {source.path}")
+        if source.after == "archive" and source.archive:
+            yield from _directory(Path(source.archive), f"source {number}.archive: {source.archive}")
+        if source.spool:
+            yield from _directory(Path(source.spool), f"source {number}.spool: {source.spool}")
+    store = settings.store.uri.removeprefix(FILE)
+    if store != settings.store.uri:
+        yield from _store(Path(store))
+
+
+def _log(source: Source, where: str) -> Iterator[Finding]:
+    named = glob(source.path) if has_magic(source.path) else [source.path]  # noqa: PTH207 - as the source has it
+    try:
+        paths = [path for path in map(Path, sorted(named)) if path.exists()]
+    except PermissionError:
+        yield _unreadable(where)
+        return
+    if not paths:
+        hint = text("It is waited for. Is the path right, and may you look into its directories?")
+        yield Finding("warning", text("It is not there."), where, hint)
+    for path in paths:
+        yield from _there(source, path, where if str(path) == source.path else f"{where}: {path}")
+
+
+def _there(source: Source, path: Path, where: str) -> Iterator[Finding]:
+    is_directory = path.is_dir()
+    if source.kind == "concurrent" and not is_directory:
+        yield Finding("warning", text("It is no directory."), where, text("Leave kind out for a log in one file."))
+    elif source.kind == "serial" and is_directory:
+        hint = text("Set kind = “concurrent” for a log with a file for each record.")
+        yield Finding("warning", text("It is a directory."), where, hint)
+    elif not os.access(path, os.R_OK | (os.X_OK if is_directory else 0)):
+        yield _unreadable(where)
+    elif source.after != "keep" and not os.access(path, os.W_OK):
+        hint = text("Set after = “keep”, or let its owner allow it.")
+        yield Finding("warning", text("Files can not be removed from it."), where, hint)
+
+
+def _unreadable(where: str) -> Finding:
+    return Finding(
+        "warning",
+        text("It may not be read."),
+        where,
+        text("Allow it to the user of the service: docs/reference/service.md tells how."),
+    )
+
+
+def _directory(path: Path, where: str) -> Iterator[Finding]:
+    there = next((each for each in (path, *path.absolute().parents) if each.exists()), Path("/"))
+    if not there.is_dir():
+        yield Finding("warning", text("It is no directory."), where)
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield Finding("warning", text("Nothing may be written there."), where)
+
+
+def _store(path: Path) -> Iterator[Finding]:
+    if path.is_dir():
+        yield Finding("error", text("It is a directory, and must be a file."), f"store.uri: {path}")
+    elif path.exists():
+        if not os.access(path, os.R_OK | os.W_OK):
+            yield Finding("warning", text("It may not be read and written."), f"store.uri: {path}")
+    else:
+        yield from _directory(path.parent, f"store.uri: {path}")

@@ -1,0 +1,153 @@
+"""`wafscope config`, as others run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.test_commands import run
+
+from wafscope.service.reference import as_markdown, as_toml, sections
+from wafscope.settings import Settings, Source, parse
+
+ROOT = Path(__file__).parents[2]
+
+WRONG = """
+[web]
+lisen = "x"
+timezone = "Europe/Berlln"
+time_limit = "soon"
+[wbe]
+x = 1
+[log]
+level = "loud"
+[[source]]
+kind = "serail"
+pat = "x"
+[[source]]
+path = 3
+users = { web1 = { password = "x" } }
+"""
+
+
+def found(settings: str, tmp_path: Path, status: int = 0) -> dict[str, str]:
+    """What is found in settings: level and text by place."""
+    file = tmp_path / "w.toml"
+    file.write_text(settings)
+    told = json.loads(run("config", "check", "--json", "--config", str(file), status=status).stdout)
+    return {each["where"].removeprefix(f"{file}: "): f"{each['level']}: {each['what']} {each['hint']}" for each in told}
+
+
+def test_all_errors_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    file.write_text(WRONG)
+    shown = run("--config", str(file), "config", "check", status=2)
+    for words in (
+        "no setting “web.lisen”", "Did you mean web.listen", "“Europe/Berlln” is no time zone", "Europe/Berlin",
+        "web.time_limit: A setting has a wrong value", "Did you mean web?", "log.level", "warning, error",
+        "source 1.kind", "serial, concurrent", "no setting “source.pat”", "source 2.path", "source 2.users",
+    ):  # fmt: skip
+        assert words in shown.stdout.decode(), words
+    assert b"9 errors" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "what"),
+    [
+        ("[web", "", "can not be read"),
+        ("", "", "nothing to follow"),
+        ('web = "x"', "web", "[web] is a table"),
+        ('[source]\npath = "x"', "source 1", "[[source]] is a table"),
+        ('[[source]]\nkind = "serial"', "source 1: source.path", "needs a path"),
+        ('[[source]]\npath = "x"\n[web]\nlisten = "x"', "web.listen", "no address to listen on"),
+        ('[[source]]\npath = "x"\n[[source]]\npath = "x"', "{cwd}/x", "named twice"),
+        ('[[source]]\nkind = "syslog"\nlisten = "127.0.0.1:8642"\nsensor = "w"', "127.0.0.1:8642", "the same address"),
+        ('[[source]]\nkind = "receiver"\nlisten = "0.0.0.0:1"', "0.0.0.0:1", "tokens or users"),
+        ('[[source]]\npath = "x"\n[store]\nuri = "sqlite:x"', "", "not the address of a store"),
+        ('[[source]]\npath = "x"\n[store]\nuri = "duckdb:////tmp"', "store.uri: /tmp", "must be a file"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_is_an_error(tmp_path: Path, settings: str, where: str, what: str) -> None:
+    told = found(settings, tmp_path, status=2)
+    place = where.format(cwd=Path.cwd()) or str(tmp_path / "w.toml")
+    assert what in (told.get(place) or told.get("", "")), told
+    assert told[place if place in told else ""].startswith("error")
+
+
+def test_what_will_not_work_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "log").touch()
+    told = found(
+        f'[[source]]\npath = "{tmp_path}/absent"\n[[source]]\npath = "{tmp_path}"\n[[source]]\nkind = "concurrent"\n'
+        f'path = "{tmp_path}/log"\n[store]\nuri = "duckdb:////proc/s.duckdb"\n',
+        tmp_path,
+    )
+    assert {where.partition(":")[0]: what.partition(" None")[0] for where, what in told.items()} == {
+        "source 1": told[f"source 1: {tmp_path}/absent"],
+        "source 2": told[f"source 2: {tmp_path}"],
+        "source 3": told[f"source 3: {tmp_path}/log"],
+        **({"store.uri": "warning: Nothing may be written there."} if os.geteuid() else {}),
+    }
+    assert "waited for" in told[f"source 1: {tmp_path}/absent"]
+    assert "concurrent" in told[f"source 2: {tmp_path}"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_log_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    log, config = tmp_path / "root.log", tmp_path / "w.toml"
+    log.touch(mode=0o600)
+    config.write_text(f'[[source]]\npath = "{log}"\n[store]\nuri = "duckdb:///{tmp_path}/s.duckdb"\n')
+    script = (
+        "import os, sys; from pathlib import Path; from wafscope.service.check import check_settings;"
+        "from wafscope.i18n.text import english; path = Path(sys.argv[1]); os.chdir(path.parent); os.setgroups([]);"
+        "settings = path.read_text(); os.setegid(65534); os.seteuid(65534);"
+        "import wafscope.service.check as check; check.read = lambda _: settings;"
+        "import os; os.access = lambda p, m, a=os.access: a(p, m, effective_ids=True);"
+        "print(*(english(each.what) for each in check_settings(path, {})))"
+    )
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
+    tmp_path.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(config)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "It may not be read. Nothing may be written there.\n"
+
+
+def test_settings_in_order_are_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    assert found(f'[[source]]\npath = "{tmp_path}/*.log"\n[store]\nuri = "duckdb:///{tmp_path}/s"\n', tmp_path) == {}
+    done = run("config", "check", "--config", str(tmp_path / "w.toml"))
+    assert b"in order" in done.stderr
+
+
+def test_an_environment_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAFSCOPE_WEB_TIME_LIMIT", "soon")
+    assert "web.time_limit" in found('[[source]]\npath = "x"\n', tmp_path, status=2)
+    monkeypatch.setenv("WAFSCOPE_WEB_TIME_LIMIT", "7")
+    monkeypatch.setenv("WAFSCOPE_REDACTION_KEEP", "a,b")
+    settings = parse("", "", os.environ)
+    assert (settings.web.time_limit, settings.redaction.keep) == (7.0, ("a", "b"))
+
+
+def test_the_reference_is_a_file_of_settings_with_the_defaults() -> None:
+    written = run("config", "reference").stdout.decode()
+    assert written == as_toml()
+    assert parse(written, "", {}) == Settings()
+    shown = re.sub(r"(?m)^#(?=\w+ = [^…]|\[)", "", written)
+    assert parse(shown, "", {}) == Settings(source=(Source(),))
+
+
+def test_every_setting_is_explained() -> None:
+    assert [f"{s.name}.{k.name}" for s in sections() for k in s.keys if not k.meaning] == []
+    assert all(section.meaning for section in sections())
+
+
+def test_the_page_is_what_the_program_says() -> None:
+    page = ROOT / "docs" / "reference" / "settings.md"
+    assert page.read_text() == as_markdown(), "run: python scripts/make_settings_page.py"
+    assert run("config", "reference", "--markdown").stdout.decode() == as_markdown()
