@@ -41,6 +41,9 @@ def test_settings_may_stand_before_or_behind_the_command(tmp_path: Path) -> None
             "lag_bytes": 0, "stored": 3,
         }.items() <= source.items()  # fmt: skip
         assert service.ask("/events")[0] == 200
+        measured = service.ask("/metrics")[1]
+        assert f'records_stored_total{{kind="serial",sensor="web1",source="{tmp_path}/*.log"}} 3.0' in measured
+        assert 'wafscope_store_file_bytes{file="data"}' in measured
         assert service.stop() == 0
     with open_store(f"duckdb:///{tmp_path}/store.duckdb") as store:
         assert [(each.sensor, each.stored) for each in store.held().value.sources] == [("web1", 3)]

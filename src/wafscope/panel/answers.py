@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
 from time import monotonic, time_ns
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from wafscope.query.question import (
     TIME_LIMIT,
@@ -48,8 +48,17 @@ HOLD = 1.0
 class Answers:
     """The questions of `EventStore`, remembered."""
 
-    def __init__(self, store: EventStore, *, time_limit: float = TIME_LIMIT, hold: float = HOLD) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        time_limit: float = TIME_LIMIT,
+        hold: float = HOLD,
+        observe: Callable[[str, Answer[Any]], None] = lambda _question, _answer: None,
+    ) -> None:
+        """Remember the answers of a store; `observe` is told of each question that the store was asked."""
         self._store = store
+        self._observe = observe
         self._limit = time_limit
         self._hold = hold
         self._lock = Lock()
@@ -107,7 +116,9 @@ class Answers:
 
     def event(self, event_id: bytes) -> Answer[StoredEvent | None]:
         """One event; not remembered, since its raw record may be large."""
-        return self._store.event(event_id, time_limit=self._limit)
+        answer = self._store.event(event_id, time_limit=self._limit)
+        self._observe("event", answer)
+        return answer
 
     def _ask(self, question: Key, ask: Callable[[], Answer[T]]) -> Answer[T]:
         with self._lock:
@@ -130,6 +141,8 @@ class Answers:
             mine.set_exception(error)
             raise
         mine.set_result(answer)
+        named = question[0]
+        self._observe(named if isinstance(named, str) else type(named).__name__.lower(), answer)
         self._done(key, forget=answer.cut or _size(answer.value) > _LARGE)
         return answer
 

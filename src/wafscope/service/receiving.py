@@ -7,6 +7,7 @@ from typing import Self
 
 from wafscope.source.listener import ReceiverSettings
 from wafscope.source.receiver_supervisor import ReceiverProcess
+from wafscope.source.traffic import Status
 
 
 class Receiving:
@@ -25,6 +26,10 @@ class Receiving:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+
+    def status(self) -> Status | None:
+        """What the process has told last; None where there is none."""
+        return self.process.status() if self.process is not None else None
 
     def change(self, settings: ReceiverSettings | None) -> None:
         """Go on with other settings.

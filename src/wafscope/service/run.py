@@ -28,8 +28,9 @@ from wafscope.service.reload import Reload
 from wafscope.service.status import line, statuses
 from wafscope.settings import Settings
 from wafscope.store.base import EventStore, LastingStore
-from wafscope.store.open import FILE, open_store
+from wafscope.store.open import FILE, file_sizes, open_store
 from wafscope.store.remote.server import StoreServer
+from wafscope.web.metrics import Metrics
 from wafscope.web.settings import WebSettings
 from wafscope.web.site import Website
 
@@ -85,6 +86,7 @@ class _Service:
         self.plan, self.store, self.receiving, self.opened, self.given = plan, store, receiving, opened, given
         self.notify = Notify()
         self.progress = Progress()
+        self.metrics = Metrics()
 
     def run(self, stack: contextlib.ExitStack, setting: Setting, workers: Workers, ending: Ending) -> None:
         """Start the parts, and serve."""
@@ -108,7 +110,11 @@ class _Service:
 
     def web(self, settings: Settings) -> WebSettings:
         """What the console is told."""
-        return web_settings(settings, self.opened, lambda: statuses(self.follow.status, self.receiving.process))
+        web = web_settings(settings, self.opened, lambda: statuses(self.follow.status, self.receiving.process))
+        uri = self.plan.settings.store.uri
+        return msgspec.structs.replace(
+            web, metrics=self.metrics, receiver=self.receiving.status, files=lambda: file_sizes(uri)
+        )
 
     def take(self, plan: Plan) -> None:
         """Go on with a new plan; raises SettingsError when that can not be, and then all is as it was."""

@@ -23,6 +23,7 @@ from wafscope.web import span, state
 from wafscope.web.assets import Assets
 from wafscope.web.link import Links
 from wafscope.web.live import HEADER, Live, Pulse, refresh
+from wafscope.web.metrics import Metrics
 from wafscope.web.page import Frame
 from wafscope.web.render import Templates
 from wafscope.web.settings import WebSettings
@@ -42,7 +43,8 @@ class Console:
 
     def __init__(self, store: EventStore, settings: WebSettings) -> None:
         self.settings = settings
-        self.answers = Answers(store, time_limit=settings.time_limit, hold=settings.hold)
+        self.metrics = settings.metrics or Metrics()
+        self.answers = Answers(store, time_limit=settings.time_limit, hold=settings.hold, observe=self.metrics.observe)
         self.pulse = Pulse(self.answers, settings)
         self.assets = Assets(settings.static)
         self._templates = Templates(self.assets.address)

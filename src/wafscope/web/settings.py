@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from wafscope.panel.answers import HOLD
+from wafscope.source.traffic import Status
+from wafscope.web.metrics import Metrics
 from wafscope.web.status import Statuses, nothing_followed
 
 
@@ -33,3 +36,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the sources are doing that the service follows; none where logs were imported once."""
     live: bool | None = None
     """Whether pages follow what is written; None: if there is a source that is followed."""
+    metrics: Metrics | None = None
+    """What counts the questions; it outlives a change of settings.  None: one of the console's own."""
+    receiver: Callable[[], Status | None] = lambda: None
+    """What the process of the receiver tells about itself."""
+    files: Callable[[], Mapping[str, int]] = dict
+    """Bytes of the files of the store: `data` and `wal`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from litestar import Response
+from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from wafscope.errors import WafscopeError
@@ -13,6 +13,7 @@ from wafscope.i18n.text import english
 from wafscope.query.question import Held
 from wafscope.web import status
 from wafscope.web.console import Console
+from wafscope.web.metrics import State
 from wafscope.web.pages.address import page
 from wafscope.web.status import SourceRow, SourceStatus
 from wafscope.web.visible import plain
@@ -73,7 +74,15 @@ def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
         said["sources"] = [_source(row) for row in status.rows(held.sources, statuses, {})]
         return Response(said, status_code=503 if found is None else 200)
 
-    return [live, health, ready, whole]
+    @page("/metrics")
+    def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+        found, _ = _held(console)
+        told = console.settings.receiver(), console.settings.files()
+        state = State(found, console.pulse.statuses(), *told)
+        content, media_type = console.metrics.write(state, request.headers.get("accept", ""))
+        return Response(content, media_type=media_type)
+
+    return [live, health, ready, whole, metrics]
 
 
 def _held(console: Console) -> tuple[Held | None, dict[str, Any]]:
