@@ -351,6 +351,15 @@ def test_nesting_without_end_is_refused() -> None:
             reader(line, CONTEXT)
 
 
+def test_a_name_that_is_not_utf_8_is_odd_at_both_speeds() -> None:
+    line = JSON[12]
+    place = line.rindex(b'content_type":')
+    damaged = line[:place] + b"\x80" + line[place:]
+    assert read_tolerant(damaged, CONTEXT).flags == ("invalid_utf8",)
+    with pytest.raises(UnicodeDecodeError):
+        read_fast(damaged, CONTEXT)
+
+
 @given(st.integers(0, 35), st.data())
 @settings(max_examples=150)
 def test_a_record_cut_or_damaged_anywhere_costs_only_itself(number: int, data: st.DataObject) -> None:

@@ -15,9 +15,9 @@ from wafscope.event.model import Event
 from wafscope.reader import native
 from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
-from wafscope.reader.json_lines import pieces_of_json, pieces_of_other, read_fast
+from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, read_usual
 from wafscope.reader.sections import V3, is_spliced
-from wafscope.reader.walk import Walk
+from wafscope.reader.walk import Span, Walk
 from wafscope.reader.wrapping import Stream
 
 _MOST_WRAPPERS = 3
@@ -32,46 +32,72 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
     Records in several pieces and those behind prefixes come after the ones that stand on their own.
     """
     walk = Walk(data, wrappers=depth < _MOST_WRAPPERS)
-    headless: list[Foreign] | None = [] if offset == 0 and not depth else None
-    """Lines before the first record: where that is the rest of one, they belong to it."""
-    for span in walk.spans():
-        if isinstance(span, native.Region):
-            if headless and _is_rest(headless, span):
-                end = span.records[0].ranges[0][1]
-                yield Unreadable(data[:end], 0, "cut")
-                span = native.Region(end, span.records[1:], span.end, span.pending)  # noqa: PLW2901
-            elif headless:
-                yield from headless
-            headless = None
-            yield from _native(data, offset, span, context)
+    if offset == 0 and not depth:
+        yield from _first(walk, data, context)
+    end = len(data)
+    while (start := walk.position) < end:
+        if not data.startswith(USUAL, start):
+            span = walk.next()
+            if span is not None:
+                yield from _pieces(data, span, offset, context)
             continue
-        found = read_fast(data, span, offset, context) if span.kind == "json" else None
-        if found is not None:
-            if headless:
-                yield from headless
-            headless = None
-            yield found
-            continue
-        pieces = pieces_of_json if span.kind == "json" else pieces_of_other
-        for piece in pieces(data, span, offset, context):
-            if headless is None:
-                yield piece
-            elif isinstance(piece, Foreign):
-                headless.append(piece)
-            else:
-                yield from headless
-                headless = None
-                yield piece
-    yield from headless or ()
+        # Most lines of most logs are such: they are read here and now, with little made or called on the way.
+        stop = data.find(b"\n", start)
+        stop, after = (stop, stop + 1) if stop >= 0 else (end, end)
+        walk.position = after
+        try:
+            event = read_usual(data[start:stop], context)
+        except (ValueError, RecursionError):
+            yield from pieces_of_json(data, Span("json", start, stop, after), offset, context)
+        else:
+            yield Found(event, offset + start, after - start)
     for stream in walk.streams.values():
         yield from _stream(data, offset, stream, context, depth)
     for kind, ranges in walk.groups:
         yield _group(data, offset, ranges, ERROR_LOGS[kind], context)
 
 
-def _is_rest(lines: list[Foreign], region: native.Region) -> bool:
+def _first(walk: Walk, data: bytes, context: Context) -> Iterator[Piece]:
+    """Yield the pieces of a file up to its first record: foreign lines before it may be the rest of one."""
+    held: list[Piece] = []
+    while walk.position < len(data):
+        span = walk.next()
+        if span is None:
+            continue
+        pieces = _pieces(data, span, 0, context)
+        if held and isinstance(span, native.Region) and _is_rest(held, span):
+            end = span.records[0].ranges[0][1]
+            yield Unreadable(data[:end], 0, "cut")
+            yield from _native(data, 0, native.Region(end, span.records[1:], span.end, span.pending), context)
+            return
+        for piece in pieces:
+            if isinstance(piece, Foreign) and not isinstance(span, native.Region):
+                held.append(piece)
+                continue
+            yield from held
+            yield piece
+            yield from pieces
+            return
+    yield from held
+
+
+def _pieces(data: bytes, span: Span | native.Region, offset: int, context: Context) -> Iterator[Piece]:
+    """Yield the pieces of what stands on its own."""
+    if isinstance(span, native.Region):
+        yield from _native(data, offset, span, context)
+        return
+    found = read_fast(data, span, offset, context) if span.kind == "json" else None
+    if found is not None:
+        yield found
+    elif span.kind == "json":
+        yield from pieces_of_json(data, span, offset, context)
+    else:
+        yield from pieces_of_other(data, span, offset, context)
+
+
+def _is_rest(lines: list[Piece], region: native.Region) -> bool:
     """Tell that the lines from the start of a file to a region are the rest of a record, as its first piece is."""
-    return sum(line.length for line in lines) == region.start and not region.records[0].whole
+    return sum(map(_length, lines)) == region.start and not region.records[0].whole
 
 
 def _native(data: bytes, offset: int, region: native.Region, context: Context) -> Iterator[Piece]:

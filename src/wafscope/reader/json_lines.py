@@ -23,8 +23,8 @@ _UTF_16 = b'\x00"\x00'
 _LEAD = b"\x00 \t\r\xef\xbb\xbf"
 _LIST = b"[], \t\r"
 """What stands between the records of a list that somebody exported."""
-_USUAL = b'{"transaction":{"client_ip":'
-_read_usual = JSON["v3.json"].fast
+USUAL = b'{"transaction":{"client_ip":'
+read_usual = JSON["v3.json"].fast
 """How most records begin, of most logs, and what reads them."""
 
 _MOST_RESTARTS = 64
@@ -34,9 +34,8 @@ _raw_decode = json.JSONDecoder(parse_float=str, strict=False).raw_decode
 def read_fast(data: bytes, span: Span, offset: int, context: Context) -> Found | None:
     """Read a line that begins like JSON, as almost all can be read; None for one that cannot."""
     line = data[span.start : span.stop]
-    read = _read_usual if line.startswith(_USUAL) else JSON[json_format(line)].fast
     try:
-        event = read(line, context)
+        event = JSON[json_format(line)].fast(line, context)
     except (ValueError, RecursionError):
         return None
     return Found(event, offset + span.start, span.after - span.start)

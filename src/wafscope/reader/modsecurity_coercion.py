@@ -18,6 +18,7 @@ from wafscope.reader.modsecurity_record import (
     Transaction,
     build,
     maker_of,
+    scored,
 )
 
 
@@ -62,7 +63,7 @@ class Coercion:
         parts = Parts(
             "" if version is None else self.word(version),
             maker_of(self.producer(producer)) if producer is not None else UNKNOWN_MAKER,
-            None if messages is None else tuple([message.match() for message in messages]),
+            *scored(None if messages is None else [message.match() for message in messages]),
             self.headers(request),
             self.headers(response),
             tuple(self.flags),

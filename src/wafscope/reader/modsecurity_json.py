@@ -28,7 +28,9 @@ from wafscope.reader.modsecurity_record import (
     Transaction,
     build,
     maker_of,
+    scored,
 )
+from wafscope.reader.verdict import Score
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +40,7 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_Record).decode
 _Objects = Transaction[Any]
 _decode_producer = msgspec.json.Decoder(Producer | None).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
 _decode_message = msgspec.json.Decoder(Message).decode
 _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -76,11 +79,11 @@ def _read_decoded(data: bytes, line: bytes, context: Context, flags: tuple[str, 
     if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
         raise NotARecord("no_time", foreign=False)
     # A wrong byte mostly stands in one part, and the others can be decoded as ever.
-    match, pairs = (_odd_match, _odd_pairs) if flags else (_match, _pairs)
+    read_messages, pairs = (_odd_messages, _odd_pairs) if flags else (_messages, _pairs)
     parts = Parts(
         "" if request.http_version is None else _version(bytes(request.http_version)),
         UNKNOWN_MAKER if transaction.producer is None else _maker(bytes(transaction.producer)),
-        None if messages is None else tuple([match(bytes(message)) for message in messages]),
+        *(_NOTHING if messages is None else read_messages(bytes(messages))),
         None if request.headers is None else pairs(bytes(request.headers)),
         None if response.headers is None else _response_pairs(bytes(response.headers)),
         flags,
@@ -99,14 +102,41 @@ def _version(data: bytes) -> str:
     return text
 
 
+_NOTHING = scored(None)
+_LONGEST = 8192
+"""Longer messages are not kept for the next record that has the same."""
+
+
+def _messages(data: bytes) -> tuple[tuple[Match, ...] | None, Score]:
+    """Return the matches of a record, and their score: what a scanner provokes, it provokes again and again."""
+    return _kept_messages(data) if len(data) < _LONGEST else _read_messages(data)
+
+
+def _read_messages(data: bytes) -> tuple[tuple[Match, ...] | None, Score]:
+    messages = _decode_list(data)
+    return scored(None if messages is None else [_match(bytes(message)) for message in messages])
+
+
+_kept_messages = lru_cache(maxsize=2048)(_read_messages)
+
+
 @lru_cache(maxsize=4096)
-def _match(data: bytes) -> Match:
-    """Return the match of a message.  The same comes again and again: half of them in a log of a few thousand."""
+def _kept_match(data: bytes) -> Match:
     return _decode_message(data).match()
 
 
+def _match(data: bytes) -> Match:
+    """Return the match of a message, which may be that of many records."""
+    return _kept_match(data) if len(data) < _LONGEST else _decode_message(data).match()
+
+
+def _odd_messages(data: bytes) -> tuple[tuple[Match, ...] | None, Score]:
+    """Return the same of messages that may not be UTF-8; raises ValueError where they are odd in another way."""
+    messages = _decode_list(data)
+    return scored(None if messages is None else [_odd_match(bytes(message)) for message in messages])
+
+
 def _odd_match(data: bytes) -> Match:
-    """Return the match of a message that may not be UTF-8; raises ValueError where it is odd in another way."""
     try:
         return _match(data)
     except ValueError:
@@ -159,7 +189,7 @@ def _from_objects(line: bytes, context: Context, transaction: Transaction[Any], 
     parts = Parts(
         "" if version is None else str(version),
         UNKNOWN_MAKER if producer is None else maker_of(msgspec.convert(producer, Producer)),
-        None if messages is None else tuple([message.match() for message in msgspec.convert(messages, list[Message])]),
+        *scored(None if messages is None else [m.match() for m in msgspec.convert(messages, list[Message])]),
         _members(request.headers),
         _members(response.headers),
         flags,

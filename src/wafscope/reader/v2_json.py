@@ -51,6 +51,8 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
     told: Told[Any] = _decode(line)
+    if not line.isascii():
+        line.decode()  # the decoder passes over members that it does not know, whatever their bytes
     if told.audit_data is not None and told.audit_data.sanitized is not None and line.count(_SANITIZED) > 1:
         raise ValueError("a repeated member")
     asked, answered = told.request.headers, told.response.headers
@@ -80,8 +82,8 @@ def read_tolerant(line: bytes, context: Context) -> Event:
         try:
             told = msgspec.convert(top, Told[Any])
             headers = _headers(told.request.headers), _headers(told.response.headers)
-        except msgspec.ValidationError:
-            pass  # some value is of another type, some name is repeated, or some member is not known
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            pass  # some value is of another type, some name is repeated or not UTF-8, or some member is not known
         else:
             return event_of(line, context, _with_rules(told, rules), *headers, (tuple(flags), ()))
     coerced = Coerced(flags, escaped=escaped)

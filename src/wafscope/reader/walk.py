@@ -45,6 +45,8 @@ class Walk:
     def __init__(self, data: bytes, *, final: bool = True, wrappers: bool = True, records: bool = True) -> None:
         """Without `records`, lines that hold a whole record of JSON are passed over."""
         self._data = data
+        self.position = 0
+        """Where the next line begins."""
         self._final = final
         self._wrappers = wrappers
         self._records = records
@@ -56,19 +58,29 @@ class Walk:
 
     def spans(self) -> Iterator[Span | native.Region]:
         """Yield what stands on its own, in order."""
-        data, end, position = self._data, len(self._data), 0
-        while position < end:
-            stop = data.find(b"\n", position)
-            stop, after = (end, end) if stop < 0 else (stop, stop + 1)
-            if data.startswith(_RECORD, position):
-                if self._records:
-                    yield Span("json", position, stop, after)
-            else:
-                span = self._odd(position, stop, after)
-                if span is not None:
-                    yield span
-                    after = span.end if isinstance(span, native.Region) else span.after
-            position = after
+        data, end = self._data, len(self._data)
+        while self.position < end:
+            if not self._records and data.startswith(_RECORD, self.position):
+                self.position = data.find(b"\n", self.position) + 1 or end
+                continue
+            span = self.next()
+            if span is not None:
+                yield span
+
+    def next(self) -> Span | native.Region | None:
+        """Take what begins at `position`; None for a line that does not stand on its own."""
+        data, start = self._data, self.position
+        stop = data.find(b"\n", start)
+        stop, after = (len(data), len(data)) if stop < 0 else (stop, stop + 1)
+        span: Span | native.Region | None
+        if data.startswith(_RECORD, start):
+            span = Span("json", start, stop, after)
+        else:
+            span = self._odd(start, stop, after)
+            if span is not None:
+                after = span.end if isinstance(span, native.Region) else span.after
+        self.position = after
+        return span
 
     def _odd(self, start: int, stop: int, after: int) -> Span | native.Region | None:
         data = self._data
