@@ -3,7 +3,7 @@
 # Where it may not, it says so and goes on; with WAFSCOPE_NO_SKIP=1 it fails instead.
 set -eu
 
-wanted='nginx libnginx-mod-http-modsecurity modsecurity-crs apache2 libapache2-mod-security2 openssl chromium fonts-noto-cjk systemd'
+wanted='nginx libnginx-mod-http-modsecurity modsecurity-crs apache2 libapache2-mod-security2 openssl g++ chromium fonts-noto-cjk systemd'
 # Coraza is built by the tests that need it, with any Go that is there.
 command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || wanted="$wanted golang-go"
 policy=/usr/sbin/policy-rc.d

@@ -95,6 +95,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Name of the installation that writes; the host name unless given."""
     timezone: str = ""
     """IANA zone of times that do not prove their own."""
+    config: str = ""
+    """The configuration of what writes the log, such as /etc/nginx/nginx.conf; looked for unless given."""
     after: Literal["keep", "delete", "archive"] = "keep"
     """What becomes of the files of a concurrent log when their events are stored."""
     archive: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -11,9 +12,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import IO
 
 import pytest
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PATIENCE = 60
 """Seconds; far more than a server takes to start."""
 RULES = """
@@ -53,35 +57,50 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], at: int, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a server, wait until it listens, and end it."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | environment)
-    try:
-        end = time.monotonic() + PATIENCE
-        while True:
-            assert process.poll() is None, log.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", at), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < end, log.read_text()
-                time.sleep(0.05)
-        yield process
-    finally:
-        process.terminate()
+def running(
+    command: Sequence[str | Path],
+    at: int,
+    log: Path,
+    *,
+    piped: bool = False,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] = NOTHING,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a server, wait until it listens, and end it; `piped`: what it writes goes through one pipe to `log`."""
+    with contextlib.ExitStack() as stack:
+        output: IO[bytes] = stack.enter_context(log.open("wb"))
+        if piped:
+            # It ends with the last process that writes to it.
+            cat = stack.enter_context(subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=output))
+            assert cat.stdin is not None
+            output = stack.enter_context(cat.stdin)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | dict(environment), cwd=cwd)
         try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            end = time.monotonic() + PATIENCE
+            while True:
+                assert process.poll() is None, log.read_text()
+                try:
+                    socket.create_connection(("127.0.0.1", at), timeout=1).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < end, log.read_text()
+                    time.sleep(0.05)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def visit(at: int, target: str, headers: Mapping[str, str] | None = None) -> int:
-    """Ask a server for something; return the status."""
+def visit(at: int, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> int:
+    """Ask a server for something, or send it a form; return the status."""
     connection = http.client.HTTPConnection("127.0.0.1", at, timeout=PATIENCE)
+    form = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
     try:
-        connection.request("GET", target, headers=dict(headers or {}))
+        connection.request("GET" if body is None else "POST", target, body, form | dict(headers or {}))
         response = connection.getresponse()
         response.read()
         return response.status
@@ -111,13 +130,26 @@ def apache(directory: Path, directives: str, at: int) -> Iterator[subprocess.Pop
 
 
 @contextmanager
-def nginx(directory: Path, directives: str, at: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Nginx with libmodsecurity."""
+def nginx(
+    directory: Path,
+    directives: str,
+    at: int,
+    *,
+    user: str = "root",
+    switch: str = "on",
+    piped: bool = False,
+    environment: Mapping[str, str] = NOTHING,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Nginx with libmodsecurity; its processes are those of `user` where the test is root.
+
+    `piped`: it writes its access log to the pipe, too.
+    """
     needs("nginx", files=[NGINX_MODULE])
     (directory / "www").mkdir()
     (directory / "www" / "index.html").write_text("ok\n")
     (directory / "rules.conf").write_text(f"{RULES}{directives}\n")
-    user = "user root;" if os.geteuid() == 0 else ""
+    user = f"user {user};" if os.geteuid() == 0 else ""
+    access = "/dev/stdout" if piped else directory / "access.log"
     temporary = " ".join(
         f"{name}_temp_path {directory}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -125,12 +157,12 @@ def nginx(directory: Path, directives: str, at: int) -> Iterator[subprocess.Pope
     configuration.write_text(
         f"load_module {NGINX_MODULE}; {user} daemon off; worker_processes 2; pid {directory}/nginx.pid;\n"
         f"error_log {directory}/error.log; events {{}}\n"
-        f"http {{ access_log {directory}/access.log; {temporary}\n"
+        f"http {{ access_log {access}; {temporary}\n"
         f"  server {{ listen 127.0.0.1:{at}; root {directory}/www;\n"
-        f"    modsecurity on; modsecurity_rules_file {directory}/rules.conf; }} }}\n"
+        f"    modsecurity {switch}; modsecurity_rules_file {directory}/rules.conf; }} }}\n"
     )
     command: list[str | Path] = [program("nginx"), "-p", directory, "-e", directory / "error.log", "-c", configuration]
-    with running(command, at, directory / "nginx.out") as process:
+    with running(command, at, directory / "nginx.out", piped=piped, environment=environment) as process:
         yield process
 
 
@@ -157,5 +189,6 @@ def build_coraza(directory: Path) -> Path:
 @contextmanager
 def coraza(built: Path, directory: Path, directives: str, at: int) -> Iterator[subprocess.Popen[bytes]]:
     """A web server in Go with Coraza."""
-    with running([built, f"127.0.0.1:{at}", RULES + directives], at, directory / "coraza.out") as process:
+    command: list[str | Path] = [built, f"127.0.0.1:{at}", RULES + directives]
+    with running(command, at, directory / "coraza.out", cwd=directory) as process:
         yield process

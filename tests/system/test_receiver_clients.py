@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from tests.source.receiving import HTTP, TOKEN, Drain, port, receiver, until
-from tests.system.servers import apache, build_coraza, coraza, free_port, needs, nginx, program, visit
+from tests.system.servers import apache, coraza, free_port, needs, nginx, program, visit
 
 from wafscope.source.listener import Listener
 from wafscope.store.memory import MemoryStore
@@ -20,19 +18,6 @@ pytestmark = pytest.mark.system
 
 MANY = 60
 ATTACK = "/?q=attack"
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A directory that servers may enter which are no more root."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_coraza(tmp_path_factory.mktemp("coraza"))
 
 
 def visit_often(at: int, count: int = MANY) -> None:

@@ -195,7 +195,7 @@ class TailFeed:
     def _search(self, found: set[tuple[int, int]]) -> None:
         """Look at the rotated files beside those that are followed."""
         paths = dict.fromkeys([*self._paths, *(os.fsdecode(known.place.path) for known in self._known.values())])
-        for path in _siblings(paths):
+        for path in siblings(paths):
             self._visit(path, found, is_named=False)
 
     def _visit(self, path: str, found: set[tuple[int, int]], *, is_named: bool) -> bool:
@@ -359,7 +359,7 @@ def _named(pattern: str) -> list[str]:
     return sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
 
 
-def _siblings(paths: Iterable[str]) -> Iterator[str]:
+def siblings(paths: Iterable[str]) -> Iterator[str]:
     """Files whose names are those of rotated ones: log.1, log-20261127.gz, name-20261127.log."""
     folders: dict[str, list[re.Pattern[str]]] = {}
     for path in paths:
