@@ -12,7 +12,7 @@ from tests.make import v3_record, write
 
 from wafscope.ingest.pipeline import Setting, import_paths
 from wafscope.ingest.retry import Retried, retry
-from wafscope.query.question import Answer, Count, Page, Quarantine, QuarantinedPiece, Scope
+from wafscope.query.question import Answer, Count, Page, Quarantine, QuarantineCounts, QuarantinedPiece, Scope
 from wafscope.reader import formats
 from wafscope.reader.base import NotARecord, Unreadable
 from wafscope.store.base import EventStore
@@ -94,7 +94,7 @@ def again(both: Twins, **question: Any) -> Retried:
     expected, done = (retry(store, Quarantine(**question), SETTING) for store in (both.reference, both.store))
     assert expected == done
     counts = both.agree(lambda store: store.held()).sources
-    assert all(each.received == each.stored + each.duplicate + each.quarantined for each in counts)
+    assert all(each.received >= each.stored + each.duplicate + each.quarantined for each in counts)
     assert len(pieces(both)) == sum(each.quarantined for each in counts)
     return done
 
@@ -140,3 +140,53 @@ def test_an_event_knows_its_place_in_the_file_after_a_retry(refusing: Twins) -> 
         places = sorted((stored.offset, stored.length) for row in rows if (stored := store.event(row.id).value))
         size = places[1][0]
         assert places == [(0, size), (size, size), (2 * size, size)]
+
+
+def test_pieces_are_chosen_by_source_and_time_and_listed_newest_first(both: Twins) -> None:
+    below = Unreadable(b"x", 0, "damaged", "/var/log/a.log/20261127/one")
+    put(both, CUT, WOVEN)
+    put(both, LARGE, CUT, below)
+
+    assert [piece.id for piece in pieces(both, source="/var/log/a.log")] == [1, 4, 5]
+    assert [piece.id for piece in pieces(both, source="/var/log/a.lo")] == []
+    assert [piece.id for piece in pieces(both, newest=True, limit=2)] == [5, 4]
+    assert [piece.id for piece in pieces(both, newest=True, limit=2, before=4)] == [3, 2]
+    for store in (both.reference, both.store):
+        seen = [piece.seen for piece in store.quarantine(Quarantine()).value]
+        assert seen[1] <= seen[2]
+        assert store.quarantine_counts(Quarantine(seen_before=seen[0])).value.pieces == 0
+        assert store.quarantine_counts(Quarantine(seen_before=seen[-1] + 1)).value.pieces == 5
+
+
+def counts(both: Twins, **question: Any) -> QuarantineCounts:
+    def ask(store: EventStore) -> Answer[QuarantineCounts]:
+        answer = store.quarantine_counts(Quarantine(**question))
+        return Answer(msgspec.structs.replace(answer.value, first=answer.value.first and 1))
+
+    return both.agree(ask)
+
+
+def test_pieces_are_counted_by_reason_whatever_the_limit(both: Twins) -> None:
+    assert counts(both) == QuarantineCounts()
+    put(both, CUT, LARGE, CUT)
+
+    assert counts(both, limit=1) == QuarantineCounts(3, 36 + (80 << 20), (("cut", 2), ("too_large", 1)), 1)
+    assert counts(both, reason="cut") == QuarantineCounts(2, 36, (("cut", 2),), 1)
+
+
+def test_what_is_discarded_is_gone_and_counts_as_dropped(refusing: Twins, tmp_path: Any) -> None:
+    log = str(tmp_path / "audit.log")
+    for store in (refusing.reference, refusing.store):
+        before = store.generation
+        assert store.discard(Quarantine(ids=(1, 9))) == 1
+        assert store.generation > before
+        (found,) = store.held().value.sources
+        assert (found.source, found.received, found.stored, found.quarantined) == (log, 4, 1, 2)
+        assert [piece.id for piece in store.quarantine(Quarantine()).value] == [2, 3]
+        assert store.discard(Quarantine(source=log)) == 1
+        (found,) = store.held().value.sources
+        assert (found.received, found.stored, found.quarantined) == (4, 1, 1)
+        assert store.discard(Quarantine()) == 1
+        assert store.discard(Quarantine()) == 0
+    put(refusing, CUT)
+    assert [piece.id for piece in pieces(refusing)] == [4]

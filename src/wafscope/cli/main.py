@@ -22,6 +22,7 @@ _COMMANDS = {
     "config": ("wafscope.cli.config", "config_command"),
     "convert": ("wafscope.cli.convert", "convert_command"),
     "demo": ("wafscope.cli.view", "demo_command"),
+    "doctor": ("wafscope.cli.doctor", "doctor_command"),
     "import": ("wafscope.cli.importing", "import_command"),
     "quarantine": ("wafscope.cli.quarantine", "quarantine_command"),
     "serve": ("wafscope.cli.serve", "serve_command"),

@@ -42,6 +42,15 @@ class Examined(msgspec.Struct, frozen=True):
         return self.diagnoses[0].severity if self.diagnoses else None
 
 
+def key(source: Source) -> str:
+    """The name of a source, as its counters and its status have it."""
+    if source.kind == "stdin":
+        return "-"
+    if source.kind in {"receiver", "syslog"}:
+        return f"{source.kind}:{source.sensor}"
+    return os.path.abspath(source.path)  # noqa: PTH100 - a pattern is no path
+
+
 def examine(
     source: Source,
     sites: Sequence[Site] | None = None,

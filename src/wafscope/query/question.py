@@ -218,6 +218,26 @@ class Quarantine(msgspec.Struct, frozen=True):
     ids: tuple[int, ...] = ()
     limit: int = 0
     with_data: bool = False
+    source: str = ""
+    """A file, or a directory or archive with all that is in it."""
+    seen_before: int = 0
+    """Only what came before this time, microseconds since the epoch; 0 for whatever time."""
+    newest: bool = False
+    """Newest first."""
+    before: int = 0
+    """Only ids below this one; 0 for all: where a page of the newest goes on."""
+
+
+class QuarantineCounts(msgspec.Struct, frozen=True):
+    """How many pieces are in quarantine."""
+
+    pieces: int = 0
+    bytes: int = 0
+    """Of the input; a piece that was too large to keep counts whole."""
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Most frequent first."""
+    first: int | None = None
+    """When the oldest of them came, microseconds since the epoch."""
 
 
 class QuarantinedPiece(msgspec.Struct, frozen=True):

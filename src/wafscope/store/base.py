@@ -24,6 +24,7 @@ from wafscope.query.question import (
     Histogram,
     Page,
     Quarantine,
+    QuarantineCounts,
     QuarantinedPiece,
     RemovalReason,
     Removed,
@@ -157,6 +158,17 @@ class EventStore(Protocol):
         self, question: Quarantine, *, time_limit: float = TIME_LIMIT
     ) -> Answer[tuple[QuarantinedPiece, ...]]:
         """What could not be read."""
+        ...
+
+    def quarantine_counts(self, question: Quarantine, *, time_limit: float = TIME_LIMIT) -> Answer[QuarantineCounts]:
+        """How many of the pieces there are that the question is about, whatever its limit."""
+        ...
+
+    def discard(self, question: Quarantine) -> int:
+        """Let go of the pieces that the question is about, for good, whatever its limit; return how many.
+
+        Their sources count them as dropped from then on: as received, and as nothing else.
+        """
         ...
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]: ...

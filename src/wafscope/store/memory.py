@@ -38,6 +38,7 @@ from wafscope.query.question import (
     JoinedRecord,
     Page,
     Quarantine,
+    QuarantineCounts,
     QuarantinedPiece,
     RemovalReason,
     Removed,
@@ -56,7 +57,7 @@ from wafscope.query.timespan import Window
 from wafscope.reader.joining import joined, takes_matches
 from wafscope.store.base import Records, Tally, Written
 from wafscope.store.pairing import in_order, owner, pairs
-from wafscope.store.piece import asked_for, quarantined
+from wafscope.store.piece import chosen, counted, listed, quarantined, without
 from wafscope.store.removal import EVERYTHING_HELD, Reach, by_day, hourly, reach, together, with_more
 
 T = TypeVar("T")
@@ -241,7 +242,19 @@ class MemoryStore:
         self, question: Quarantine, *, time_limit: float = TIME_LIMIT
     ) -> Answer[tuple[QuarantinedPiece, ...]]:
         """Answer with what could not be read."""
-        return _answer(lambda: asked_for(self._pieces, question), (), time_limit)
+        return _answer(lambda: listed(self._pieces, question), (), time_limit)
+
+    def quarantine_counts(self, question: Quarantine, *, time_limit: float = TIME_LIMIT) -> Answer[QuarantineCounts]:
+        """Answer with how many pieces there are."""
+        return _answer(lambda: counted(self._pieces, question), QuarantineCounts(), time_limit)
+
+    def discard(self, question: Quarantine) -> int:
+        """Let go of pieces; their sources count them as dropped."""
+        gone = chosen(self._pieces, question)
+        self._pieces = tuple(piece for piece in self._pieces if piece not in gone)
+        self._sources = without(self._sources, gone)
+        self._generation += 1
+        return len(gone)
 
     def _put_aside(self, tally: Tally) -> None:
         for unreadable in tally.unreadable:

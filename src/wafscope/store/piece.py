@@ -1,13 +1,17 @@
-"""A piece in quarantine, made of what a reader could not read: the same in every store."""
+"""Pieces in quarantine: how they are made of what could not be read, and which of them a question is about."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
 from wafscope.event.text import storable
-from wafscope.query.question import Quarantine, QuarantinedPiece
+from wafscope.query.question import Quarantine, QuarantineCounts, QuarantinedPiece, SourceCounts
 from wafscope.reader.base import Unreadable
 from wafscope.store.base import Tally
+from wafscope.store.pairing import owner
 
 
 def quarantined(number: int, unreadable: Unreadable, tally: Tally, seen: int) -> QuarantinedPiece:
@@ -25,13 +29,56 @@ def quarantined(number: int, unreadable: Unreadable, tally: Tally, seen: int) ->
     )
 
 
-def asked_for(pieces: tuple[QuarantinedPiece, ...], question: Quarantine) -> tuple[QuarantinedPiece, ...]:
-    """Those of the pieces that a question asks for."""
-    found = [
+def chosen(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> list[QuarantinedPiece]:
+    """Return the pieces that a question is about, whatever its limit, in order."""
+    source = storable(question.source)
+    return [
         piece
         for piece in pieces
-        if question.reason in ("", piece.reason) and (not question.ids or piece.id in question.ids)
+        if question.reason in ("", piece.reason)
+        and (not question.ids or piece.id in question.ids)
+        and (not source or piece.source == source or piece.source.startswith(f"{source}/"))
+        and (not question.seen_before or piece.seen < question.seen_before)
+        and (not question.before or piece.id < question.before)
     ]
+
+
+def listed(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> tuple[QuarantinedPiece, ...]:
+    """Answer a question."""
+    found = chosen(pieces, question)
+    if question.newest:
+        found.reverse()
     if question.limit:
         found = found[: question.limit]
     return tuple(piece if question.with_data else msgspec.structs.replace(piece, data=b"") for piece in found)
+
+
+def counted(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> QuarantineCounts:
+    """Count the pieces that a question is about."""
+    found = chosen(pieces, question)
+    reasons = Counter(piece.reason for piece in found)
+    return QuarantineCounts(
+        len(found),
+        sum(piece.length for piece in found),
+        tuple(sorted(reasons.items(), key=lambda each: (-each[1], each[0]))),
+        min((piece.seen for piece in found), default=None),
+    )
+
+
+def dropped(sources: Sequence[SourceCounts], places: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str], int]:
+    """Return how many pieces each source has lost, of (file, sensor, pieces), by source and sensor."""
+    lost: Counter[tuple[str, str]] = Counter()
+    for file, sensor, number in places:
+        counts = owner(sources, sensor, file)
+        if counts is not None:
+            lost[counts.source, counts.sensor] += number
+    return dict(lost)
+
+
+def without(sources: Sequence[SourceCounts], gone: Sequence[QuarantinedPiece]) -> tuple[SourceCounts, ...]:
+    """Return the counters without pieces that are gone: what was received stays, so that they count as dropped."""
+    lost = dropped(sources, [(piece.source, piece.sensor, 1) for piece in gone])
+    return tuple(
+        msgspec.structs.replace(counts, quarantined=counts.quarantined - lost.get((counts.source, counts.sensor), 0))
+        for counts in sources
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from hashlib import blake2b
 from typing import Literal
 
@@ -76,30 +77,42 @@ def _is_of(problem: Problem, status: SourceStatus) -> bool:
     return status.is_bad and (problem.state, problem.what, problem.hint) == (status.state, status.problem, status.hint)
 
 
-Last = Mapping[tuple[str, str], int]
-"""The time of the newest event by source and sensor."""
-
-
 class SourceRow(msgspec.Struct, frozen=True):
-    """A source: its counters, its status if the service has it, and the time of its newest event."""
+    """A source: its counters, and its status if the service has it."""
 
     counts: SourceCounts
-    status: SourceStatus | None
-    last: int | None
+    """Of all files that it has read, where it follows several."""
+    status: SourceStatus | None = None
+    files: tuple[SourceCounts, ...] = ()
+    """Those of each of them."""
 
 
-def rows(counts: Sequence[SourceCounts], statuses: Sequence[SourceStatus], last: Last) -> tuple[SourceRow, ...]:
+def rows(counts: Sequence[SourceCounts], statuses: Sequence[SourceStatus]) -> tuple[SourceRow, ...]:
     """Put counters and status side by side: what has a problem first, then what is followed, then the rest."""
-    known = {(status.key, status.sensor): status for status in statuses}
-    found = [
-        SourceRow(each, known.pop((each.source, each.sensor), None), last.get((each.source, each.sensor)))
-        for each in counts
-    ]
-    found += [
-        SourceRow(SourceCounts(each.key, each.sensor), each, last.get((each.key, each.sensor)))
-        for each in known.values()
-    ]
+    left = list(counts)
+    found = []
+    # Names without a pattern first: a file that two sources could have read belongs to the one that names it.
+    for status in sorted(statuses, key=lambda status: "*" in status.key):
+        own = [each for each in left if _is_read_by(each, status)]
+        left = [each for each in left if each not in own]
+        found.append(SourceRow(_sum(status, own), status, tuple(own)))
+    found += [SourceRow(each, None, (each,)) for each in left]
     return tuple(sorted(found, key=_place))
+
+
+def _is_read_by(counts: SourceCounts, status: SourceStatus) -> bool:
+    """Tell a file of a source: one that fits its pattern, or that was rotated away from its name."""
+    if counts.sensor != status.sensor:
+        return False
+    if counts.source == status.key:
+        return True
+    rotated = counts.source.startswith((f"{status.key}.", f"{status.key}-"))
+    return status.kind == "serial" and (rotated or fnmatchcase(counts.source, status.key))
+
+
+def _sum(status: SourceStatus, own: Sequence[SourceCounts]) -> SourceCounts:
+    names = SourceCounts.__struct_fields__[2:]
+    return SourceCounts(status.key, status.sensor, *(sum(getattr(each, name) for each in own) for name in names))
 
 
 def _place(row: SourceRow) -> tuple[int, str, str]:

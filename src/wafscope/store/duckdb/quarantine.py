@@ -10,11 +10,11 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from wafscope.event.text import storable
-from wafscope.query.question import Quarantine, QuarantinedPiece
+from wafscope.query.question import Quarantine, QuarantineCounts, QuarantinedPiece, SourceCounts
 from wafscope.store.base import Tally
 from wafscope.store.duckdb.batch import batch
 from wafscope.store.duckdb.compile import TRUE, Sql, joined
-from wafscope.store.piece import quarantined
+from wafscope.store.piece import dropped, quarantined
 
 _SCHEMA = pa.schema(
     [
@@ -64,16 +64,66 @@ def let_go(cursor: DuckDBPyConnection, tally: Tally, pieces: Sequence[int]) -> N
     )
 
 
-def pieces(question: Quarantine) -> Sql:
-    """The SQL of the pieces that are asked for."""
+def discard(cursor: DuckDBPyConnection, question: Quarantine) -> int:
+    """Remove pieces for good; their sources count them as dropped."""
+    condition = _where(question)
+    gone = cursor.execute(
+        f"WITH gone AS (SELECT source, sensor FROM quarantine WHERE {condition.text})"
+        " SELECT source, sensor, count(*) FROM gone GROUP BY ALL",
+        list(condition.values),
+    ).fetchall()
+    cursor.execute(f"DELETE FROM quarantine WHERE {condition.text}", list(condition.values))
+    known = cursor.execute("SELECT source, sensor FROM tally").fetchall()
+    lost = dropped([SourceCounts(source, sensor) for source, sensor in known], gone)
+    for (source, sensor), number in lost.items():
+        cursor.execute(
+            "UPDATE tally SET quarantined = quarantined - ? WHERE source = ? AND sensor = ?", [number, source, sensor]
+        )
+    return sum(number for _, _, number in gone)
+
+
+def _where(question: Quarantine) -> Sql:
+    """The condition of the pieces that a question is about, whatever its limit."""
     parts = [Sql("reason = ?", (question.reason,))] if question.reason else []
     if question.ids:
         parts.append(Sql("id IN (SELECT unnest(?::BIGINT[]))", (list(question.ids),)))
+    if question.source:
+        source = storable(question.source)
+        parts.append(Sql("(source = ? OR starts_with(source, ?))", (source, f"{source}/")))
+    if question.seen_before:
+        parts.append(Sql("seen < make_timestamptz(?::BIGINT)", (question.seen_before,)))
+    if question.before:
+        parts.append(Sql("id < ?", (question.before,)))
+    return joined(parts, "AND") if parts else TRUE
+
+
+def pieces(question: Quarantine) -> Sql:
+    """The SQL of the pieces that are asked for."""
     data = "data" if question.with_data else "''::BLOB"
     sql = Sql(
         f'SELECT id, source, sensor, "offset", length, reason, epoch_us(seen), more, {data} FROM quarantine WHERE '
-    ) + (joined(parts, "AND") if parts else TRUE)
-    return sql + Sql(" ORDER BY id") + (Sql(" LIMIT ?", (question.limit,)) if question.limit else Sql(""))
+    ) + _where(question)
+    order = Sql(" ORDER BY id DESC" if question.newest else " ORDER BY id")
+    return sql + order + (Sql(" LIMIT ?", (question.limit,)) if question.limit else Sql(""))
+
+
+def counts(question: Quarantine) -> Sql:
+    """The SQL of how many there are, by reason."""
+    return (
+        Sql("SELECT reason, count(*), sum(length)::BIGINT, epoch_us(min(seen)) FROM quarantine WHERE ")
+        + _where(question)
+        + Sql(" GROUP BY reason ORDER BY 2 DESC, 1")
+    )
+
+
+def counted(rows: Sequence[tuple[Any, ...]]) -> QuarantineCounts:
+    """Return the counts of those rows."""
+    return QuarantineCounts(
+        sum(row[1] for row in rows),
+        sum(row[2] for row in rows),
+        tuple((row[0], row[1]) for row in rows),
+        min((row[3] for row in rows), default=None),
+    )
 
 
 def piece(row: tuple[Any, ...]) -> QuarantinedPiece:

@@ -25,6 +25,7 @@ from wafscope.query.question import (
     JoinedRecord,
     Page,
     Quarantine,
+    QuarantineCounts,
     QuarantinedPiece,
     RemovalReason,
     Removed,
@@ -144,6 +145,16 @@ class DuckStore:
     ) -> Answer[tuple[QuarantinedPiece, ...]]:
         sql = quarantine.pieces(question)
         return self._answer(lambda a: tuple(quarantine.piece(row) for row in a(sql)), (), time_limit)
+
+    def quarantine_counts(self, question: Quarantine, *, time_limit: float = TIME_LIMIT) -> Answer[QuarantineCounts]:
+        sql = quarantine.counts(question)
+        return self._answer(lambda a: quarantine.counted(a(sql)), QuarantineCounts(), time_limit)
+
+    def discard(self, question: Quarantine) -> int:
+        with self._one, self._connection.writing() as cursor:
+            gone = quarantine.discard(cursor, question)
+        self._generation += 1
+        return gone
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         def work(ask_store: _Ask) -> Rows:

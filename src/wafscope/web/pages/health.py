@@ -71,7 +71,7 @@ def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
         if found is not None and any(each.is_bad for each in statuses):
             said["status"] = "degraded"
         said |= {"events": held.events if found else None, "first": held.first, "last": held.last}
-        said["sources"] = [_source(row) for row in status.rows(held.sources, statuses, {})]
+        said["sources"] = [_source(row) for row in status.rows(held.sources, statuses)]
         return Response(said, status_code=503 if found is None else 200)
 
     @page("/metrics")

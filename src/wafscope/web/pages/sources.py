@@ -9,8 +9,8 @@ from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
 from wafscope.panel.answers import Answers
-from wafscope.panel.view import one_of
-from wafscope.query.question import Count, Held, Scope, Top
+from wafscope.panel.sources import MOST, Lately, lately
+from wafscope.query.question import Count, Held, Scope
 from wafscope.query.timespan import DAY, Window
 from wafscope.web.console import Console
 from wafscope.web.link import SOURCES
@@ -18,17 +18,20 @@ from wafscope.web.page import Frame
 from wafscope.web.pages.address import page
 from wafscope.web.pages.redirect import canonical
 from wafscope.web.slot import Failed, Late
-from wafscope.web.status import Last, SourceRow, SourceStatus, rows
+from wafscope.web.status import SourceRow, rows
 
-_MOST = 1_000
-_SENSORS = 20
-"""Files of a sensor, and sensors, whose newest event is asked for."""
+
+class Shown(msgspec.Struct, frozen=True):
+    """A source, with what it has brought lately."""
+
+    row: SourceRow
+    lately: Lately
 
 
 class Sources(msgspec.Struct, frozen=True):
     """What the page shows; None for what is not known."""
 
-    rows: tuple[SourceRow, ...]
+    rows: tuple[Shown, ...]
     held: Held
     followed: int
     lag: int | None
@@ -53,36 +56,42 @@ def route(console: Console) -> list[HTTPRouteHandler]:
 def _listing(console: Console, frame: Frame) -> Response[str]:
     now = console.now()
     held = console.answers.held().value
+    found = rows(held.sources, console.pulse.statuses())
     asked = console.gather(
         {
-            "last": lambda: _last(console.answers, held),
+            "lately": lambda: [_lately(console.answers, row, now) for row in found[:MOST]],
             "day": lambda: console.answers.count(Count(Scope(Window(now - DAY, now)))).value.events,
         },
         patience=console.patience(frame),
     )
     known = {name: None if isinstance(answer, Late | Failed) else answer for name, answer in asked.items()}
-    found = _sources(held, console.pulse.statuses(), known["last"] or {}, known["day"])
-    return console.html("sources.html", frame, found=found, now=now)
+    brought = known["lately"] or []
+    shown = [Shown(row, brought[n] if n < len(brought) else Lately()) for n, row in enumerate(found)]
+    return console.html("sources.html", frame, found=_sources(held, shown, known["day"]), now=now)
 
 
-def _last(answers: Answers, held: Held) -> Last:
-    """The time of the newest event by file and sensor."""
-    found = {}
-    for sensor in sorted({counts.sensor for counts in held.sources})[:_SENSORS]:
-        scope = Scope(filter=one_of("sensor", (sensor or None,)))
-        for value in answers.top(Top("source", scope, limit=_MOST)).value.values:
-            found[str(value.value or ""), sensor] = value.last
-    return found
+def _lately(answers: Answers, row: SourceRow, now: int) -> Lately:
+    """Ask about each file of a source that reads several, the newest of them at least."""
+    brought = [lately(answers.count, counts, now) for counts in row.files[-_FILES:]]
+    days = [each.day for each in brought if each.day is not None]
+    return Lately(
+        max((each.last for each in brought if each.last is not None), default=None), sum(days) if days else None
+    )
 
 
-def _sources(held: Held, statuses: tuple[SourceStatus, ...], last: Last, day: int | None) -> Sources:
+def _sources(held: Held, shown: list[Shown], day: int | None) -> Sources:
+    statuses = [each.row.status for each in shown if each.row.status is not None]
     lags = [status.lag_bytes for status in statuses if status.lag_bytes is not None]
     reads = [status.last_read for status in statuses if status.last_read is not None]
     return Sources(
-        rows=rows(held.sources, statuses, last),
+        rows=tuple(shown),
         held=held,
         followed=len(statuses),
         lag=sum(lags) if lags else None,
         read=max(reads, default=None),
         day=day,
     )
+
+
+_FILES = 20
+"""Files of one source that are asked about."""

@@ -1,0 +1,257 @@
+"""`wafscope doctor`: how each source is, and why its log is empty or incomplete."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from wafscope import settings as all_settings
+from wafscope.cli.importing import address
+from wafscope.cli.say import complain, language, note, said
+from wafscope.doctor.diagnosis import ORDER, Diagnosis
+from wafscope.doctor.examine import Examined, examine, key
+from wafscope.doctor.person import Person, me, named
+from wafscope.doctor.suggest import suggested
+from wafscope.errors import InputError, SettingsError, StoreError
+from wafscope.i18n import number
+from wafscope.i18n.text import Text, english, ntext, text
+from wafscope.rules.site import find
+from wafscope.service.figures import Figures, gather, sensor_of
+from wafscope.settings import Settings, Source
+from wafscope.web.visible import plain
+from wafscope.web.words import STATES
+
+WARNED, FAILED = 6, 7
+"""Exit status where records lack something, and where nothing is logged or read; below 6 are those of `errors`."""
+_OWN_USER = "wafscope"
+_MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "notice": ("·", "cyan")}
+
+
+@click.command(
+    "doctor",
+    help=said(
+        text(
+            "Tell how each source is, and why its log is empty or incomplete. PATH is a log or a storage directory;"
+            " without one, the sources of the settings are examined, else what the servers of this machine write."
+        )
+    ),
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+@click.option(
+    "--site",
+    type=click.Path(path_type=Path),
+    help=said(
+        text("Configuration of the web server or engine, such as /etc/nginx/nginx.conf; looked for unless given.")
+    ),
+)
+@click.option("--store", "file", default="", help=said(text("File of the store; that of the settings unless given.")))
+@click.option(
+    "--user", default="", help=said(text("Examine as this user may read; the user of the service unless given."))
+)
+@click.option(
+    "--ignore", multiple=True, metavar="CODE", help=said(text("A code that is accepted; may be given again."))
+)
+@click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
+@click.pass_obj
+def doctor_command(
+    settings: Settings,
+    paths: tuple[str, ...],
+    config: Path | None,
+    site: Path | None,
+    file: str,
+    user: str,
+    ignore: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Examine, print, and end with the exit status of the worst."""
+    if config is not None:
+        settings = all_settings.load(config, os.environ)
+    if file:
+        settings = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, uri=address(file)))
+    reader = _reader(user)
+    sites = [find.read(str(site))] if site else find.look()
+    sources = [_named(path, site) for path in paths] or list(settings.source) or suggested(sites)
+    if not sources:
+        raise InputError(
+            text("There is nothing to examine."),
+            hint=text("Name a log, or the settings with --config, or the configuration of the web server with --site."),
+        )
+    figures: tuple[Figures | None, ...] = (None,) * len(sources)
+    try:
+        figures = gather(sources, settings) or figures
+    except StoreError as error:
+        complain(error)
+    found = [
+        _without(examine(source, sites, reader=reader, pieces=known.reasons if known else None), ignore)
+        for source, known in zip(sources, figures, strict=True)
+    ]
+    if as_json:
+        click.echo(msgspec.json.encode(_json(found, figures)).decode())
+    else:
+        for examined, known in zip(found, figures, strict=True):
+            _print(examined, known)
+        _summary(found)
+    worst = {examined.severity for examined in found}
+    raise SystemExit(FAILED if "error" in worst else WARNED if "warning" in worst else 0)
+
+
+def _named(path: str, site: Path | None) -> Source:
+    kind = "stdin" if path == "-" else "concurrent" if Path(path).is_dir() else "serial"
+    return msgspec.convert({"kind": kind, "path": path, "config": str(site or "")}, type=Source)
+
+
+def _reader(user: str) -> Person:
+    """The user of the service: root sees all, and the service does not."""
+    if user:
+        found = named(user)
+        if found is None:
+            raise SettingsError(text("There is no user {name}.", name=user), where="--user")
+        return found
+    return (named(_OWN_USER) if os.geteuid() == 0 else None) or me()
+
+
+def _without(examined: Examined, codes: tuple[str, ...]) -> Examined:
+    kept = tuple(each for each in examined.diagnoses if each.code not in codes)
+    return msgspec.structs.replace(examined, diagnoses=kept)
+
+
+# --- for people ---
+
+
+def _print(examined: Examined, figures: Figures | None) -> None:
+    click.echo(click.style(plain(key(examined.source)), bold=True))
+    for line in _about(examined, figures):
+        click.echo(f"  {plain(said(line))}")
+    for diagnosis in examined.diagnoses:
+        _print_one(diagnosis)
+    click.echo()
+
+
+def _about(examined: Examined, figures: Figures | None) -> list[Text]:
+    lines: list[Text] = []
+    if figures is not None:
+        status, lately, counts = figures.status, figures.lately, figures.counts
+        if status is not None:
+            state = STATES[status.state]
+            lag = number.size(status.lag_bytes, language()) if status.lag_bytes is not None else "–"
+            lines.append(text("{state}, {lag} not stored yet", state=state, lag=lag))
+            lines += [each for each in (status.problem, status.hint) if each is not None]
+        else:
+            lines.append(text("Nobody follows it."))
+        rate = f"{lately.per_hour:.1f}" if lately.per_hour is not None else "–"
+        last = _moment(lately.last) if lately.last else "–"
+        lines.append(text("{rate} events an hour in the last 24 hours; the newest is of {last}", rate=rate, last=last))
+        lines.append(
+            text(
+                "{received} received, {stored} stored, {quarantined} in quarantine",
+                received=counts.received,
+                stored=counts.stored,
+                quarantined=counts.quarantined,
+            )
+        )
+    elif examined.last:
+        lines.append(text("The newest record is of {last}.", last=_moment(examined.last)))
+    if examined.files:
+        lines.append(text("Configuration: {files}", files=", ".join(examined.files)))
+    else:
+        lines.append(text("No configuration was found for it; what is said here, the log shows."))
+    return lines
+
+
+def _print_one(diagnosis: Diagnosis) -> None:
+    mark, colour = _MARKS[diagnosis.severity]
+    what, why = plain(said(diagnosis.ailment.what)), plain(said(diagnosis.ailment.why))
+    click.echo(f"  {click.style(mark, fg=colour, bold=True)} {click.style(what, bold=True)} {why} [{diagnosis.code}]")
+    click.echo(f"      {plain(diagnosis.where)}: {plain(said(diagnosis.evidence))}")
+    if diagnosis.change is not None:
+        if diagnosis.change.now:
+            click.echo(click.style(f"      - {plain(diagnosis.change.now)}", fg="red"))
+        click.echo(click.style(f"      + {plain(diagnosis.change.then)}", fg="green"))
+    if diagnosis.hint is not None:
+        click.echo(f"      {plain(said(diagnosis.hint))}")
+
+
+def _summary(found: list[Examined]) -> None:
+    counted = Counter(each.severity for examined in found for each in examined.diagnoses)
+    if not counted:
+        note(ntext("{n} source is well.", "All {n} sources are well.", n=len(found)))
+        return
+    words = {
+        "error": ntext("{n} error", "{n} errors", n=counted["error"]),
+        "warning": ntext("{n} warning", "{n} warnings", n=counted["warning"]),
+        "notice": ntext("{n} notice", "{n} notices", n=counted["notice"]),
+    }
+    note(
+        text(
+            "{errors}, {warnings}, {notices}.",
+            errors=words["error"],
+            warnings=words["warning"],
+            notices=words["notice"],
+        )
+    )
+
+
+def _moment(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+# --- for programs: docs/reference/doctor.md has the keys ---
+
+
+def _json(found: list[Examined], figures: tuple[Figures | None, ...]) -> dict[str, Any]:
+    severities = [examined.severity for examined in found if examined.severity]
+    worst = min(severities, key=ORDER.index) if severities else "healthy"
+    sources = [_source(examined, known) for examined, known in zip(found, figures, strict=True)]
+    return {"status": worst, "sources": sources}
+
+
+def _source(examined: Examined, figures: Figures | None) -> dict[str, Any]:
+    known: dict[str, Any] = dict.fromkeys(
+        ("state", "lag_bytes", "last_read", "rate_per_hour", "received", "stored", "duplicate", "quarantined")
+    )
+    last = examined.last
+    if figures is not None:
+        counts, status = figures.counts, figures.status
+        known |= {name: getattr(counts, name) for name in ("received", "stored", "duplicate", "quarantined")}
+        known["rate_per_hour"] = figures.lately.per_hour
+        last = figures.lately.last or last
+        if status is not None:
+            known |= {"state": status.state, "lag_bytes": status.lag_bytes, "last_read": _iso(status.last_read)}
+    return {
+        "source": key(examined.source),
+        "kind": examined.source.kind,
+        "sensor": sensor_of(examined.source),
+        "status": examined.severity or "healthy",
+        "configuration": examined.files,
+        **known,
+        "last_record": _iso(last),
+        "diagnoses": [_diagnosis(each) for each in examined.diagnoses],
+    }
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "code": diagnosis.code,
+        "severity": diagnosis.severity,
+        "what": english(diagnosis.ailment.what),
+        "why": english(diagnosis.ailment.why),
+        "file": diagnosis.place.file,
+        "line": diagnosis.place.line or None,
+        "evidence": english(diagnosis.evidence),
+        "now": diagnosis.change.now or None if diagnosis.change else None,
+        "then": diagnosis.change.then if diagnosis.change else None,
+        "hint": english(diagnosis.hint) if diagnosis.hint else None,
+    }
+
+
+def _iso(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,30 @@
+"""What the servers of a machine write, as sources: for a first look, before anything is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wafscope.doctor.case import STORAGE, kind
+from wafscope.doctor.checks.target import is_stream
+from wafscope.rules.site.base import Setup, Site
+from wafscope.settings import Source
+
+
+def suggested(sites: Sequence[Site]) -> list[Source]:
+    """Return a source for each log that is written, each once."""
+    found: list[Source] = []
+    for site in sites:
+        for setup in site.setups:
+            source = _source(setup, site.file)
+            if source is not None and source not in found:
+                found.append(source)
+    return found
+
+
+def _source(setup: Setup, file: str) -> Source | None:
+    log, folder = setup.value("SecAuditLog"), setup.value(*STORAGE)
+    if kind(setup) == "concurrent" and folder:
+        return Source(kind="concurrent", path=setup.path(folder), config=file)
+    if log and not is_stream(setup) and kind(setup) in {"serial", "concurrent"}:
+        return Source(path=setup.path(log), config=file)
+    return None
