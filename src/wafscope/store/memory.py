@@ -57,7 +57,7 @@ from wafscope.query.timespan import Window
 from wafscope.reader.joining import joined, takes_matches
 from wafscope.store.base import Records, Tally, Written
 from wafscope.store.pairing import in_order, owner, pairs
-from wafscope.store.piece import chosen, counted, listed, quarantined, without
+from wafscope.store.piece import chosen, counted, listed, quarantined, released, without
 from wafscope.store.removal import EVERYTHING_HELD, Reach, by_day, hourly, reach, together, with_more
 
 T = TypeVar("T")
@@ -228,14 +228,7 @@ class MemoryStore:
         left = [piece for piece in self._pieces if piece.id in pieces]
         self._pieces = tuple(piece for piece in self._pieces if piece.id not in pieces)
         written = self.write(payload, tally)
-        self._sources = tuple(
-            msgspec.structs.replace(
-                counts, received=counts.received - len(left), quarantined=counts.quarantined - len(left)
-            )
-            if (counts.source, counts.sensor) == (storable(tally.source), storable(tally.sensor))
-            else counts
-            for counts in self._sources
-        )
+        self._sources = released(self._sources, tally, len(left))
         return written
 
     def quarantine(

@@ -82,3 +82,14 @@ def without(sources: Sequence[SourceCounts], gone: Sequence[QuarantinedPiece]) -
         msgspec.structs.replace(counts, quarantined=counts.quarantined - lost.get((counts.source, counts.sensor), 0))
         for counts in sources
     )
+
+
+def released(sources: Sequence[SourceCounts], tally: Tally, number: int) -> tuple[SourceCounts, ...]:
+    """Return the counters without pieces that have been read: what became of them was counted anew."""
+    own = storable(tally.source), storable(tally.sensor)
+    return tuple(
+        msgspec.structs.replace(counts, received=counts.received - number, quarantined=counts.quarantined - number)
+        if (counts.source, counts.sensor) == own
+        else counts
+        for counts in sources
+    )

@@ -76,7 +76,7 @@ def _not_readable(case: Case, name: str) -> Diagnosis:
             "Set SecAuditLogDirMode 0750 and SecAuditLogFileMode 0640, and add the user to the group of the directory."
         )
     else:
-        hint = text("Let a group of the user read it: {command}", command=f"setfacl -m u:{person}:rX {stop}")
+        hint = text("Let the user read it: {command}", command=f"setfacl -m u:{person}:rX {stop}")
     return Diagnosis("not_readable", Place(name, 0), evidence, hint=hint)
 
 

@@ -1,0 +1,159 @@
+"""What no server need run for: rotation told by times alone, folders of users, files that are not read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.make import v3_record
+
+from wafscope.doctor.case import with_parts
+from wafscope.doctor import process
+from wafscope.doctor.diagnosis import Diagnosis
+from wafscope.doctor.examine import examine
+from wafscope.rules.site import find
+from wafscope.settings import Source
+
+WELL = "SecRuleEngine On\nSecRequestBodyAccess On\nSecAuditEngine On\nSecAuditLogParts ABCFHZ\n"
+
+
+def written(folder: Path, directives: str) -> str:
+    (folder / "rules.conf").write_text(WELL + directives.format(folder=folder))
+    return str(folder / "rules.conf")
+
+
+def codes(diagnoses: tuple[Diagnosis, ...]) -> list[str]:
+    return [each.code for each in diagnoses]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "whole"),
+    [
+        ("ABIJDEFHZ", "C", "ABCIJDEFHZ"),
+        ("ABIJDEFHZ", "K", "ABIJDEFHKZ"),
+        ("ABIJDEFZ", "H", "ABHIJDEFZ"),
+        ("z", "BCFH", "ABCFHZ"),
+        ("", "H", "AHZ"),
+        ("ABHZ", "H", "ABHZ"),
+    ],
+)
+def test_a_part_is_added_where_it_stands_by_custom(given: str, wanted: str, whole: str) -> None:
+    assert with_parts(given, wanted) == whole
+
+
+def test_a_rotated_log_that_is_newer_is_told_by_its_time(tmp_path: Path) -> None:
+    log, old = tmp_path / "audit.log", tmp_path / "audit.log.1"
+    log.touch()
+    old.write_bytes(v3_record() + b"\n")
+    os.utime(log, (1_000, 1_000))
+    os.utime(old, (1_030, 1_030))
+    source = Source(path=str(log))
+
+    assert codes(examine(source, ()).diagnoses) == ["log_empty"]  # a reload may take a while
+    os.utime(old, (1_100, 1_100))
+    assert codes(examine(source, ()).diagnoses) == ["not_reopened"]
+    (tmp_path / "audit.log.1.gz").write_bytes(b"x")
+    old.unlink()
+    assert codes(examine(source, ()).diagnoses) == ["log_empty"]
+
+
+def test_a_record_that_is_still_being_written_is_no_fault(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes((v3_record() + b"\n") * 2 + v3_record()[:40])
+
+    found = examine(Source(path=str(log)), ())
+    assert (found.records, codes(found.diagnoses)) == (2, [])
+
+
+def test_what_begins_in_the_middle_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "audit.log"
+    record = v3_record() + b"\n"
+    log.write_bytes(record * 5)
+    monkeypatch.setattr("wafscope.doctor.log._NEWEST", len(record) * 2 + 20)
+
+    found = examine(Source(path=str(log)), ())
+    assert (found.records, codes(found.diagnoses)) == (2, [])
+
+
+def test_the_other_log_that_the_engine_writes_is_named(tmp_path: Path) -> None:
+    config = written(tmp_path, "SecAuditLog {folder}/here.log\n")
+    (tmp_path / "here.log").write_bytes(v3_record() + b"\n")
+    (found,) = examine(Source(path=str(tmp_path / "there.log"), config=config)).diagnoses
+
+    assert (found.code, found.where) == ("other_path", f"{config}:5")
+    assert found.hint is not None
+    assert found.hint.values["line"] == f'path = "{tmp_path}/here.log"'
+
+
+def test_a_serial_source_of_a_concurrent_log_is_of_another_type(tmp_path: Path) -> None:
+    config = written(
+        tmp_path, "SecAuditLogType Concurrent\nSecAuditLogStorageDir {folder}\nSecAuditLog {folder}/index\n"
+    )
+    (tmp_path / "index").write_text("")
+    (found,) = examine(Source(path=str(tmp_path / "index"), config=config)).diagnoses
+
+    assert found.code == "other_type"
+    assert found.hint is not None
+    assert found.hint.values["line"] == f'kind = "concurrent", path = "{tmp_path}"'
+    config = written(tmp_path, "SecAuditLog {folder}/audit.log\n")
+    (found,) = examine(Source(kind="concurrent", path=str(tmp_path), config=config)).diagnoses
+    assert found.code == "other_type"
+    assert found.change is not None
+    assert found.change.then == "SecAuditLogType Concurrent"
+
+
+def test_a_configuration_that_writes_another_log_is_not_asked_about_this_one(tmp_path: Path) -> None:
+    site = find.read(written(tmp_path, "SecAuditLog {folder}/other.log\nSecAuditLogParts AZ\n"))
+    (tmp_path / "audit.log").write_bytes(v3_record() + b"\n")
+
+    found = examine(Source(path=str(tmp_path / "audit.log")), [site])
+    assert (found.files, found.diagnoses) == ((), ())
+
+
+def test_what_could_stand_in_an_unread_file_is_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "rules.conf").write_text(f"SecAuditLog {tmp_path}/audit.log\nInclude gone.conf\n")
+    (tmp_path / "audit.log").write_bytes(v3_record() + b"\n")
+
+    found = examine(Source(path=str(tmp_path / "audit.log"), config=str(tmp_path / "rules.conf")))
+    assert [(each.code, each.where) for each in found.diagnoses] == [
+        ("config_not_readable", f"{tmp_path}/rules.conf:2")
+    ]
+
+
+def test_a_configuration_that_is_not_there_is_said(tmp_path: Path) -> None:
+    (tmp_path / "audit.log").write_bytes(v3_record() + b"\n")
+    found = examine(Source(path=str(tmp_path / "audit.log"), config=str(tmp_path / "gone.conf")))
+
+    assert codes(found.diagnoses) == ["config_not_readable"]
+
+
+def test_a_folder_of_a_user_below_the_storage_directory_is_of_it(tmp_path: Path) -> None:
+    config = written(tmp_path, "SecAuditLogType Concurrent\nSecAuditLogStorageDir {folder}/audit\n")
+    minute = tmp_path / "audit" / "www-data" / "20261127" / "20261127-0900"
+    minute.mkdir(parents=True)
+    (minute / "20261127-090000-abc").write_bytes(v3_record() + b"\n")
+
+    for path in (tmp_path / "audit", tmp_path / "audit" / "www-data"):
+        found = examine(Source(kind="concurrent", path=str(path), config=config))
+        assert (found.records, codes(found.diagnoses)) == (1, [])
+
+
+def test_a_library_without_yajl_is_told_by_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = written(tmp_path, "SecAuditLog {folder}/audit.log\nSecAuditLogFormat JSON\n")
+    (tmp_path / "audit.log").write_bytes(v3_record() + b"\n")
+    source = Source(path=str(tmp_path / "audit.log"), config=config)
+    library = tmp_path / "libmodsecurity.so.3"
+    monkeypatch.setattr(process, "libraries", lambda _: (str(library),))
+
+    library.write_bytes(b"\x7fELF... libyajl.so.2 ...")
+    assert codes(examine(source).diagnoses) == []
+    library.write_bytes(b'\x7fELF {"error":"ModSecurity was not compiled with JSON support."}')
+    assert codes(examine(source).diagnoses) == ["engine_without_yajl"]
+
+
+def test_the_quarantine_tells_of_a_pipe_that_nobody_can_look_at_again() -> None:
+    found = examine(Source(kind="stdin", path="-"), (), pieces={"cut": 3, "damaged_archive": 1})
+
+    assert codes(found.diagnoses) == ["cut_on_pipe"]
+    assert found.diagnoses[0].evidence.values["n"] == 3
