@@ -24,6 +24,7 @@ from wafscope.query.question import (
     Histogram,
     Page,
     Quarantine,
+    QuarantineCounts,
     QuarantinedPiece,
     RemovalReason,
     Removed,
@@ -164,6 +165,12 @@ class Timed:
         self, question: Quarantine, *, time_limit: float = TIME_LIMIT
     ) -> Answer[tuple[QuarantinedPiece, ...]]:
         return self._timed("quarantine", lambda: self._store.quarantine(question, time_limit=time_limit))
+
+    def quarantine_counts(self, question: Quarantine, *, time_limit: float = TIME_LIMIT) -> Answer[QuarantineCounts]:
+        return self._timed("quarantine", lambda: self._store.quarantine_counts(question, time_limit=time_limit))
+
+    def discard(self, question: Quarantine) -> int:
+        return self._store.discard(question)
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
         return self._store.release(payload, tally, pieces)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.make import v3_record
 
-from wafscope.doctor.case import with_parts
 from wafscope.doctor import process
+from wafscope.doctor.case import with_parts
 from wafscope.doctor.diagnosis import Diagnosis
 from wafscope.doctor.examine import examine
 from wafscope.rules.site import find
