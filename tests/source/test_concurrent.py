@@ -335,3 +335,94 @@ def test_what_waits_is_not_lost_when_it_ends_between_two_commits(
 
     assert len(first.stretches) == 2
     assert following.numbers == Counter(range(2, 6))
+
+
+def grown_when_seen(monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
+    """Complete files just after they were looked at, as a writer may at any time."""
+    look = concurrent._seen
+    rest = {str(file): json_record(number)[400:] for number, file in enumerate(files, 1)}
+
+    def seen(path: str) -> concurrent._File | None:
+        found = look(path)
+        if path in rest:
+            with Path(path).open("ab") as opened:
+                opened.write(rest.pop(path))
+        return found
+
+    monkeypatch.setattr(concurrent, "_seen", seen)
+
+
+def test_a_file_that_grows_during_a_look_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    following = Following(tmp_path)
+    files = write(tmp_path, minute_now(), 1, 2)
+    for number, file in enumerate(files, 1):
+        file.write_bytes(json_record(number)[:400])
+    grown_when_seen(monkeypatch, *files)
+    for _ in range(3):
+        following.take()
+    following.restart()
+    following.take()
+
+    assert following.numbers == Counter([1, 2])
+    assert following.feed.condition().waiting == 0
+
+
+def test_a_file_that_grew_while_it_was_looked_at_is_not_read_again_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrent, "_TICK", 0.0)
+    (file,) = write(tmp_path, minute_now(), 1)
+    file.write_bytes(json_record(1)[:400])
+    following = Following(tmp_path)
+    grown_when_seen(monkeypatch, file)
+    time.sleep(0.05)
+    following.take()
+    time.sleep(0.05)
+    following.look_at_all()
+    following.restart()
+    following.take()
+
+    assert following.numbers == Counter([1])
+
+
+def test_a_look_that_stops_on_its_way_forgets_nothing_of_an_earlier_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrent, "_TICK", 0.0)
+    following = Following(tmp_path)
+    write(tmp_path, f"b/{OLD}", 1)
+    following.take()
+    following.look_at_all()
+    write(tmp_path, f"b/{OLD}", 2)
+    following.take()
+    write(tmp_path, f"a/{OLD}", 3, 4)
+    monkeypatch.setattr(concurrent, "_MOST_WAITING", 1)
+    following.restart()
+    following.take()
+    following.restart()
+    for _ in range(3):
+        following.take()
+
+    assert following.numbers == Counter([1, 2, 3, 4])
+
+
+def test_a_file_that_was_waited_for_is_not_lost_when_it_ends_between_two_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(concurrent, "_TICK", 0.0)
+    monkeypatch.setattr(concurrent, "_MOST_FILES", 1)
+    following = Following(tmp_path, patience=0.2)
+    for number, file in enumerate(write(tmp_path, OLD, 1, 2), 1):
+        file.write_bytes(json_record(number)[:400])
+    following.take()
+    time.sleep(0.3)
+    following.feed._next_look = 0.0
+    first = next(following.feed.take(1 << 30))
+    following.positions[first.position.key] = first.position.state
+    following.restart()
+    following.names.clear()
+    for _ in range(2):
+        following.take()
+
+    assert [stretch.name for stretch in first.stretches] != following.names
+    assert len(following.names) == 1

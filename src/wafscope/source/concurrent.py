@@ -136,7 +136,8 @@ class ConcurrentFeed:
             self._state = msgspec.msgpack.decode(positions.get(self._key, b""), type=_State)
         names = self._state.names
         self._read = {names[at : at + 8]: (0, "") for at in range(0, len(names), 8)}
-        """Marks of files that were read, each with the time of its last change and its directory."""
+        """Marks of files that were read, each with the time of its last change and its directory; (0, "") for those of
+        an earlier run that were not met yet."""
         self._blocked: set[str] = set()
         """Directories that could not be read."""
         self._open: dict[str, _File] = {}
@@ -175,9 +176,6 @@ class ConcurrentFeed:
             most -= max(1, sum(len(stretch.data) for stretch in stretches))
             if not files:
                 continue
-            for file in files:
-                self._read[file.mark] = file.changed, os.path.dirname(file.path)
-                self._pending.add(file.mark)
             self._settle()
             state = self._encoded()
             self._taken.append((state, files))
@@ -194,8 +192,9 @@ class ConcurrentFeed:
                 break
 
     def condition(self) -> Condition:
-        lag = sum(file.size for file in self._waiting) if len(self._waiting) < _MOST_FILES else self._waiting[0].size
-        return Condition(lag, len(self._waiting) + len(self._open), tuple(self._problems.values()))
+        lag = sum(file.size for file in self._waiting)
+        again = sum(file.path in self._open for file in self._waiting)
+        return Condition(lag, len(self._waiting) + len(self._open) - again, tuple(self._problems.values()))
 
     def close(self) -> None:
         self._waiting.clear()
@@ -218,7 +217,8 @@ class ConcurrentFeed:
             # A look before this one, of an earlier run, has come further: what it covers stays covered.
             return
         self._state = _State(self._state.until, upto=os.fsencode(upto), began=began)
-        self._read = {m: (at, path) for m, (at, path) in self._read.items() if at >= began or path > upto}
+        # Those of an earlier run may stand in a directory that this look has not reached.
+        self._read = {m: (at, path) for m, (at, path) in self._read.items() if at >= began or path > upto or not path}
 
     def _end_round(self, ended: _Round) -> None:
         """All files that a look found are read."""
@@ -374,7 +374,7 @@ class ConcurrentFeed:
             if now is None:
                 del self._open[path]
             elif now != file or abs(time.time() - now.written / 1e9) > self._custom.patience:
-                del self._open[path]
+                # It stays among them until it is read: the time of this look may cover it.
                 self._waiting.append(now)
 
     # --- reading ---
@@ -385,36 +385,44 @@ class ConcurrentFeed:
         while self._waiting and most > 0 and len(files) < _MOST_FILES:
             file = self._waiting.popleft()
             try:
-                stretch = self._stretch(file)
+                found = self._stretch(file)
             except FileNotFoundError:
+                self._open.pop(file.path, None)
                 continue
             except OSError as error:
                 self._problem(file.path, error)
+                found = None
+            if found is None:
                 self._open[file.path] = file
                 continue
-            if stretch is None:
-                self._open[file.path] = file
+            self._open.pop(file.path, None)
+            stretch, file = found
+            if file.mark in self._read:
+                # It grew while it was looked at, and stood here twice.
                 continue
+            self._read[file.mark] = file.changed, os.path.dirname(file.path)
+            self._pending.add(file.mark)
             most -= len(stretch.data)
             stretches.append(stretch)
-            files.append(msgspec.structs.replace(file, size=len(stretch.data) + stretch.skipped))
+            files.append(file)
         return tuple(stretches), tuple(files)
 
-    def _stretch(self, file: _File) -> Stretch | None:
-        """Read a file; None for one that is not complete."""
+    def _stretch(self, file: _File) -> tuple[Stretch, _File] | None:
+        """Read a file, and tell how it was then; None for one that is not complete."""
         with open(file.path, "rb") as opened:
             data = opened.read(self._custom.largest + 1)
             status = os.fstat(opened.fileno())
         written = status.st_mtime_ns // 1000
+        read = _File(file.path, len(data), status.st_mtime_ns, status.st_ctime_ns)
         if len(data) > self._custom.largest:
-            return Stretch(
-                self.root, file.path, 0, b"", status.st_size, "too_large", skipped=status.st_size, written=written
-            )
+            size = status.st_size
+            stretch = Stretch(self.root, file.path, 0, b"", size, "too_large", skipped=size, written=written)
+            return stretch, msgspec.structs.replace(read, size=size)
         # A time that lies in the future tells as little as one of long ago.
         is_old = abs(time.time() - status.st_mtime) > self._custom.patience
         if not is_old and not (data and self._custom.is_whole(data)):
             return None
-        return Stretch(self.root, file.path, 0, data, len(data), written=written)
+        return Stretch(self.root, file.path, 0, data, len(data), written=written), read
 
     # --- afterwards ---
 
