@@ -1,4 +1,4 @@
-"""A writer of its own process: serial, native, error and concurrent logs, rotated while it writes.
+"""A writer of its own process: serial, native, error and several concurrent logs, rotated while it writes.
 
 It stops when the file `stop` appears in its folder, and prints how many records and transactions it wrote.
 """
@@ -21,6 +21,8 @@ ERROR_ID = b"awT2Uv0GuWwdB4WSmh5ypgAAAAQ"
 ERROR = b"".join(
     line for line in (SAMPLES / "gen-errorlog-apache-v2.log").read_bytes().splitlines(keepends=True) if ERROR_ID in line
 )
+TREES = ("delete", "keep", "archive")
+"""Directories of concurrent logs, named by what becomes of their files."""
 
 
 def json_record(number: int) -> bytes:
@@ -84,18 +86,19 @@ def main(folder: Path, seed: int) -> None:
             number += 1
             serial.write(json_record(number), chance)
             native.write(native_record(number), chance)
-            minute = folder / "concurrent" / time.strftime("%Y%m%d") / time.strftime("%Y%m%d-%H%M")
-            minute.mkdir(parents=True, exist_ok=True)
-            file = Log(minute / f"{time.strftime('%Y%m%d-%H%M%S')}-{number:09d}", 0)
-            file.write(json_record(100_000_000 + number), chance)
-            file.file.close()
+            for times, tree in enumerate(TREES, 1):
+                minute = folder / tree / time.strftime("%Y%m%d") / time.strftime("%Y%m%d-%H%M")
+                minute.mkdir(parents=True, exist_ok=True)
+                file = Log(minute / f"{time.strftime('%Y%m%d-%H%M%S')}-{number:09d}", 0)
+                file.write(json_record(times * 100_000_000 + number), chance)
+                file.file.close()
         for line in error_lines(number):
             errors.write(line, chance)
         time.sleep(chance.random() * 0.03)
     for log in (serial, native, errors):
         log.file.close()
     transactions = errors.written // ERROR.count(b"\n")
-    print(3 * number + transactions, serial.rotated, flush=True)
+    print((2 + len(TREES)) * number + transactions, serial.rotated, flush=True)
 
 
 if __name__ == "__main__":
