@@ -94,7 +94,7 @@ def main(folder: Path, seed: int) -> None:
                 file.file.close()
         for line in error_lines(number):
             errors.write(line, chance)
-        time.sleep(chance.random() * 0.03)
+        time.sleep(chance.random() * 0.15)
     for log in (serial, native, errors):
         log.file.close()
     transactions = errors.written // ERROR.count(b"\n")

@@ -33,6 +33,8 @@ _COMMIT_SECONDS = 3.0
 """What is committed together, at most."""
 _BETWEEN = 0.7
 """Seconds between two commits of little: each costs as much as that of a thousand events."""
+_LITTLE = 256 << 10
+"""Bytes of each source that are committed at the start and after a failure."""
 _LOOK = 0.2
 """Seconds between two looks at feeds that had nothing."""
 _TASK = 2 << 20
@@ -144,8 +146,8 @@ class Follow:
         self._is_broken = False
         """The store failed, and was not opened again."""
         self._is_open = False
-        self._careful = False
-        """After a failure, little is committed at first."""
+        self._careful = True
+        """At the start and after a failure, little is committed at first: one that is ended again and again gets on."""
         self._change: tuple[Sequence[Origin], Setting] | None = None
         self._status = Status(since=_now(), sources=tuple(source.told() for source in self._sources))
 
@@ -350,6 +352,7 @@ class _Gathering:
     def __init__(self, sources: Sequence[_Followed], stop: threading.Event, *, careful: bool) -> None:
         self._sources = sources
         self._stop = stop
+        self._careful = careful
         self._deadline = time.monotonic() + (0.0 if careful else _COMMIT_SECONDS)
         self.events = 0
         self.has_more = False
@@ -365,20 +368,23 @@ class _Gathering:
                     went = True
                     self.positions[id(source), chunk.position.key] = source, chunk.position
                     yield source, chunk
-                if self._is_enough():
+                if not self._careful and self._is_enough():
                     self.has_more = went
                     return
+            if self._careful:
+                # One piece of each, so that none waits for another for ever.
+                self.has_more = went
+                return
 
     def _is_enough(self) -> bool:
         return self._stop.is_set() or self.events >= _COMMIT_EVENTS or time.monotonic() >= self._deadline
 
-    @staticmethod
-    def _take(source: _Followed) -> Iterator[Chunk]:
+    def _take(self, source: _Followed) -> Iterator[Chunk]:
         """One feed that fails does not hold up the others."""
         if source.feed is None:
             return
         try:
-            yield from source.feed.take(PIECE)
+            yield from source.feed.take(_LITTLE if self._careful else PIECE)
             source.problem = None
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             if source.problem is None:

@@ -44,7 +44,7 @@ _REMOVING = 0.3
 """Seconds of one turn for removing files."""
 _LATER = 5.0
 """Seconds after its last change before a file is removed: libmodsecurity may append another record to it."""
-_MOST_WAITING = 20_000
+_MOST_WAITING = 2_000
 """Files that are known and wait to be read; further directories are looked at later."""
 
 
