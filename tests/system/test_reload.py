@@ -38,7 +38,7 @@ def called(service: Serving, name: str) -> int:
 def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
     chance = random.Random(SEED)  # noqa: S311 - the same each time
     ports = free_port(), free_port(), free_port()
-    settings = configured(tmp_path, "delete", ports[:2])
+    settings = configured(tmp_path, ports[:2])
     first = settings.read_text()
     more = (
         f'\n[[source]]\nkind = "syslog"\nlisten = "127.0.0.1:{ports[2]}"\nsensor = "w"\n[web]\nnames = ["waf{{}}.x"]\n'
