@@ -41,7 +41,7 @@ def logged(form: str, *, journal: bool) -> list[str]:
 
 def test_a_line_of_the_journal_begins_with_its_priority_and_has_no_time() -> None:
     lines = logged("text", journal=True)
-    assert lines[0].startswith("<6>[info")
+    assert lines[0].startswith("<6>following")
     assert "state=running" in lines[0]
     assert all(line[:3] in {"<3>", "<4>", "<6>"} for line in lines)
     assert lines[-1].startswith("<3>ZeroDivisionError")

@@ -20,14 +20,11 @@ _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), 
 def set_up(level: str, form: str) -> None:
     """Send what structlog and the standard library log to standard error."""
     journal = is_journal(os.environ)
-    stamps: list[structlog.typing.Processor] = (
-        [] if journal else [structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    )
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        *stamps,
-    ]
+    shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars]
+    if not journal or form == "json":
+        shared.append(structlog.processors.add_log_level)
+    if not journal:
+        shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"

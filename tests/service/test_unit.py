@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.cli.test_commands import run
 
-from wafscope.service.install import Run, first_settings, installing, take, uninstalling
+from wafscope.errors import SettingsError
+from wafscope.service.install import Run, check_reach, first_settings, installing, take, uninstalling
 from wafscope.service.unit import Needs, needs, unit
 from wafscope.settings import Settings, Source, User, parse
 
@@ -85,6 +86,12 @@ def test_a_dry_run_shows_everything_and_does_nothing(tmp_path: Path) -> None:
     ):
         assert step in shown
     assert unit(("X",)).splitlines()[1] in shown
+
+
+def test_what_a_service_can_not_reach_is_refused() -> None:
+    with pytest.raises(SettingsError, match="home directory") as raised:
+        check_reach(("/home/me/.local/bin/wafscope",))
+    assert raised.value.where == "/home/me/.local/bin/wafscope"
 
 
 def test_installing_below_a_root_and_taking_away(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -97,6 +98,21 @@ def test_nobody_but_its_owner_may_ask(service: Serving, store: Path) -> None:
             break
     done = subprocess.run(["python3", "-c", script, str(store.parent)], capture_output=True, check=False)
     assert os.geteuid() != 0 or (done.returncode, done.stdout) == (0, b""), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_who_may_not_look_into_its_directory_is_told_what_to_do(store: Path) -> None:
+    store.parent.chmod(0o700)
+    script = (
+        "import os, sys; from pathlib import Path; from wafscope.store.remote.client import connect; os.setgroups([]);"
+        "os.setegid(65534); os.seteuid(65534)\n"
+        "try: connect(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error.hint.message)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(store)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "StoreError Run the command as the user of the service, or as root.\n"
 
 
 def test_a_second_service_is_told_who_has_the_store(service: Serving, store: Path, tmp_path: Path) -> None:

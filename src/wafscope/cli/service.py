@@ -15,6 +15,7 @@ from wafscope.service.install import (
     Remove,
     Step,
     Write,
+    check_reach,
     first_settings,
     installing,
     is_taken,
@@ -70,7 +71,10 @@ def install_command(groups: tuple[str, ...], any_log: bool, root: Path, dry_run:
     """Take the steps one by one, and say each."""
     place = root / str(CONFIG).lstrip("/")
     first = "" if place.exists() else first_settings(root)
-    steps = installing(program(), _allowed(_read(place, first), groups, any_log=any_log), settings=first)
+    command = program()
+    if not dry_run and root == Path("/"):
+        check_reach(command)
+    steps = installing(command, _allowed(_read(place, first), groups, any_log=any_log), settings=first)
     _go(steps, root, dry_run=dry_run)
     if not dry_run and root == Path("/"):
         note(text("It is running. How it is: systemctl status {name}; its log: journalctl -u {name}", name=NAME))

@@ -158,19 +158,23 @@ def _run(step: Run, root: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no word is a stranger's
     if done.returncode and not step.may_fail:
         raise InputError(
-            text("{command} failed: {reason}", command=" ".join(step.command), reason=done.stderr.strip()),
+            text("{command} failed: {reason}", command=" ".join(step.command), reason=" ".join(done.stderr.split())),
             hint=text("What was done before stays; the command can be given again."),
         )
 
 
 def program() -> tuple[str, ...]:
-    """Return the command by which a service can start this Wafscope; raises SettingsError when it can not reach it."""
+    """Return the command that starts this Wafscope."""
     beside = Path(sys.executable).parent / "wafscope"
-    found = (str(beside),) if beside.exists() else (sys.executable, "-m", "wafscope.cli.main")
-    if any(Path(found[0]).is_relative_to(home) for home in ("/home", "/root", "/run/user")):
-        raise SettingsError(
-            text("A service can not start what lies in somebody’s home directory."),
-            where=found[0],
-            hint=text("Install it for all: pipx install --global wafscope."),
-        )
-    return found
+    return (str(beside),) if beside.exists() else (sys.executable, "-m", "wafscope.cli.main")
+
+
+def check_reach(command: Sequence[str]) -> None:
+    """Raise SettingsError where a service can not start a command: homes are hidden from it, and closed to its user."""
+    for path in (command[0], sys.executable, os.path.realpath(sys.executable), __file__):
+        if any(Path(path).is_relative_to(home) for home in ("/home", "/root", "/run/user")):
+            raise SettingsError(
+                text("A service can not start what lies in somebody’s home directory."),
+                where=path,
+                hint=text("Install it for all: pipx install --global wafscope."),
+            )

@@ -55,7 +55,7 @@ def needs(settings: Settings, groups: Sequence[str] = (), *, any_log: bool = Fal
 def unit(program: Sequence[str] = ("/usr/bin/wafscope",), config: Path = CONFIG, allowed: Needs | None = None) -> str:
     """Return the text of the unit; `program` is the command with which Wafscope is started."""
     allowed = allowed or Needs(groups=("adm",))
-    command = " ".join(_quoted(each) for each in (*program, "--config", str(config), "serve"))
+    command = " ".join(_quoted(each) for each in (*program, "--config", str(config)))
     capabilities = [
         *(["CAP_NET_BIND_SERVICE"] if allowed.low_port else []),
         *(["CAP_DAC_READ_SEARCH"] if allowed.any_log else []),
@@ -145,7 +145,8 @@ Type=notify
 NotifyAccess=main
 User={user}
 Group={user}
-{extra}ExecStart={command}
+{extra}ExecStart={command} serve
+ExecReload={command} config check
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5

@@ -140,8 +140,15 @@ def _storable(tally: Tally) -> Tally:
 def connect(store: Path) -> LastingStore | None:
     """Return the store at a path as its service has it; None where no service holds it.  Raises StoreError."""
     path = place(store)
-    if not path.is_socket():
-        return None
+    try:
+        if not path.is_socket():
+            return None
+    except PermissionError as error:
+        raise StoreError(
+            text("The directory of the store may not be looked into."),
+            where=str(store.parent),
+            hint=text("Run the command as the user of the service, or as root."),
+        ) from error
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.settimeout(_PATIENCE)
     try:
