@@ -1,7 +1,7 @@
 # `make help` says what there is. Needs git, make and Python 3.11 or newer; all else comes with the set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test lint format dist deb clean
 
 BIN := .venv/bin
 FRONTEND := $(shell find frontend -name node_modules -prune -o -type f -print)
@@ -28,6 +28,15 @@ lint: .venv/.ready-dev ## Check style, types and imports
 format: .venv/.ready-dev ## Format the Python code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+dist: .venv/.ready ## Make the source archive, and from it alone the wheel, in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t sdist
+	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist dist/wafscope-*.tar.gz
+	@ls dist
+
+deb: dist ## Make the Debian package, with the unit and all libraries, in dist/
+	@scripts/make-deb.sh
 
 clean: ## Remove the environment and everything made by the build
 	rm -rf .venv build dist frontend/node_modules src/wafscope/web/static
