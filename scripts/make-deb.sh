@@ -3,6 +3,7 @@
 # the architecture of this machine. The program and its libraries lie in /usr/lib/wafscope, apart from those of Debian.
 set -eu
 cd "$(dirname "$0")/.."
+unset PYTHONPATH
 
 SYSTEM_PYTHON=${SYSTEM_PYTHON:-/usr/bin/python3}
 COMPRESSION=${COMPRESSION:--Zxz} # the tests take a quicker one
@@ -53,8 +54,9 @@ say "deb: unit, user, settings"
 mkdir -p "$stage/usr/bin" "$stage/lib/systemd/system" "$stage/usr/share/doc/wafscope" "$stage/etc/wafscope"
 ln -s ../lib/wafscope/bin/wafscope "$stage/usr/bin/wafscope"
 "$home/bin/python" -m wafscope.cli.main service unit >"$stage/lib/systemd/system/wafscope.service"
-"$home/bin/python" -c 'from wafscope.service.install import first_settings; print(first_settings(), end="")' \
-    >"$stage/etc/wafscope/wafscope.toml"
+# The settings name the places of all distributions, not the logs of the machine that makes the package.
+"$home/bin/python" -c 'import pathlib, sys; from wafscope.service.install import first_settings as first
+sys.stdout.write(first(pathlib.Path(sys.argv[1])))' "$stage" >"$stage/etc/wafscope/wafscope.toml"
 chmod 640 "$stage/etc/wafscope/wafscope.toml" # tokens of senders may stand in it; postinst gives it to the group
 cp -r examples "$stage/usr/share/doc/wafscope/examples"
 cp README.md "$stage/usr/share/doc/wafscope/"
