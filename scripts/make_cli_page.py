@@ -11,9 +11,9 @@ from pathlib import Path
 
 os.environ["LC_ALL"] = "C.UTF-8"  # the commands take their language from it when they are loaded
 
-import click  # noqa: E402
+import click
 
-from wafscope.cli.main import cli  # noqa: E402
+from wafscope.cli.main import cli
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 

@@ -93,6 +93,7 @@ class Desk:
         return self.shown(done.stdout)
 
     def _serve(self, script: list[str], home: Path) -> str:
+        self.close()  # whoever reads the page has ended what came before
         server = subprocess.Popen(
             script, cwd=home, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             start_new_session=True,
@@ -108,7 +109,8 @@ class Desk:
 
     def close(self) -> None:
         """End what runs, as Ctrl-C does."""
-        for server in self.running:
+        while self.running:
+            server = self.running.pop()
             os.killpg(server.pid, signal.SIGINT)
             assert server.stdout is not None
             server.stdout.read()
