@@ -1,7 +1,7 @@
 # `make help` says what there is. Needs git, make and Python 3.11 or newer; all else comes with the set-up.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format dist deb clean
+.PHONY: help run test lint format docs dist deb clean
 
 BIN := .venv/bin
 FRONTEND := $(shell find frontend -name node_modules -prune -o -type f -print)
@@ -28,6 +28,9 @@ lint: .venv/.ready-dev ## Check style, types and imports
 format: .venv/.ready-dev ## Format the Python code and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+docs: .venv/.ready ## Write the pages of docs/reference that are made from code
+	@for page in scripts/make_*_page.py; do $(BIN)/python "$$page" || exit; done
 
 dist: .venv/.ready ## Make the source archive, and from it alone the wheel, in dist/
 	@rm -rf dist

@@ -66,7 +66,7 @@ def _row(option: click.Option, context: click.Context) -> str:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     value = "" if option.is_flag or option.count else f" {_value(option, context)}"
     notes = ["required"] if option.required else []
-    notes += ["can be given again"] if option.multiple else []
+    notes += ["can be given again"] if option.multiple and "given again" not in (option.help or "") else []
     default = option.default
     if isinstance(default, str | int | Path) and not isinstance(default, bool) and default not in {"", None}:
         notes.append(f"`{default}` unless given")

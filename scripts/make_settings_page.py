@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wafscope.service.reference import as_markdown
+from wafscope.service.reference import as_markdown as page
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 
 if __name__ == "__main__":
-    PAGE.write_text(as_markdown())
+    PAGE.write_text(page())

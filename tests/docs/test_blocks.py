@@ -26,3 +26,9 @@ def test_few_blocks_are_for_elsewhere() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [link for link in _LINK.findall(page.read_text()) if "://" not in link and not link.startswith("mailto:")]
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in PAGES if page.is_relative_to(ROOT / "docs")}
+    assert {page for page in pages if page not in index} - {"README.md"} == {p for p in pages if p.startswith("adr/")}

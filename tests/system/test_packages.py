@@ -62,7 +62,9 @@ def test_the_wheel_of_the_source_archive_runs_by_itself(dist: Path, tmp_path: Pa
     assert said.strip() == f"wafscope, version {__version__}"
     console = f"127.0.0.1:{free_port()}"
     at = int(console.rpartition(":")[2])
-    with running([wafscope, "demo"], at, tmp_path / "demo.log", WAFSCOPE_WEB_LISTEN=console, PYTHONPATH=""):
+    with running(
+        [wafscope, "demo"], at, tmp_path / "demo.log", environment={"WAFSCOPE_WEB_LISTEN": console, "PYTHONPATH": ""}
+    ):
         page = fetched(f"http://{console}/").decode()
         parts = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
         sizes = {part.split("?")[0]: len(fetched(f"http://{console}{part}")) for part in parts}
