@@ -1,24 +1,24 @@
-"""What tests with real servers share."""
+"""For tests that boot a system."""
 
 from __future__ import annotations
 
-import tempfile
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.system.servers import build_coraza
+from tests.system.servers import needs
 
 
 @pytest.fixture
-def directory() -> Iterator[Path]:
-    """A directory that servers may enter which are no more root."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A server with Coraza, built once."""
-    return build_coraza(tmp_path_factory.mktemp("coraza"))
+def kept(tmp_path: Path) -> Iterator[Path]:
+    """What the machine changes: in memory, since it is removed at once."""
+    needs("unshare", "nsenter", "mount", files=[Path("/lib/systemd/systemd")])
+    if os.geteuid() != 0:
+        pytest.skip("only root can boot a system in namespaces")
+    place = tmp_path / "kept"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)

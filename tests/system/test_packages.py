@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,19 +85,6 @@ def test_the_wheel_holds_what_it_needs(dist: Path) -> None:
     for name in ("web/static/wafscope.js", "web/templates/base.html", "i18n/ja.po", "sample/modsec_audit.log.zst"):
         assert f"wafscope/{name} " in names
     assert "frontend" not in names
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Path]:
-    """What the machine changes: in memory, since it is removed at once."""
-    needs("unshare", "nsenter", "mount", files=[Path("/lib/systemd/systemd")])
-    if os.geteuid() != 0:
-        pytest.skip("only root can boot a system in namespaces")
-    place = tmp_path / "kept"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def named(machine: Machine) -> str:
