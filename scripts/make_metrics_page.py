@@ -16,10 +16,12 @@ HEAD = """# Metrics
 `/metrics` answers Prometheus, in its text format or as OpenMetrics, whichever it asks for. This page is made from the
 program's own table: `python scripts/make_metrics_page.py`.
 
-    scrape_configs:
-      - job_name: wafscope
-        static_configs:
-          - targets: ["waf1.example:8642"]
+```yaml
+scrape_configs:
+  - job_name: wafscope
+    static_configs:
+      - targets: ["waf1.example:8642"]
+```
 
 The host name that Prometheus calls must be one of `[web] names`. Counters of sources come from the store: they go on
 after a restart. What was imported once is counted together, as the source `imported`. Besides, there are the metrics
@@ -32,16 +34,18 @@ about the process that every program has (`process_resident_memory_bytes`, `proc
 FOOT = """
 ## To be alarmed
 
-    - alert: WafscopeSourceFailed        # a log can not be read, or the store not be written
-      expr: wafscope_source_state{state=~"failed|paused"} == 1
-      for: 5m
-    - alert: WafscopeBehind              # more comes than is stored
-      expr: wafscope_source_lag_bytes > 100e6
-      for: 15m
-    - alert: WafscopeSilent              # nothing comes any more; the site has traffic, perhaps
-      expr: time() - wafscope_store_newest_event_timestamp_seconds > 6 * 3600
-    - alert: WafscopeSpoolFillsUp
-      expr: wafscope_spool_bytes / wafscope_spool_limit_bytes > 0.5
+```yaml
+- alert: WafscopeSourceFailed        # a log can not be read, or the store not be written
+  expr: wafscope_source_state{state=~"failed|paused"} == 1
+  for: 5m
+- alert: WafscopeBehind              # more comes than is stored
+  expr: wafscope_source_lag_bytes > 100e6
+  for: 15m
+- alert: WafscopeSilent              # nothing comes any more; the site has traffic, perhaps
+  expr: time() - wafscope_store_newest_event_timestamp_seconds > 6 * 3600
+- alert: WafscopeSpoolFillsUp
+  expr: wafscope_spool_bytes / wafscope_spool_limit_bytes > 0.5
+```
 """
 
 

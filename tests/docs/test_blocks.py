@@ -10,12 +10,21 @@ from tests.docs.blocks import LANGUAGES, PAGES, ROOT, blocks
 
 MOST_ELSEWHERE = 30
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-_INDENTED = re.compile(r"\n\n((?: {4}|\t)\S.*)")
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"\n\n( {4}\S.*)")
 
 
 def test_every_block_has_a_language() -> None:
     wrong = [block.place for page in PAGES for block in blocks(page) if block.language not in LANGUAGES]
     assert wrong == []
+
+
+def test_no_block_hides_from_the_tests() -> None:
+    """A block that is set off by blanks has no language."""
+    wrong = {
+        page.name: _INDENTED.findall(_FENCED.sub("", page.read_text())) for page in PAGES if page.name != "service.md"
+    }
+    assert {name: lines for name, lines in wrong.items() if lines} == {}
 
 
 def test_few_blocks_are_for_elsewhere() -> None:
