@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.test_commands import run
+from tests.cli.test_commands import SERIAL, imported, run
 
 from wafscope.service.reference import as_markdown, as_toml, sections
 from wafscope.settings import Settings, Source, parse
@@ -123,6 +123,14 @@ def test_settings_in_order_are_said_to_be(tmp_path: Path) -> None:
     assert found(f'[[source]]\npath = "{tmp_path}/*.log"\n[store]\nuri = "duckdb:///{tmp_path}/s"\n', tmp_path) == {}
     done = run("config", "check", "--config", str(tmp_path / "w.toml"))
     assert b"in order" in done.stderr
+
+
+def test_commands_ask_the_store_of_the_settings(tmp_path: Path) -> None:
+    config = tmp_path / "w.toml"
+    config.write_text(f'[store]\nuri = "duckdb:///{tmp_path}/s.duckdb"\n')
+    imported(tmp_path / "s.duckdb", SERIAL)
+    for question in (("top", "rule"), ("quarantine", "list")):
+        assert run("--config", str(config), *question).stdout
 
 
 def test_an_environment_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

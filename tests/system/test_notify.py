@@ -106,7 +106,21 @@ def test_each_part_must_go_on(manager: Manager, monkeypatch: pytest.MonkeyPatch)
         now = 7.0 + 7 * 3600
         progress.beat("web")
         assert progress.stuck(5.0) == ("follow",)
+    assert progress.stuck(5.0) == ("follow",)
+    progress.beat("follow")
     assert progress.stuck(5.0) == ()
+
+
+def test_an_excuse_takes_its_own_time_off_and_no_more() -> None:
+    now = 0.0
+    progress = Progress(lambda: now)
+    progress.beat("follow")
+    for _ in range(4):
+        now += 2.0
+        with progress.excused("follow"):
+            now += 100.0
+    assert progress.stuck(9.0) == ()
+    assert progress.stuck(7.0) == ("follow",)
 
 
 def test_a_service_that_does_not_come_to_rest_ends_all_the_same() -> None:

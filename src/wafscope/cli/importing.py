@@ -63,6 +63,11 @@ def address(file: str) -> str:
     return file if known else f"duckdb:///{Path(file).absolute()}"
 
 
+def store_address(file: str, settings: Settings) -> str:
+    """The address of the store that is asked: the one given, else that of the settings."""
+    return address(file) if file else settings.store.uri
+
+
 def make_setting(settings: Settings, zone: str, sensor: str) -> Setting:
     """What the import must be told; raises SettingsError for an unknown zone."""
     if zone:

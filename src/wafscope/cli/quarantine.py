@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wafscope.cli.importing import address, make_setting
+from wafscope.cli.importing import make_setting, store_address
 from wafscope.cli.say import note, said
 from wafscope.errors import InputError
 from wafscope.event.text import from_bytes
@@ -26,7 +26,9 @@ from wafscope.web.visible import plain
 
 _TIME_LIMIT = 600.0
 
-_store = click.option("--store", "file", required=True, help=said(text("File of the store.")))
+_store = click.option(
+    "--store", "file", default="", help=said(text("File of the store; that of the settings unless given."))
+)
 _as_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
 _reason = click.option(
     "--reason", default="", type=click.Choice(["", *REASONS]), help=said(text("Only pieces with this reason."))
@@ -45,9 +47,10 @@ def quarantine_command() -> None:
     "--limit", default=50, show_default=True, type=click.IntRange(min=0), help=said(text("How many pieces; 0 for all."))
 )
 @_as_json
-def list_command(file: str, reason: str, limit: int, as_json: bool) -> None:
+@click.pass_obj
+def list_command(settings: Settings, file: str, reason: str, limit: int, as_json: bool) -> None:
     """Print a table, or a JSON object a line."""
-    with reach_store(address(file), read_only=True) as store:
+    with reach_store(store_address(file, settings), read_only=True) as store:
         pieces = store.quarantine(Quarantine(reason=reason, limit=limit), time_limit=_TIME_LIMIT).value
     if as_json:
         for piece in pieces:
@@ -73,7 +76,7 @@ def list_command(file: str, reason: str, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
     """Print the bytes, or what can be seen of them."""
-    with reach_store(address(file), read_only=True) as store:
+    with reach_store(store_address(file, settings), read_only=True) as store:
         redactor = Redactor(settings.redaction, store.encoder().key)
         found = store.quarantine(Quarantine(ids=(number,), with_data=True), time_limit=_TIME_LIMIT).value
     if not found:
@@ -116,12 +119,12 @@ def retry_command(
 ) -> None:
     """Read again, and print one summary."""
     setting = make_setting(settings, zone, "")
-    with reach_store(address(file), read_only=True) as store:
+    with reach_store(store_address(file, settings), read_only=True) as store:
         known = {piece.id for piece in store.quarantine(Quarantine(ids=numbers), time_limit=_TIME_LIMIT).value}
     unknown = tuple(number for number in numbers if number not in known)
     if unknown:
         raise _unknown(unknown)
-    with reach_store(address(file)) as store:
+    with reach_store(store_address(file, settings)) as store:
         done = retry(store, Quarantine(reason=reason, ids=numbers), setting)
     if as_json:
         click.echo(msgspec.json.encode(done).decode())

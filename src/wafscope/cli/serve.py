@@ -13,6 +13,7 @@ from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
 from wafscope.cli.say import said
 from wafscope.i18n.text import Text, text
+from wafscope.logs import is_journal
 from wafscope.service.console import listen
 from wafscope.service.run import Given, run
 from wafscope.settings import Settings, Source
@@ -82,7 +83,8 @@ def _source(path: str, sensor: str, zone: str, after: str) -> Source:
 
 
 def _announce(place: str) -> None:
-    click.echo(said(text("Wafscope is at {address} - Ctrl-C ends it.", address=place)))
+    words = text("Wafscope is at {address} - Ctrl-C ends it.", address=place)
+    click.echo(said(text("Wafscope is at {address}.", address=place) if is_journal(os.environ) else words))
 
 
 def _say(words: Text) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wafscope.cli.importing import address
+from wafscope.cli.importing import store_address
 from wafscope.cli.say import note, said
 from wafscope.errors import SettingsError, StoreError
 from wafscope.event.fields import DAY, find
@@ -21,7 +21,7 @@ from wafscope.i18n.text import text
 from wafscope.query.parser import parse
 from wafscope.query.question import Answer, Scope, Top, TopValues
 from wafscope.query.timespan import ALL_TIME, Window
-from wafscope.settings import check_zone
+from wafscope.settings import Settings, check_zone
 from wafscope.store.open import reach_store
 from wafscope.web.visible import plain
 
@@ -31,7 +31,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 @click.command("top", help=said(text("Print how often each value of a field occurs, most frequent first.")))
 @click.argument("field")
-@click.option("--store", "file", required=True, help=said(text("File of the store.")))
+@click.option("--store", "file", default="", help=said(text("File of the store; that of the settings unless given.")))
 @click.option(
     "--filter",
     "line",
@@ -54,13 +54,16 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
     "--limit", default=10, show_default=True, type=click.IntRange(min=0), help=said(text("How many values; 0 for all."))
 )
 @click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON: field, exact, events, values.")))
-def top_command(field: str, file: str, line: str, start: str, end: str, zone: str, limit: int, as_json: bool) -> None:
+@click.pass_obj
+def top_command(
+    settings: Settings, field: str, file: str, line: str, start: str, end: str, zone: str, limit: int, as_json: bool
+) -> None:
     """Ask the store and print the answer."""
     if field != DAY.name:
         find(field)
     check_zone(zone, "--timezone")
     scope = Scope(_window(start, end, zone), parse(line))
-    with reach_store(address(file), read_only=True) as store:
+    with reach_store(store_address(file, settings), read_only=True) as store:
         answer = store.top(Top(field, scope, limit=limit, zone=zone), time_limit=_TIME_LIMIT)
     if answer.cut:
         raise StoreError(

@@ -224,6 +224,7 @@ class Follow:
         self._is_open = True
 
     def _make(self, source: _Followed, positions: Mapping[str, bytes]) -> None:
+        self.beat()
         try:
             source.feed = source.origin.make(positions)
         except Exception as error:  # noqa: BLE001 - logged, and tried again; the others go on

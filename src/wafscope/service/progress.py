@@ -35,15 +35,19 @@ class Progress:
     @contextmanager
     def excused(self, part: str) -> Iterator[None]:
         """Do not expect progress of a part meanwhile: it waits for what is done to the whole store."""
+        began = self._clock()
         with self._lock:
             number = max(self._excuses, default=0) + 1
-            self._excuses[number] = part, self._clock() + _EXCUSED
+            self._excuses[number] = part, began + _EXCUSED
         try:
             yield
         finally:
             with self._lock:
                 del self._excuses[number]
-            self.beat(part)
+                # The time does not count; but whoever asks often must not hide a part that stands still.
+                last = self._beats.get(part)
+                if last is not None:
+                    self._beats[part] = min(self._clock(), last + self._clock() - began)
 
     def stuck(self, limit: float) -> tuple[str, ...]:
         """The parts that have not gone on for `limit` seconds and have no excuse."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -23,6 +24,11 @@ _PATIENCE = 2.0
 """Seconds for settings that are being taken when the service ends."""
 
 
+def is_daemon() -> bool:
+    """Tell whether SIGHUP is a message: where somebody started the service at a terminal, it says that that is gone."""
+    return not os.isatty(0)
+
+
 class Reload:
     """Waits for the signal, and takes the settings in a thread of its own."""
 
@@ -42,7 +48,8 @@ class Reload:
         self._before: Any = None
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGHUP, self._want)
+        if is_daemon():
+            self._before = signal.signal(signal.SIGHUP, self._want)
         self._thread.start()
         return self
 
@@ -52,7 +59,8 @@ class Reload:
         self._ended = True
         self._wanted.set()
         self._thread.join(_PATIENCE)
-        signal.signal(signal.SIGHUP, self._before)
+        if self._before is not None:
+            signal.signal(signal.SIGHUP, self._before)
 
     def _want(self, _number: int, _frame: FrameType | None) -> None:
         self._wanted.set()

@@ -24,7 +24,7 @@ from wafscope.service.notify import Notify
 from wafscope.service.plan import Plan, make_plan
 from wafscope.service.progress import Progress, Watch
 from wafscope.service.receiving import Receiving
-from wafscope.service.reload import Reload
+from wafscope.service.reload import Reload, is_daemon
 from wafscope.service.status import line, statuses
 from wafscope.settings import Settings
 from wafscope.store.base import EventStore, LastingStore
@@ -61,6 +61,9 @@ def run(settings: Settings, opened: socket.socket, given: Given) -> None:
 
     Raises SettingsError for sources that can not be, StoreError when the store can not be opened.
     """
+    if is_daemon():
+        # One that comes before the service can take new settings must not end it.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     plan, setting = make_plan(settings), given.setting(settings)
     _allow_files()
     count = setting.workers if setting.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
