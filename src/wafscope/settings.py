@@ -13,8 +13,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -58,6 +59,23 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Worker processes; one a core unless set, 0 to read in the main process."""
     largest_record: int = 64 << 20
     """Bytes; a larger record is counted and named in quarantine, and never held in memory."""
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept how long; the service removes the rest, the oldest day first."""
+
+    days: int = 0
+    """Days before today for which events are kept; 0 for no limit of age."""
+    size: str = "20GB"
+    """What the store may use, and never more than half of what its disk has room for; "" for no limit of size."""
+    reviewed: Literal["keep", "remove"] = "keep"
+    """What becomes of events that are marked as reviewed when their time is over."""
+    rollup_days: int = 730
+    """Days for which hourly counts of removed events are kept; 0 for no limit."""
+    quarantine_days: int = 90
+    """Days for which what could not be read is kept; 0 for no limit."""
+    compact: str = "03:00-05:00"
+    """When the file is rewritten after something was removed, in the zone of the console; "" for never."""
 
 
 class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     web: Web = Web()
     ingest: Ingest = Ingest()
     redaction: Redaction = Redaction()
+    retention: Retention = Retention()
     log: Log = Log()
     source: tuple[Source, ...] = ()
 
@@ -219,9 +238,10 @@ def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where
         what = text("A setting has a wrong value: {reason}", reason=str(error))
         yield SettingsError(what, where=where, hint=_one_of(_keys(kind)[key]))
         return
-    if key == _ZONE and value:
+    check = check_zone if key == _ZONE and value else _CHECKS.get((section, key))
+    if check is not None:
         try:
-            check_zone(value, where)
+            check(value, where)
         except SettingsError as error:
             yield error
 
@@ -256,6 +276,50 @@ def check_zone(zone: str, where: str) -> str:
             hint=_meant(near) or text("Use a name such as Europe/Berlin."),
         )
     return zone
+
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+
+
+def parse_size(written: str, where: str = "retention.size") -> int:
+    """Return the bytes of a size such as 20GB or 512MiB, 0 for ""; raises SettingsError."""
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", written)
+    if not written.strip():
+        return 0
+    if found is None or found[2].upper() not in _UNITS:
+        raise SettingsError(
+            text("“{size}” is no size.", size=written),
+            where=where,
+            hint=text("Write it as 20GB or 512MiB."),
+        )
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def parse_hours(written: str, where: str = "retention.compact") -> tuple[int, int] | None:
+    """Return the minutes of the day between which something is done, None for never; raises SettingsError.
+
+    The second may be the smaller one: the night is then in between.
+    """
+    if not written.strip():
+        return None
+    found = re.fullmatch(r"\s*([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})\s*", written)
+    hours = [int(each) for each in found.groups()] if found else [99] * 4
+    start, end = hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+    if max(hours[0], hours[2]) > 23 or max(hours[1], hours[3]) > 59 or start == end:
+        raise SettingsError(
+            text("“{hours}” is no time of the day.", hours=written),
+            where=where,
+            hint=text("Write it as 03:00-05:00."),
+        )
+    return start, end
+
+
+_CHECKS: dict[tuple[str, str], Callable[[str, str], object]] = {
+    ("retention", "size"): parse_size,
+    ("retention", "compact"): parse_hours,
+}
+"""What finds out whether a value makes sense, beside its type."""
 
 
 def _meant(near: list[str]) -> Text | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
-from tests.cli.test_commands import SERIAL, imported, run
+import duckdb
+from tests.cli.test_commands import RECORDS, SERIAL, imported, run
 
 
 def test_a_store_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
@@ -18,3 +21,60 @@ def test_where_there_is_no_store_none_is_made(tmp_path: Path) -> None:
     done = run("store", "upgrade", "--store", str(tmp_path / "s.duckdb"), status=5)
     assert b"no store here" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def told(*arguments: str, status: int = 0) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(run("store", *arguments, "--json", status=status).stdout)
+    return answer
+
+
+def test_status_tells_sizes_and_the_window(tmp_path: Path) -> None:
+    file = str(tmp_path / "s.duckdb")
+    imported(tmp_path / "s.duckdb", SERIAL)
+    state = told("status", "--store", file)
+    assert (state["events"], state["path"], state["since"], state["dirty"]) == (RECORDS, file, None, False)
+    assert state["used"] <= state["file"]
+    assert state["first"].endswith("Z")
+    spoken = run("store", "status", "--store", file).stdout.decode()
+    assert f"{RECORDS} events" in spoken
+    assert "MB free on the disk" in spoken
+
+
+def test_prune_compact_check_backup_and_restore(tmp_path: Path) -> None:
+    file, backup = str(tmp_path / "s.duckdb"), tmp_path / "backup.duckdb"
+    imported(tmp_path / "s.duckdb", SERIAL)
+    assert told("backup", str(backup), "--store", file)["events"] == RECORDS
+    assert run("store", "backup", str(backup), "--store", file, status=5).stderr.startswith(b"Error")
+
+    done = told("prune", "--days", "1", "--store", file)
+    assert (done["removed"], sum(done["days"].values())) == (RECORDS, RECORDS)
+    state = told("status", "--store", file)
+    assert (state["events"], state["removed_events"], state["dirty"]) == (0, RECORDS, True)
+    assert {each["reason"] for each in state["removed"]} == {"hand"}
+    assert imported(tmp_path / "s.duckdb", SERIAL)["expired"] == RECORDS
+    assert told("compact", "--store", file)["after"] > 0
+    assert not told("status", "--store", file)["dirty"]
+    assert told("check", "--store", file)["faults"] == []
+
+    assert run("store", "restore", str(backup), "--store", file, status=5).stderr.startswith(b"Error")
+    assert told("restore", str(backup), "--store", file, "--force")["events"] == RECORDS
+    assert told("check", "--store", file)["events"] == RECORDS
+
+
+def test_a_fault_ends_the_check_with_status_1(tmp_path: Path) -> None:
+    file = tmp_path / "s.duckdb"
+    imported(file, SERIAL)
+    with duckdb.connect(str(file)) as raw:
+        raw.execute("DELETE FROM match WHERE rowid = 0")
+    done = run("store", "check", "--store", str(file), status=1)
+    assert b"matches by source" in done.stdout
+    assert [each["name"] for each in told("check", "--store", str(file), status=1)["faults"]] == [
+        "matches by source",
+        "matches of events",
+    ]
+
+
+def test_a_size_that_is_none_is_refused(tmp_path: Path) -> None:
+    imported(tmp_path / "s.duckdb", SERIAL)
+    done = run("store", "prune", "--size", "much", "--store", str(tmp_path / "s.duckdb"), status=2)
+    assert b"no size" in done.stderr

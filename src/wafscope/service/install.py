@@ -74,6 +74,11 @@ uri = "duckdb:///{STATE}/wafscope.duckdb"
 [web]
 listen = "127.0.0.1:8642"
 
+# What is kept: events of so many days, and no more than this or half of the disk. The oldest day goes first.
+[retention]
+days = 90
+size = "20GB"
+
 # The logs that are followed. The user {USER} must be allowed to read them.
 """
 

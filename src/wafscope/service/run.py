@@ -18,6 +18,7 @@ import structlog
 from wafscope.i18n.text import Text
 from wafscope.ingest.follow import Follow
 from wafscope.ingest.pipeline import Setting
+from wafscope.ingest.upkeep import Upkeep
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.service.console import address, run_console, web_settings
 from wafscope.service.notify import Notify
@@ -37,6 +38,7 @@ from wafscope.web.site import Website
 _log = structlog.get_logger(__name__)
 
 _MOST_WORKERS = 8
+_AGAIN = 0.1
 _LAST = 9.0
 """Seconds after which a service that was told to stop has ended."""
 FOLLOW, WEB = "follow", "web"
@@ -99,6 +101,7 @@ class _Service:
         self.site = Website(self.store, self.web(self.plan.settings))
         stack.enter_context(_asked(self.store, self.plan.settings.store.uri, address(self.opened), self.progress))
         reload = Reload(self.plan, self.take, self.given.load, self.given.say, self.notify)
+        upkeep = self.upkeep = _upkeep(self.store, self.plan.settings, self.progress)
         watch = Watch(self.progress, self.notify, lambda: line(self.follow.status))
 
         def ready(place: str) -> None:
@@ -106,7 +109,7 @@ class _Service:
             self.notify.ready()
             watch.start()
 
-        with _following(self.follow, ending), reload:
+        with _following(self.follow, ending), _kept(upkeep, self.store, ending), reload:
             ending.also(self.notify.stopping)
             run_console(self.site, self.opened, ready, tick=lambda: self.progress.beat(WEB), ending=ending)
         watch.end()
@@ -125,6 +128,8 @@ class _Service:
         self.receiving.change(plan.arriving)
         self.follow.change(plan.origins, setting)
         self.site.change(self.web(plan.settings))
+        if self.upkeep is not None:
+            self.upkeep.change(plan.settings.retention, plan.settings.web.timezone)
 
 
 class Ending:
@@ -174,6 +179,39 @@ def _following(follow: Follow, ending: Ending) -> Iterator[None]:
         thread.join()
         follow.close_workers()
         signal.signal(signal.SIGTERM, before)
+
+
+def _upkeep(store: EventStore, settings: Settings, progress: Progress) -> Upkeep | None:
+    """What keeps the store within its limits, where it is a file."""
+    if not settings.store.uri.startswith(FILE):
+        return None
+    lasting, zone = cast("LastingStore", store), settings.web.timezone
+    return Upkeep(lasting, settings.retention, zone, around=lambda: progress.excused(FOLLOW))
+
+
+@contextlib.contextmanager
+def _kept(upkeep: Upkeep | None, store: EventStore, ending: Ending) -> Iterator[None]:
+    """Let a thread keep the store; what takes long is interrupted at the end."""
+    if upkeep is None:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True)
+
+    def end() -> None:
+        stop.set()
+        cast("LastingStore", store).hurry()
+
+    ending.also(end)
+    thread.start()
+    try:
+        yield
+    finally:
+        end()
+        while thread.is_alive():
+            # An interrupt that comes before the start is lost.
+            cast("LastingStore", store).hurry()
+            thread.join(_AGAIN)
 
 
 @contextlib.contextmanager

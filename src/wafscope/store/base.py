@@ -38,6 +38,7 @@ from wafscope.query.timespan import Window
 from wafscope.reader.base import Found as Found
 from wafscope.reader.base import Unreadable as Unreadable
 from wafscope.source.base import Position
+from wafscope.store.lasting import BackedUp, Checked, Compacted, Keeping, Retained, StoreState
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -89,11 +90,6 @@ class Encoder(Protocol):
     @property
     def key(self) -> bytes:
         """The store's own key, of event ids and masks."""
-        ...
-
-    @property
-    def reads_again(self) -> bool:
-        """Whether the store reads a record again when it is asked for: a payload then needs no body of a response."""
         ...
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
@@ -210,3 +206,30 @@ class LastingStore(EventStore, Protocol):
 
     upgraded_from: str
     """Where the store is kept as it was, when opening it has brought it to a new schema; empty when it has not."""
+
+    def hurry(self) -> None:
+        """Interrupt a compaction, a backup or a check: the store is to be closed."""
+        ...
+
+    def state(self) -> StoreState:
+        """How the store is."""
+        ...
+
+    def retain(self, keeping: Keeping, now: int) -> Retained:
+        """Remove some of what is not to be kept any longer; it did nothing when there is nothing left to remove."""
+        ...
+
+    def compact(self) -> Compacted:
+        """Write the file anew, with what is held and nothing else; raises StoreError, and then it is as it was.
+
+        What was removed is in no byte of it afterwards.  Writing waits meanwhile, and questions for a moment.
+        """
+        ...
+
+    def backup(self, path: str, *, overwrite: bool = False) -> BackedUp:
+        """Write all that is held at one moment to another file; raises StoreError.  Nothing waits for it."""
+        ...
+
+    def check(self) -> Checked:
+        """Compare all that is kept with the events, and read every record again."""
+        ...

@@ -28,7 +28,7 @@ _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-_NAME = "store"
+NAME = "store"
 """The attached database."""
 _TABLES = "SELECT 1 FROM duckdb_tables() WHERE database_name = ? LIMIT 1"
 _AGAIN = 0.02
@@ -65,27 +65,28 @@ class Connection:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._root = _attached(path, config, read_only=read_only)
         except (duckdb.Error, OSError) as error:
-            raise _opening_failed(error, path) from error
+            raise opening_failed(error, path) from error
         self._watchdog = _Watchdog()
         self._free: list[duckdb.DuckDBPyConnection] = []
         self._busy: set[duckdb.DuckDBPyConnection] = set()
+        self._long: set[duckdb.DuckDBPyConnection] = set()
         self._closed = False
         self._lock = threading.Condition()
         try:
             self.writer = self._cursor()
             # A file without tables was made when there was no room for them.
-            if new or (not read_only and not self.writer.execute(_TABLES, [_NAME]).fetchall()):
+            if new or (not read_only and not self.writer.execute(_TABLES, [NAME]).fetchall()):
                 self._make()
         except duckdb.Error as error:
             self._root.close()
-            raise _opening_failed(error, path) from error
+            raise opening_failed(error, path) from error
         version, self.key = self._check()
         if version < VERSION:
             self._upgrade(version, config, read_only=read_only)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._root.cursor()
-        cursor.execute(f"USE {_NAME}")
+        cursor.execute(f"USE {NAME}")
         cursor.execute("SET TimeZone='UTC'")
         return cursor
 
@@ -133,7 +134,7 @@ class Connection:
             self._root = _attached(self.path, config, read_only=False)
             self.writer = self._cursor()
         except (duckdb.Error, OSError) as error:
-            raise _opening_failed(error, self.path) from error
+            raise opening_failed(error, self.path) from error
 
     @contextmanager
     def _borrowed(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -152,6 +153,36 @@ class Connection:
                 self._busy.discard(cursor)
                 self._free.append(cursor)
                 self._lock.notify_all()
+
+    @contextmanager
+    def copying(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a cursor for something long; closing the file interrupts it.  Raises StoreError."""
+        with self._borrowed() as cursor:
+            self._long.add(cursor)
+            try:
+                yield cursor
+            except duckdb.InterruptException as error:
+                raise _unavailable(self.path) from error
+            except (duckdb.Error, OSError) as error:
+                raise StoreError(
+                    text("The store could not be written: {reason}", reason=str(error)),
+                    where=str(self.path),
+                    hint=text("Is the disk full? What was committed before is safe."),
+                ) from error
+            finally:
+                self._long.discard(cursor)
+
+    def checkpoint(self) -> None:
+        """Write to the file what is committed, when nobody asks; raises StoreError."""
+        try:
+            self.writer.execute(f"FORCE CHECKPOINT {NAME}")
+        except duckdb.Error as error:
+            raise StoreError(text("The store could not be written: {reason}", reason=str(error))) from error
+
+    def interrupt(self) -> None:
+        """Interrupt what takes long."""
+        for cursor in tuple(self._long):
+            cursor.interrupt()
 
     def fetch(self, sql: str, parameters: Sequence[object], time_limit: float) -> list[tuple[Any, ...]]:
         """Run a question and return its rows; raises Cut when the limit, in seconds, is over."""
@@ -227,8 +258,15 @@ def _attached(path: Path | None, config: _Config, *, read_only: bool) -> duckdb.
     root = duckdb.connect(":memory:", config=config)
     try:
         if path is not None:
-            root.execute("SET allowed_paths = ?", [rewrite.files(rewrite.copy_name(path))])
-        rewrite.attach(root, path, _NAME, read_only=read_only)
+            root.execute(
+                "SET allowed_paths = ?",
+                [[*rewrite.files(rewrite.copy_name(path)), *rewrite.files(rewrite.backup_name(path))]],
+            )
+        rewrite.attach(root, path, NAME, read_only=read_only)
+        if path is not None and not read_only:
+            # What was under way when a process ended.
+            rewrite.clear(rewrite.copy_name(path))
+            rewrite.clear(rewrite.backup_name(path))
         root.execute("SET enable_external_access = false")
     except duckdb.Error:
         root.close()
@@ -303,9 +341,10 @@ def _unavailable(path: Path | None) -> StoreError:
     )
 
 
-def _opening_failed(error: Exception, path: Path | None) -> StoreError:
+def opening_failed(error: Exception, path: Path | None) -> StoreError:
+    """What is said when DuckDB can not open a file."""
     reason = str(error)
-    if "lock" in reason.lower():
+    if "lock" in reason.lower() or "already attached" in reason:
         return StoreHeld(
             text("The store is open in another process."),
             where=str(path),

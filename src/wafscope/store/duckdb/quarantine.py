@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 from wafscope.event.text import storable
 from wafscope.query.question import Quarantine, QuarantineCounts, QuarantinedPiece, SourceCounts
 from wafscope.store.base import Tally
+from wafscope.store.duckdb import rewrite
 from wafscope.store.duckdb.batch import batch
 from wafscope.store.duckdb.compile import TRUE, Sql, joined
 from wafscope.store.piece import dropped, quarantined
@@ -58,6 +59,7 @@ def let_go(cursor: DuckDBPyConnection, tally: Tally, pieces: Sequence[int]) -> N
     found = cursor.execute(
         "DELETE FROM quarantine WHERE id IN (SELECT unnest(?::BIGINT[])) RETURNING id", [list(pieces)]
     ).fetchall()
+    rewrite.stain(cursor)
     cursor.execute(
         "UPDATE tally SET received = received - ?, quarantined = quarantined - ? WHERE source = ? AND sensor = ?",
         [len(found), len(found), storable(tally.source), storable(tally.sensor)],
@@ -73,6 +75,7 @@ def discard(cursor: DuckDBPyConnection, question: Quarantine) -> int:
         list(condition.values),
     ).fetchall()
     cursor.execute(f"DELETE FROM quarantine WHERE {condition.text}", list(condition.values))
+    rewrite.stain(cursor)
     known = cursor.execute("SELECT source, sensor FROM tally").fetchall()
     lost = dropped([SourceCounts(source, sensor) for source, sensor in known], gone)
     for (source, sensor), number in lost.items():

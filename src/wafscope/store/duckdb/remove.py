@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from wafscope.query.question import RemovalReason, Removed
 from wafscope.query.timespan import DAY, HOUR, Window
 from wafscope.reader.joining import FORMATS
-from wafscope.store.duckdb import recount
+from wafscope.store.duckdb import recount, rewrite
 from wafscope.store.duckdb.batch import batch
 from wafscope.store.duckdb.compile import during
 from wafscope.store.duckdb.encode import BLOCK_BYTES, BLOCK_RECORDS
@@ -88,6 +88,7 @@ def remove(
     # What is gone is to be nowhere, not even in what the database keeps for itself.
     for table in ("gone", "noted", "gone_block", "left_over", "sought"):
         cursor.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    rewrite.stain(cursor)
     return tuple(
         _state(cursor, Removed(day, reason, min(window.end, day + DAY), events, matches, joined, now))
         for day, events, matches, joined in days

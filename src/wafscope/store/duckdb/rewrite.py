@@ -8,6 +8,8 @@ so whatever ends the process in between, the store is whole; what it leaves is c
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -26,6 +28,11 @@ _WAL = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
 def copy_name(path: Path) -> Path:
     """The file that a copy of a store is written to."""
     return path.with_name(f"{path.name}.new")
+
+
+def backup_name(path: Path) -> Path:
+    """The file that a backup is written to before it gets its own name."""
+    return path.with_name(f"{path.name}.backup")
 
 
 def files(path: Path) -> list[str]:
@@ -80,6 +87,23 @@ def copy(cursor: DuckDBPyConnection, source: str, path: Path, name: str) -> None
     clear(path)
     attach(cursor, path, name)
     cursor.execute(f"COPY FROM DATABASE {source} TO {name}")
+
+
+def stain(cursor: DuckDBPyConnection) -> None:
+    """Note that what was removed may still stand in free blocks of the file: until it is rewritten."""
+    if not cursor.execute("SELECT 1 FROM meta WHERE name = 'dirty'").fetchall():
+        cursor.execute("INSERT INTO meta VALUES ('dirty', '1'::BLOB)")
+
+
+def take_place(new: Path, path: Path) -> None:
+    """Let a new file take the place of a store, with the owner and the rights of the one that was there."""
+    shutil.copymode(path, new)
+    was = path.stat()
+    with suppress(PermissionError):
+        os.chown(new, was.st_uid, was.st_gid)
+    settle(new)
+    new.replace(path)
+    settle(path)
 
 
 def settle(path: Path) -> None:

@@ -12,7 +12,9 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from wafscope.errors import StoreError
 from wafscope.event.model import Event
+from wafscope.i18n.text import text
 from wafscope.query.question import (
     TIME_LIMIT,
     Answer,
@@ -38,21 +40,26 @@ from wafscope.query.question import (
     TopValue,
     TopValues,
 )
-from wafscope.query.timespan import Window
+from wafscope.query.timespan import DAY, Window
 from wafscope.reader.joining import joined
 from wafscope.store.base import Encoder, Tally, Written
-from wafscope.store.duckdb import ask, quarantine, reviewed
+from wafscope.store.duckdb import ask, coding, compact, quarantine, retention, reviewed, rewrite
+from wafscope.store.duckdb.check import check
 from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.compile import Sql
-from wafscope.store.duckdb.connection import Connection, Cut
+from wafscope.store.duckdb.connection import NAME, Connection, Cut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
 from wafscope.store.duckdb.remove import remove
+from wafscope.store.duckdb.state import file_size, state
 from wafscope.store.duckdb.take import PLACE, record, unpack
 from wafscope.store.duckdb.write import Writing
+from wafscope.store.lasting import BackedUp, Checked, Compacted, Keeping, Retained, StoreState
 from wafscope.store.removal import EVERYTHING_HELD, Reach, reach, together
 
 T = TypeVar("T")
 
+_EVER = 100_000
+"""Days: for what is kept without limit."""
 _OWN_LIMIT = 60.0
 """Seconds that a question of the service itself may take."""
 
@@ -71,6 +78,10 @@ class DuckStore:
         self._one = threading.RLock()
         """Held while something is written: by whoever follows, and by those who ask over the socket."""
         self._coding = Coding()
+        self._gate = compact.Gate()
+        self._room = retention.Room(NAME)
+        self._copying = threading.Lock()
+        """Held while a copy of the store is made."""
         self._since: int | None = None
         self._note_since()
 
@@ -113,7 +124,8 @@ class DuckStore:
         self._since = self._connection.fetch("SELECT max(until) FROM removed", (), _OWN_LIMIT)[0][0]
 
     def positions(self) -> dict[str, bytes]:
-        return dict(self._connection.fetch("SELECT key, state FROM position", (), _OWN_LIMIT))
+        with self._gate.asking():
+            return dict(self._connection.fetch("SELECT key, state FROM position", (), _OWN_LIMIT))
 
     def recover(self) -> None:
         """Close the database and open it again.
@@ -244,13 +256,90 @@ class DuckStore:
         started = time.monotonic()
 
         def ask_store(sql: Sql) -> list[tuple[Any, ...]]:
-            return self._connection.fetch(sql.text, sql.values, time_limit - (time.monotonic() - started))
+            with self._gate.asking():
+                return self._connection.fetch(sql.text, sql.values, time_limit - (time.monotonic() - started))
 
         try:
             found = work(ask_store)
             return Answer(found, exact=reached.exact, seconds=time.monotonic() - started, since=reached.since)
         except Cut:
             return Answer(empty, cut=True, seconds=time.monotonic() - started)
+
+    # --- over the years ---
+
+    def state(self) -> StoreState:
+        with self._gate.asking(), self._connection.copying() as cursor:
+            return state(cursor, self.path, self.held(time_limit=_OWN_LIMIT).value)
+
+    def retain(self, keeping: Keeping, now: int) -> Retained:
+        with self._one:
+            retained = self._retain(keeping, now)
+            self._note_since()
+        if not retained.is_nothing:
+            self._generation += 1
+        return retained
+
+    def _retain(self, keeping: Keeping, now: int) -> Retained:
+        cursor, sizes = self._connection.writer, (file_size(self.path), rewrite.free(self.path.parent))
+        if self._copying.locked():
+            return Retained(waits=True)
+        waits = bool(keeping.size) and not self._room.is_there(cursor)
+        if waits:
+            keeping = msgspec.structs.replace(keeping, size=0)
+        with self._connection.writing():
+            found = retention.next_window(cursor, NAME, keeping, now, sizes)
+            removed = remove(cursor, *found, now, reviewed=keeping.reviewed) if found else ()
+            hours = now - (keeping.rollup_days or _EVER) * DAY
+            pieces = now - (keeping.quarantine_days or _EVER) * DAY
+            if not removed and retention.has_old(cursor, hours, pieces):
+                cleared = (
+                    retention.clear_hours(cursor, hours),
+                    quarantine.discard(cursor, Quarantine(seen_before=pieces)),
+                )
+            else:
+                cleared = 0, 0
+        if removed:
+            self._room.expect(cursor)
+        return Retained(removed, *cleared, waits=waits)
+
+    def compact(self) -> Compacted:
+        started, before = time.monotonic(), file_size(self.path)
+        with self._copying, self._one:
+            with self._connection.writing() as cursor:
+                coding.sweep(cursor)
+            self._coding.forget()
+            compact.write_anew(self._connection, self.path)
+            with self._gate.shut():
+                self._connection.checkpoint()
+                compact.check_log(self.path)
+                rewrite.take_place(rewrite.copy_name(self.path), self.path)
+                self._connection.close()
+                self._connection = self._open()
+        self._generation += 1
+        return Compacted(before, file_size(self.path), round(time.monotonic() - started, 3))
+
+    def backup(self, path: str, *, overwrite: bool = False) -> BackedUp:
+        with self._copying:
+            return compact.back_up(self._connection, self.path, Path(path), overwrite=overwrite)
+
+    def check(self) -> Checked:
+        with self._gate.asking(), self._connection.copying() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                return check(cursor)
+            finally:
+                cursor.execute("ROLLBACK")
+
+    def hurry(self) -> None:
+        """Interrupt what takes long, so that the store can be closed; what it wrote so far is cleared away."""
+        self._connection.interrupt()
+
+    @property
+    def path(self) -> Path:
+        """The file; raises StoreError for a store in memory."""
+        if self._connection.path is None:
+            raise StoreError(text("A store in memory is gone at the end: nothing can be done to it."))
+        return self._connection.path
 
     def close(self) -> None:
         self._connection.close()

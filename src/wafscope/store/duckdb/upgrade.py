@@ -60,11 +60,9 @@ def upgrade(path: Path, root: DuckDBPyConnection) -> Path | None:
         root.execute("COMMIT")
     root.execute("USE memory")
     root.execute(f"DETACH {_NEW}")
-    rewrite.settle(new)
     # The old file is still attached, and so locked, until the new one has its name.
     backup = _keep(path, version)
-    new.replace(path)
-    rewrite.settle(path)
+    rewrite.take_place(new, path)
     _log.warning("the store has a new schema; the one before is kept", store=str(path), backup=str(backup))
     return backup
 

@@ -32,6 +32,7 @@ LEFT_OUT = frozenset(
         "close",  # the connection alone
         "encoder",  # made here, of the key
         "recover",  # is for whoever writes all the time
+        "hurry",  # the same
         "write",  # one of several
         "event",  # holds bytes that are no text
     }

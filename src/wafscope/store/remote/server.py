@@ -24,7 +24,7 @@ from wafscope.store.remote.place import place, short
 
 _log = structlog.get_logger(__name__)
 
-_WRITES = frozenset({"write_all", "release", "discard", "review", "remove"})
+_WRITES = frozenset({"write_all", "release", "discard", "review", "remove", "retain", "compact"})
 _MOST = 16
 """Programs that may ask at a time."""
 

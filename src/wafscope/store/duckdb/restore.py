@@ -1,0 +1,68 @@
+"""A backup that takes the place of a store, which no process may have open."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+
+from wafscope.errors import StoreError, StoreHeld
+from wafscope.i18n.text import text
+from wafscope.store.duckdb import rewrite
+from wafscope.store.duckdb.connection import opening_failed
+from wafscope.store.lasting import BackedUp
+
+
+def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
+    """Put the store in the file `source` at `path`; what is there already stays unless `force`.  Raises StoreError."""
+    if not source.exists():
+        raise StoreError(text("There is no backup here."), where=str(source))
+    if path.exists() and not force:
+        raise StoreError(
+            text("There is a store already."),
+            where=str(path),
+            hint=text("Choose another --store, or replace it with --force: what it holds is lost then."),
+        )
+    # One of an earlier schema is a store, too: it is upgraded when it is opened where it comes to be.
+    with closing(duckdb.connect(":memory:")) as root:
+        try:
+            rewrite.attach(root, source, "source", read_only=True)
+            events = root.execute("SELECT count(*) FROM source.event").fetchall()[0][0]
+            root.execute("SELECT value FROM source.meta WHERE name = 'key'").fetchall()
+        except duckdb.Error as error:
+            raise StoreError(
+                text("This is no backup of a store of Wafscope: {reason}", reason=str(error)), where=str(source)
+            ) from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = rewrite.copy_name(path)
+        rewrite.clear(new)
+        shutil.copyfile(source, new)
+        if path.exists():
+            _close_old(path)
+            rewrite.take_place(new, path)
+        else:
+            rewrite.settle(new)
+            new.replace(path)
+            rewrite.settle(path)
+    except OSError as error:
+        raise StoreError(
+            text("The backup could not be put there: {reason}", reason=error.strerror or str(error)), where=str(path)
+        ) from error
+    return BackedUp(str(path), path.stat().st_size, events, 0.0)
+
+
+def _close_old(path: Path) -> None:
+    """Make sure that no process has the old store open, and that no log (WAL) of it is left."""
+    with closing(duckdb.connect(":memory:")) as root:
+        try:
+            rewrite.attach(root, path, "old")
+            root.execute("DETACH old")
+        except duckdb.Error as error:
+            failed = opening_failed(error, path)
+            if isinstance(failed, StoreHeld):
+                raise failed from error
+            # Whatever is wrong with it, it is to be replaced.
+    Path(f"{path}.wal").unlink(missing_ok=True)
