@@ -72,6 +72,21 @@ def test_an_import_goes_through_the_service(service: Serving, store: Path, tmp_p
     assert json.loads(run("quarantine", "retry", "--store", str(store), "--json").stdout)["kept"] == 1
 
 
+def test_a_backup_goes_where_the_one_who_asks_may_write(service: Serving, store: Path, tmp_path: Path) -> None:
+    target = tmp_path / "backup.duckdb"
+    done = json.loads(run("store", "backup", str(target), "--store", str(store), "--json").stdout)
+    assert (done["path"], done["bytes"]) == (str(target), target.stat().st_size)
+    assert target.stat().st_mode == store.stat().st_mode
+    for wrong, words in (([], "a file already"), (["--force", str(store)], "a file already")):
+        place = wrong.pop() if wrong else str(target)
+        refused = run("store", "backup", place, *wrong, "--store", str(store), status=5)
+        assert words in refused.stderr.decode()
+    refused = run("store", "backup", str(tmp_path / "absent" / "x"), "--store", str(store), status=5)
+    assert "could not be written" in refused.stderr.decode()
+    assert [file.name for file in store.parent.iterdir() if "backup" in file.name] == []
+    assert json.loads(run("top", "rule", "--store", str(target), "--json").stdout)["events"] == service.events()
+
+
 def test_a_view_imports_and_leads_to_the_console_that_there_is(service: Serving, store: Path) -> None:
     shown = run("view", "--no-open", "--store", str(store), str(SERIAL)).stdout.decode()
     assert f"http://127.0.0.1:{service.port}" in shown

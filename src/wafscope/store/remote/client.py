@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +18,7 @@ from wafscope.errors import StoreError
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
 from wafscope.store.base import Encoder, LastingStore, Tally, Written
+from wafscope.store.lasting import BackedUp
 from wafscope.store.remote.calls import (
     LEFT_OUT,
     PROTOCOL,
@@ -84,6 +87,28 @@ class RemoteStore:
         written: Written = self._ask("release", {"payload": payload, "tally": _storable(tally), "pieces": pieces})
         return written
 
+    def backup(self, path: str, *, overwrite: bool = False) -> BackedUp:
+        """Let the service write beside its store, where it may, and put that where whoever asks wants it."""
+        target, beside = Path(path), self._path.absolute().with_name(f"{self._path.name}.backup-{os.getpid()}")
+        if target.exists() and (not overwrite or target.samefile(self._path)):
+            raise StoreError(
+                text("There is a file already."),
+                where=path,
+                hint=text("Choose another name, or overwrite it with --force."),
+            )
+        try:
+            done: BackedUp = self._ask("backup", {"path": str(beside), "overwrite": True})
+            _move(beside, target)
+        except OSError as error:
+            raise StoreError(
+                text("The backup could not be written: {reason}", reason=error.strerror or str(error)),
+                where=path,
+                hint=text("Is there room, and may you write there?"),
+            ) from error
+        finally:
+            beside.unlink(missing_ok=True)
+        return msgspec.structs.replace(done, path=path)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Ask the service what only it can do."""
         if name not in methods() and name not in LEFT_OUT:
@@ -127,6 +152,18 @@ class RemoteStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _move(file: Path, target: Path) -> None:
+    """Give a file its place, also on another disk: whole or not at all."""
+    part = target.with_name(f"{target.name}.part")
+    try:
+        shutil.move(file, part)
+        with part.open("rb") as opened:
+            os.fsync(opened.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _storable(tally: Tally) -> Tally:
