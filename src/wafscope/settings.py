@@ -93,6 +93,13 @@ class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """National numbers, told by their form, wherever they stand."""
 
 
+class Quarantine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What could not be read."""
+
+    days: int = 30
+    """Days for which it is kept whole, with all secrets in it; 0 for ever."""
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Wafscope's own log, on standard error."""
 
@@ -154,6 +161,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ingest: Ingest = Ingest()
     redaction: Redaction = Redaction()
     retention: Retention = Retention()
+    quarantine: Quarantine = Quarantine()
     log: Log = Log()
     source: tuple[Source, ...] = ()
 

@@ -28,7 +28,7 @@ def test_every_answer_carries_the_policy(client: Client, page: str) -> None:
     headers = client.get(page, follow_redirects=False).headers
     assert headers["content-security-policy"] == POLICY
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
 

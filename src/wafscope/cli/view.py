@@ -64,7 +64,7 @@ def view_command(
             opened.close()
             _held(store.console, no_open=no_open)
         else:
-            serve(store, settings, opened, _announce(no_open=no_open))
+            serve(store, settings, opened, _announce(no_open=no_open), setting)
 
 
 @click.command("demo", help=said(text("Look at the sample logs that come with Wafscope.")))
@@ -75,7 +75,7 @@ def demo_command(settings: Settings) -> None:
     with _store("") as store:
         setting = msgspec.structs.replace(make_setting(settings, "", sample.SENSOR), workers=0)
         note(summarised(read_in(store, (str(sample.log()),), setting, Workers(0))))
-        serve(store, settings, opened, _announce(no_open=True))
+        serve(store, settings, opened, _announce(no_open=True), setting)
 
 
 @contextmanager

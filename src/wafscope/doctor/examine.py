@@ -42,6 +42,14 @@ class Examined(msgspec.Struct, frozen=True):
         return self.diagnoses[0].severity if self.diagnoses else None
 
 
+class Checkup(msgspec.Struct, frozen=True):
+    """What was found of all sources."""
+
+    examined: tuple[Examined, ...]
+    at: int
+    """When, in microseconds since the epoch."""
+
+
 def key(source: Source) -> str:
     """The name of a source, as its counters and its status have it."""
     if source.kind == "stdin":

@@ -41,11 +41,11 @@ REASONS: dict[str, Reason] = {
     ),
     "damaged": Reason(
         text("It looks like a record, but it is damaged."),
-        text("Look at it with “wafscope quarantine show”; an intact copy of the log can be imported beside it."),
+        text("Look at its bytes; an intact copy of the log can be imported beside it."),
     ),
     "not_json": Reason(
         text("It begins like JSON, but it is none."),
-        text("Look at it with “wafscope quarantine show”; a newer Wafscope may read it: “wafscope quarantine retry”."),
+        text("Look at its bytes; a newer Wafscope may be able to read it: try it again then."),
     ),
     "too_deep": Reason(
         text("The JSON is nested too deeply."),
@@ -84,9 +84,7 @@ REASONS: dict[str, Reason] = {
         text("Import the directory with the files; they may have been removed or moved."),
     ),
 }
-UNKNOWN = Reason(
-    text("Wafscope could not read it."), text("Look at it with “wafscope quarantine show”, and tell us about it.")
-)
+UNKNOWN = Reason(text("Wafscope could not read it."), text("Look at its bytes, and tell us about it."))
 
 
 class Retried(msgspec.Struct, frozen=True):

@@ -224,6 +224,8 @@ class Quarantine(msgspec.Struct, frozen=True):
     """Only what came before this time, microseconds since the epoch; 0 for whatever time."""
     newest: bool = False
     """Newest first."""
+    most: int = 0
+    """Bytes of the data of each piece, with data; 0 for all of it."""
     before: int = 0
     """Only ids below this one; 0 for all: where a page of the newest goes on."""
 
@@ -232,8 +234,6 @@ class QuarantineCounts(msgspec.Struct, frozen=True):
     """How many pieces are in quarantine."""
 
     pieces: int = 0
-    bytes: int = 0
-    """Of the input; a piece that was too large to keep counts whole."""
     reasons: tuple[tuple[str, int], ...] = ()
     """Most frequent first."""
     first: int | None = None

@@ -7,10 +7,12 @@ import socket
 from collections.abc import Callable
 from types import FrameType
 
+import msgspec
 import uvicorn
 
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import text
+from wafscope.ingest.pipeline import Setting
 from wafscope.settings import Settings
 from wafscope.source.listener import parse_address
 from wafscope.store.base import EventStore
@@ -51,6 +53,7 @@ def web_settings(settings: Settings, opened: socket.socket, status: Statuses = n
         names=(*settings.web.names, opened.getsockname()[0]),
         zone=settings.web.timezone,
         time_limit=settings.web.time_limit,
+        quarantine_days=settings.quarantine.days,
         status=status,
     )
 
@@ -120,6 +123,12 @@ class _Server(uvicorn.Server):
         await self._site.finish()
 
 
-def serve(store: EventStore, settings: Settings, opened: socket.socket, ready: Callable[[str], None]) -> None:
-    """Serve the console over a store that nothing is added to, until the process is told to stop."""
-    run_console(Website(store, web_settings(settings, opened)), opened, ready)
+def serve(
+    store: EventStore, settings: Settings, opened: socket.socket, ready: Callable[[str], None], setting: Setting
+) -> None:
+    """Serve the console over a store that nothing is added to, until the process is told to stop.
+
+    `setting` is how records in quarantine are read again.  Nothing expires: what is looked at once stays as it is.
+    """
+    web = msgspec.structs.replace(web_settings(settings, opened), setting=setting, quarantine_days=0)
+    run_console(Website(store, web), opened, ready)

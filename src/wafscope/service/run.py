@@ -20,7 +20,9 @@ from wafscope.ingest.follow import Follow
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.upkeep import Upkeep
 from wafscope.ingest.workers import NEEDED, Workers
+from wafscope.service.checkup import Checkups
 from wafscope.service.console import address, run_console, web_settings
+from wafscope.service.expiry import Expiry
 from wafscope.service.notify import Notify
 from wafscope.service.plan import Plan, make_plan
 from wafscope.service.progress import Progress, Watch
@@ -92,6 +94,8 @@ class _Service:
         self.notify = Notify()
         self.progress = Progress()
         self.metrics = Metrics()
+        self.checkups = Checkups(store, plan.settings.source)
+        self.expiry = Expiry(store, plan.settings.quarantine.days)
 
     def run(self, stack: contextlib.ExitStack, setting: Setting, workers: Workers, ending: Ending) -> None:
         """Start the parts, and serve."""
@@ -109,7 +113,7 @@ class _Service:
             self.notify.ready()
             watch.start()
 
-        with _following(self.follow, ending), _kept(upkeep, self.store, ending), reload:
+        with _following(self.follow, ending), _kept(upkeep, self.store, ending), self.expiry, reload:
             ending.also(self.notify.stopping)
             run_console(self.site, self.opened, ready, tick=lambda: self.progress.beat(WEB), ending=ending)
         watch.end()
@@ -119,7 +123,12 @@ class _Service:
         web = web_settings(settings, self.opened, lambda: statuses(self.follow.status, self.receiving.process))
         uri = self.plan.settings.store.uri
         return msgspec.structs.replace(
-            web, metrics=self.metrics, receiver=self.receiving.status, files=lambda: file_sizes(uri)
+            web,
+            setting=self.given.setting(settings),
+            checkup=self.checkups,
+            metrics=self.metrics,
+            receiver=self.receiving.status,
+            files=lambda: file_sizes(uri),
         )
 
     def take(self, plan: Plan) -> None:
@@ -127,6 +136,8 @@ class _Service:
         setting = self.given.setting(plan.settings)
         self.receiving.change(plan.arriving)
         self.follow.change(plan.origins, setting)
+        self.checkups.change(plan.settings.source)
+        self.expiry.change(plan.settings.quarantine.days)
         self.site.change(self.web(plan.settings))
         if self.upkeep is not None:
             self.upkeep.change(plan.settings.retention, plan.settings.web.timezone)

@@ -50,7 +50,10 @@ def listed(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> tuple[Qu
         found.reverse()
     if question.limit:
         found = found[: question.limit]
-    return tuple(piece if question.with_data else msgspec.structs.replace(piece, data=b"") for piece in found)
+    most = question.most or None
+    return tuple(
+        msgspec.structs.replace(piece, data=piece.data[:most] if question.with_data else b"") for piece in found
+    )
 
 
 def counted(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> QuarantineCounts:
@@ -59,7 +62,6 @@ def counted(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> Quarant
     reasons = Counter(piece.reason for piece in found)
     return QuarantineCounts(
         len(found),
-        sum(piece.length for piece in found),
         tuple(sorted(reasons.items(), key=lambda each: (-each[1], each[0]))),
         min((piece.seen for piece in found), default=None),
     )

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from wafscope.store.base import EventStore
 from wafscope.web import compression
 from wafscope.web.console import Console
-from wafscope.web.pages import complete, event, events, overview, problem, service, sources, top
+from wafscope.web.pages import complete, event, events, overview, problem, quarantine, service, sources, top
 from wafscope.web.pages.address import page
 from wafscope.web.pages.health import Reports
 from wafscope.web.security import HostCheck, add_headers
@@ -33,6 +33,7 @@ def create_app(store: EventStore, settings: WebSettings) -> Litestar:
         *top.route(console),
         *complete.route(console),
         *sources.route(console),
+        *quarantine.route(console),
         *service.route(console, reports),
         anything,
     ]

@@ -43,6 +43,7 @@ class Console:
 
     def __init__(self, store: EventStore, settings: WebSettings) -> None:
         self.settings = settings
+        self.store = store
         self.metrics = settings.metrics or Metrics()
         self.answers = Answers(store, time_limit=settings.time_limit, hold=settings.hold, observe=self.metrics.observe)
         self.pulse = Pulse(self.answers, settings)

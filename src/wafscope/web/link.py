@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -13,7 +13,7 @@ from wafscope.panel.raw import Form
 from wafscope.panel.view import By
 from wafscope.query.condition import short
 from wafscope.query.filter import Filter
-from wafscope.query.parser import negate, printed, terms, toggled, with_term, without
+from wafscope.query.parser import encode, negate, printed, terms, toggled, with_term, without
 from wafscope.query.question import Cursor
 from wafscope.query.timespan import Window
 from wafscope.web.state import Preset, State
@@ -21,6 +21,7 @@ from wafscope.web.state import Preset, State
 OVERVIEW = "/"
 EVENTS = "/events"
 SOURCES = "/sources"
+QUARANTINE = "/quarantine"
 
 
 class Links(msgspec.Struct, frozen=True):
@@ -40,6 +41,9 @@ class Links(msgspec.Struct, frozen=True):
 
     def sources(self) -> str:
         return self.state.url(SOURCES, page=0, new=False)
+
+    def quarantine(self, source: str = "") -> str:
+        return f"{QUARANTINE}?{urlencode({'source': encode(source)})}" if source else QUARANTINE
 
     def event(self, event_id: bytes) -> str:
         return self.state.url(f"{EVENTS}/{event_id.hex()}", before=None, after=None)

@@ -96,6 +96,7 @@ def _environment(language: str) -> Environment:
         lang=language,
         mono=lambda value: Markup('<span class="mono">{}</span>').format(visible.visible(value)),
         classes_of=lambda names: [words_of.value_word("waf.attack_class", name) for name in names],
+        linked=lambda value, to: Markup('<a href="{}">{}</a>').format(to, number.decimal(value, language)),
         bold=lambda value: Markup("<b>{}</b>").format(value),
         code=lambda value: Markup("<code>{}</code>").format(visible.visible(value)),
         is_late=lambda answer: isinstance(answer, Late),

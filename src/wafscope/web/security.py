@@ -7,10 +7,16 @@ frame.  What attackers sent is shown on these pages, so this is the second wall 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 
+from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
+from litestar.exceptions import PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+Connection = ASGIConnection[Any, Any, Any, Any]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -20,7 +26,7 @@ POLICY = (
 _HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -62,6 +68,30 @@ class HostCheck:
         """Tell whether a Host header names this console; loopback addresses always do."""
         name = host_name(host)
         return self._any or name in self._names or _is_loopback(name)
+
+
+def admins_only(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let in who may see what is not masked, and change what is stored.
+
+    The one place for it: there are no users yet, so that whoever reaches the console may.
+    """
+
+
+def same_origin(connection: Connection, _: BaseRouteHandler) -> None:
+    """Refuse a deed that another site's page asks for in a reader's name.
+
+    Browsers say where a request comes from: all of today's in Sec-Fetch-Site where the address is trustworthy
+    (HTTPS, or this machine), and in Origin everywhere.  Raises PermissionDeniedException.
+    """
+    site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin", "")
+    if site is not None:
+        allowed = site == "same-origin"
+    else:
+        scheme, _mark, host = origin.partition("://")
+        own = host_name(connection.headers.get("host", ""))
+        allowed = scheme in {"http", "https"} and bool(own) and host_name(host) == own
+    if not allowed:
+        raise PermissionDeniedException
 
 
 def host_name(host: str) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from wafscope.doctor.examine import Checkup
+from wafscope.ingest.pipeline import Setting
 from wafscope.panel.answers import HOLD
 from wafscope.source.traffic import Status
 from wafscope.web.metrics import Metrics
@@ -36,6 +38,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the sources are doing that the service follows; none where logs were imported once."""
     live: bool | None = None
     """Whether pages follow what is written; None: if there is a source that is followed."""
+    setting: Setting = Setting("")
+    """How records are read, for those that are read again."""
+    quarantine_days: int = 0
+    """Days for which what could not be read is kept; 0 for ever."""
+    checkup: Callable[[int], Checkup | None] = lambda _age: None
+    """What the doctor found of the sources, so many microseconds ago at most; None where nothing is followed."""
     metrics: Metrics | None = None
     """What counts the questions; it outlives a change of settings.  None: one of the console's own."""
     receiver: Callable[[], Status | None] = lambda: None

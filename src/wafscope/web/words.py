@@ -134,6 +134,23 @@ KINDS: dict[str, Text] = {
 }
 """Kinds of sources."""
 
+REASONS: dict[str, Text] = {
+    "cut": text("A part is missing"),
+    "spliced": text("Two records in one"),
+    "damaged": text("Damaged"),
+    "not_json": text("No JSON"),
+    "too_deep": text("Nested too deeply"),
+    "no_time": text("No time in it"),
+    "wrong_encoding": text("UTF-16 or UTF-32"),
+    "engine_without_json": text("Engine without JSON"),
+    "not_masked": text("A secret not masked"),
+    "too_large": text("Too large"),
+    "damaged_archive": text("Damaged archive"),
+    "damaged_spool": text("Damaged spool"),
+    "missing_file": text("Missing file"),
+}
+"""Why something is in quarantine, in few words; `ingest.retry.REASONS` has the sentences."""
+
 PRESETS: dict[str, Text] = {
     "1h": text("Last hour"),
     "24h": text("Last 24 hours"),

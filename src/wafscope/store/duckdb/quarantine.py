@@ -102,7 +102,8 @@ def _where(question: Quarantine) -> Sql:
 
 def pieces(question: Quarantine) -> Sql:
     """The SQL of the pieces that are asked for."""
-    data = "data" if question.with_data else "''::BLOB"
+    data = f"data[1:{int(question.most)}]" if question.most else "data"
+    data = data if question.with_data else "''::BLOB"
     sql = Sql(
         f'SELECT id, source, sensor, "offset", length, reason, epoch_us(seen), more, {data} FROM quarantine WHERE '
     ) + _where(question)
@@ -113,7 +114,7 @@ def pieces(question: Quarantine) -> Sql:
 def counts(question: Quarantine) -> Sql:
     """The SQL of how many there are, by reason."""
     return (
-        Sql("SELECT reason, count(*), sum(length)::BIGINT, epoch_us(min(seen)) FROM quarantine WHERE ")
+        Sql("SELECT reason, count(*), epoch_us(min(seen)) FROM quarantine WHERE ")
         + _where(question)
         + Sql(" GROUP BY reason ORDER BY 2 DESC, 1")
     )
@@ -123,9 +124,8 @@ def counted(rows: Sequence[tuple[Any, ...]]) -> QuarantineCounts:
     """Return the counts of those rows."""
     return QuarantineCounts(
         sum(row[1] for row in rows),
-        sum(row[2] for row in rows),
         tuple((row[0], row[1]) for row in rows),
-        min((row[3] for row in rows), default=None),
+        min((row[2] for row in rows), default=None),
     )
 
 

@@ -34,6 +34,17 @@ def unknown_event(console: Console, request: Request[Any, Any, Any]) -> Response
     )
 
 
+def unknown_piece(console: Console, request: Request[Any, Any, Any]) -> Response[str]:
+    """There is no such piece in quarantine, or what stands in the address is no id."""
+    return _page(
+        console,
+        request,
+        404,
+        text("This piece is not in quarantine"),
+        hint=text("It has been read since, or discarded, or has expired."),
+    )
+
+
 def handlers(console: Console) -> dict[int | type[Exception], Answerer]:
     """What to answer when a handler raises."""
 
@@ -46,6 +57,14 @@ def handlers(console: Console) -> dict[int | type[Exception], Answerer]:
     def http(request: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
         if error.status_code == 404:
             return unknown_address(console, request)
+        if error.status_code == 403:
+            return _page(
+                console,
+                request,
+                403,
+                text("Only a page of this console may do that"),
+                hint=text("Open the console at its own address, and press the button there."),
+            )
         if error.status_code == 405:
             return _page(console, request, 405, text("This address answers to another method"))
         return _page(console, request, error.status_code, text("The request can’t be answered"))

@@ -7,15 +7,18 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
 
+from wafscope.doctor.diagnosis import Diagnosis
+from wafscope.doctor.examine import Checkup, Examined, key
 from wafscope.panel.answers import Answers
 from wafscope.panel.sources import MOST, Lately, lately
 from wafscope.query.question import Count, Held, Scope
-from wafscope.query.timespan import DAY, Window
+from wafscope.query.timespan import DAY, MINUTE, Window
 from wafscope.web.console import Console
 from wafscope.web.link import SOURCES
 from wafscope.web.page import Frame
-from wafscope.web.pages.address import page
+from wafscope.web.pages.address import deed, page
 from wafscope.web.pages.redirect import canonical
 from wafscope.web.slot import Failed, Late
 from wafscope.web.status import SourceRow, rows
@@ -40,6 +43,21 @@ class Sources(msgspec.Struct, frozen=True):
     """When something was last committed."""
     day: int | None
     """Events of the last 24 hours."""
+    checkup: Checkup | None = None
+    """What the doctor found; None where nothing is followed, or where it is still looking."""
+    is_looking: bool = False
+
+    def examined(self, row: SourceRow) -> Examined | None:
+        """What the doctor found of one source; None for one that is not followed."""
+        if self.checkup is None or row.status is None:
+            return None
+        own = (each for each in self.checkup.examined if key(each.source) == row.counts.source)
+        return next(own, None)
+
+    def diagnoses(self, row: SourceRow) -> tuple[Diagnosis, ...]:
+        """What is wrong with it."""
+        found = self.examined(row)
+        return found.diagnoses if found else ()
 
 
 def route(console: Console) -> list[HTTPRouteHandler]:
@@ -50,7 +68,12 @@ def route(console: Console) -> list[HTTPRouteHandler]:
         frame = console.frame(request, SOURCES, "sources", watch="sources")
         return canonical(frame) or _listing(console, frame)
 
-    return [listing]
+    @deed(f"{SOURCES}/doctor")
+    def examine() -> Response[Any]:
+        console.settings.checkup(0)
+        return Redirect(f"{SOURCES}#doctor", status_code=303)
+
+    return [listing, examine]
 
 
 def _listing(console: Console, frame: Frame) -> Response[str]:
@@ -60,6 +83,7 @@ def _listing(console: Console, frame: Frame) -> Response[str]:
     asked = console.gather(
         {
             "lately": lambda: [_lately(console.answers, row, now) for row in found[:MOST]],
+            "checkup": lambda: console.settings.checkup(_TRUE),
             "day": lambda: console.answers.count(Count(Scope(Window(now - DAY, now)))).value.events,
         },
         patience=console.patience(frame),
@@ -67,7 +91,12 @@ def _listing(console: Console, frame: Frame) -> Response[str]:
     known = {name: None if isinstance(answer, Late | Failed) else answer for name, answer in asked.items()}
     brought = known["lately"] or []
     shown = [Shown(row, brought[n] if n < len(brought) else Lately()) for n, row in enumerate(found)]
-    return console.html("sources.html", frame, found=_sources(held, shown, known["day"]), now=now)
+    made = msgspec.structs.replace(
+        _sources(held, shown, known["day"]),
+        checkup=known["checkup"],
+        is_looking=isinstance(asked["checkup"], Late),
+    )
+    return console.html("sources.html", frame, found=made, now=now)
 
 
 def _lately(answers: Answers, row: SourceRow, now: int) -> Lately:
@@ -93,5 +122,7 @@ def _sources(held: Held, shown: list[Shown], day: int | None) -> Sources:
     )
 
 
+_TRUE = 5 * MINUTE
+"""For so long holds what the doctor found: a configuration seldom changes."""
 _FILES = 20
 """Files of one source that are asked about."""
