@@ -58,7 +58,9 @@ def test_a_piece_is_found_looked_at_tried_again_and_discarded(window: Window, co
     assert texts(page, "h1") == ["Piece 61"]
     page.get_by_role("button", name="Try again").click()
     page.wait_for_url("**/quarantine?told=*")
-    assert texts(page, "main p[role=status]") == ["1 piece tried: 1 event stored, 0 known already, 0 still not readable."]
+    assert texts(page, "main p[role=status]") == [
+        "1 piece tried: 1 event stored, 0 known already, 0 still not readable."
+    ]
     page.goto(f"{console}/quarantine/60")
     assert "<img src=x onerror=alert(1)>\\x1b[31m\\u202e</td></table>" in page.locator(".http").inner_text()
     assert "3c 69 6d 67 20" in page.locator("pre.hex").inner_text()

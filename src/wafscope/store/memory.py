@@ -56,8 +56,9 @@ from wafscope.query.timespan import DAY as DAY_LENGTH
 from wafscope.query.timespan import Window
 from wafscope.reader.joining import joined, takes_matches
 from wafscope.store.base import Records, Tally, Written
-from wafscope.store.pairing import in_order, owner, pairs
-from wafscope.store.piece import chosen, counted, listed, quarantined, released, without
+from wafscope.store.counters import counted_source, recounted, released, without
+from wafscope.store.pairing import in_order, pairs
+from wafscope.store.piece import chosen, counted, listed, quarantined
 from wafscope.store.removal import EVERYTHING_HELD, Reach, by_day, hourly, reach, together, with_more
 
 T = TypeVar("T")
@@ -147,9 +148,9 @@ class MemoryStore:
                 waited.append((error, left))
             written[number] = _with_joined(written[number], left if error.id in places else 0)
         for number, tally in enumerate(tallies):
-            self._sources = _counted_source(self._sources, tally, written[number], own[number])
+            self._sources = counted_source(self._sources, tally, written[number], own[number])
         for error, left in waited:
-            self._sources = _recounted(self._sources, error, left)
+            self._sources = recounted(self._sources, error, left)
         self._generation += 1
         return tuple(written)
 
@@ -380,37 +381,6 @@ def _told(own: StoredEvent, errors: tuple[StoredEvent, ...]) -> StoredEvent:
     records = (JoinedRecord(e.event.format, e.source, e.offset, e.length, e.event.raw) for e in errors)
     event = joined(own.event, [each.event for each in errors])
     return msgspec.structs.replace(own, event=event, joined=tuple(records))
-
-
-def _counted_source(
-    sources: tuple[SourceCounts, ...], tally: Tally, written: Written, joined: int
-) -> tuple[SourceCounts, ...]:
-    """Add a tally to the counters of its source, which stand in order of source and sensor."""
-    by_name = {(counts.source, counts.sensor): counts for counts in sources}
-    name = storable(tally.source), storable(tally.sensor)
-    before = by_name.get(name, SourceCounts(*name))
-    by_name[name] = msgspec.structs.replace(
-        before,
-        received=before.received + tally.events + written.quarantined,
-        stored=before.stored + written.stored,
-        duplicate=before.duplicate + written.duplicate,
-        quarantined=before.quarantined + written.quarantined,
-        foreign=before.foreign + tally.foreign,
-        bytes=before.bytes + tally.bytes,
-        matches=before.matches + written.matches,
-        joined=before.joined + joined,
-        expired=before.expired + written.expired,
-    )
-    return tuple(by_name[name] for name in sorted(by_name))
-
-
-def _recounted(sources: tuple[SourceCounts, ...], error: StoredEvent, left: int) -> tuple[SourceCounts, ...]:
-    """Count a record that has become part of another event, and its matches that have left."""
-    counts = owner(sources, error.sensor, error.source)
-    if counts is None:
-        return sources
-    told = msgspec.structs.replace(counts, joined=counts.joined + 1, matches=counts.matches - left)
-    return tuple(told if each is counts else each for each in sources)
 
 
 # --- pages --------------------------------------------------------------------

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from wafscope.event.text import storable
-from wafscope.query.question import Quarantine, QuarantineCounts, QuarantinedPiece, SourceCounts
+from wafscope.query.question import Quarantine, QuarantineCounts, QuarantinedPiece
 from wafscope.reader.base import Unreadable
 from wafscope.store.base import Tally
-from wafscope.store.pairing import owner
 
 
 def quarantined(number: int, unreadable: Unreadable, tally: Tally, seen: int) -> QuarantinedPiece:
@@ -64,34 +63,4 @@ def counted(pieces: Sequence[QuarantinedPiece], question: Quarantine) -> Quarant
         len(found),
         tuple(sorted(reasons.items(), key=lambda each: (-each[1], each[0]))),
         min((piece.seen for piece in found), default=None),
-    )
-
-
-def dropped(sources: Sequence[SourceCounts], places: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str], int]:
-    """Return how many pieces each source has lost, of (file, sensor, pieces), by source and sensor."""
-    lost: Counter[tuple[str, str]] = Counter()
-    for file, sensor, number in places:
-        counts = owner(sources, sensor, file)
-        if counts is not None:
-            lost[counts.source, counts.sensor] += number
-    return dict(lost)
-
-
-def without(sources: Sequence[SourceCounts], gone: Sequence[QuarantinedPiece]) -> tuple[SourceCounts, ...]:
-    """Return the counters without pieces that are gone: what was received stays, so that they count as dropped."""
-    lost = dropped(sources, [(piece.source, piece.sensor, 1) for piece in gone])
-    return tuple(
-        msgspec.structs.replace(counts, quarantined=counts.quarantined - lost.get((counts.source, counts.sensor), 0))
-        for counts in sources
-    )
-
-
-def released(sources: Sequence[SourceCounts], tally: Tally, number: int) -> tuple[SourceCounts, ...]:
-    """Return the counters without pieces that have been read: what became of them was counted anew."""
-    own = storable(tally.source), storable(tally.sensor)
-    return tuple(
-        msgspec.structs.replace(counts, received=counts.received - number, quarantined=counts.quarantined - number)
-        if (counts.source, counts.sensor) == own
-        else counts
-        for counts in sources
     )

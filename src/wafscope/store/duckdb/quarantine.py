@@ -12,10 +12,11 @@ from duckdb import DuckDBPyConnection
 from wafscope.event.text import storable
 from wafscope.query.question import Quarantine, QuarantineCounts, QuarantinedPiece, SourceCounts
 from wafscope.store.base import Tally
+from wafscope.store.counters import dropped
 from wafscope.store.duckdb import rewrite
 from wafscope.store.duckdb.batch import batch
 from wafscope.store.duckdb.compile import TRUE, Sql, joined
-from wafscope.store.piece import dropped, quarantined
+from wafscope.store.piece import quarantined
 
 _SCHEMA = pa.schema(
     [
