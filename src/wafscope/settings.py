@@ -72,8 +72,6 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes of events that are marked as reviewed when their time is over."""
     rollup_days: int = 730
     """Days for which hourly counts of removed events are kept; 0 for no limit."""
-    quarantine_days: int = 90
-    """Days for which what could not be read is kept; 0 for no limit."""
     compact: str = "03:00-05:00"
     """When the file is rewritten after something was removed, in the zone of the console; "" for never."""
 
@@ -97,7 +95,7 @@ class Quarantine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What could not be read."""
 
     days: int = 30
-    """Days for which it is kept whole, with all secrets in it; 0 for ever."""
+    """Days for which it is kept whole, with all secrets in it; 0 for no limit."""
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,7 +53,7 @@ def status_command(settings: Settings, file: str, as_json: bool) -> None:
     """Print a few lines, or one JSON object."""
     with _open(settings, file, read_only=True) as store:
         state = store.state()
-    most = limit(keeping(settings.retention), state.file, state.free)
+    most = limit(keeping(settings), state.file, state.free)
     if as_json:
         _put({**_plain(state), "limit": most or None})
         return
@@ -133,7 +133,7 @@ def prune_command(
     wish = settings.retention
     given = {"days": days, "size": size, "reviewed": "remove" if reviewed else None}
     wish = msgspec.structs.replace(wish, **{name: value for name, value in given.items() if value is not None})
-    rule = keeping(wish, by_hand=True)
+    rule = keeping(msgspec.structs.replace(settings, retention=wish), by_hand=True)
     if not (rule.days or rule.size or rule.rollup_days or rule.quarantine_days):
         raise SettingsError(
             text("Nothing limits what is kept."), where="retention", hint=text("Give --days or --size.")

@@ -14,7 +14,7 @@ import structlog
 
 from wafscope.errors import WafscopeError
 from wafscope.query.question import Removed
-from wafscope.settings import Retention, parse_hours, parse_size
+from wafscope.settings import Settings, parse_hours, parse_size
 from wafscope.store.base import LastingStore
 from wafscope.store.lasting import Keeping
 
@@ -42,14 +42,15 @@ class Times(msgspec.Struct, frozen=True):
         return start <= minute < end if start < end else minute >= start or minute < end
 
 
-def keeping(settings: Retention, *, by_hand: bool = False) -> Keeping:
+def keeping(settings: Settings, *, by_hand: bool = False) -> Keeping:
     """What the settings say of what is kept; raises SettingsError."""
+    wish = settings.retention
     return Keeping(
-        days=settings.days,
-        size=parse_size(settings.size),
-        rollup_days=settings.rollup_days,
-        quarantine_days=settings.quarantine_days,
-        reviewed=settings.reviewed == "remove",
+        days=wish.days,
+        size=parse_size(wish.size),
+        rollup_days=wish.rollup_days,
+        quarantine_days=settings.quarantine.days,
+        reviewed=wish.reviewed == "remove",
         by_hand=by_hand,
     )
 
@@ -60,8 +61,7 @@ class Upkeep:
     def __init__(
         self,
         store: LastingStore,
-        settings: Retention,
-        zone: str,
+        settings: Settings,
         *,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.time,
@@ -71,12 +71,12 @@ class Upkeep:
         self._around = around
         self._clock = clock
         self._failed_at: int | None = None
-        self.change(settings, zone)
+        self.change(settings)
 
-    def change(self, settings: Retention, zone: str) -> None:
+    def change(self, settings: Settings) -> None:
         """Go on with other settings; from any thread."""
         self._keeping = keeping(settings)
-        self._times = Times(parse_hours(settings.compact), zone)
+        self._times = Times(parse_hours(settings.retention.compact), settings.web.timezone)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""

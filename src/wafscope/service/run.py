@@ -22,7 +22,6 @@ from wafscope.ingest.upkeep import Upkeep
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.service.checkup import Checkups
 from wafscope.service.console import address, run_console, web_settings
-from wafscope.service.expiry import Expiry
 from wafscope.service.notify import Notify
 from wafscope.service.plan import Plan, make_plan
 from wafscope.service.progress import Progress, Watch
@@ -95,7 +94,6 @@ class _Service:
         self.progress = Progress()
         self.metrics = Metrics()
         self.checkups = Checkups(store, plan.settings.source)
-        self.expiry = Expiry(store, plan.settings.quarantine.days)
 
     def run(self, stack: contextlib.ExitStack, setting: Setting, workers: Workers, ending: Ending) -> None:
         """Start the parts, and serve."""
@@ -113,7 +111,7 @@ class _Service:
             self.notify.ready()
             watch.start()
 
-        with _following(self.follow, ending), _kept(upkeep, self.store, ending), self.expiry, reload:
+        with _following(self.follow, ending), _kept(upkeep, self.store, ending), reload:
             ending.also(self.notify.stopping)
             run_console(self.site, self.opened, ready, tick=lambda: self.progress.beat(WEB), ending=ending)
         watch.end()
@@ -137,10 +135,9 @@ class _Service:
         self.receiving.change(plan.arriving)
         self.follow.change(plan.origins, setting)
         self.checkups.change(plan.settings.source)
-        self.expiry.change(plan.settings.quarantine.days)
         self.site.change(self.web(plan.settings))
         if self.upkeep is not None:
-            self.upkeep.change(plan.settings.retention, plan.settings.web.timezone)
+            self.upkeep.change(plan.settings)
 
 
 class Ending:
@@ -196,8 +193,7 @@ def _upkeep(store: EventStore, settings: Settings, progress: Progress) -> Upkeep
     """What keeps the store within its limits, where it is a file."""
     if not settings.store.uri.startswith(FILE):
         return None
-    lasting, zone = cast("LastingStore", store), settings.web.timezone
-    return Upkeep(lasting, settings.retention, zone, around=lambda: progress.excused(FOLLOW))
+    return Upkeep(cast("LastingStore", store), settings, around=lambda: progress.excused(FOLLOW))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,34 @@
+"""The doctor of a service looks when somebody asks, and remembers for a while."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.make import write
+
+from wafscope.query.timespan import DAY
+from wafscope.reader.base import Unreadable
+from wafscope.service.checkup import Checkups
+from wafscope.settings import Source
+from wafscope.store.memory import MemoryStore
+
+
+def test_the_doctor_of_a_service_remembers_until_it_is_asked_for_something_newer(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    config = tmp_path / "rules.conf"
+    config.write_text(f"SecAuditLog {log}\nSecAuditEngine Off\n")
+    store = MemoryStore()
+    write(store, [], source=str(log), unreadable=(Unreadable(b"x", 0, "spliced", str(log)),))
+    checkups = Checkups(store, [Source(path=str(log), config=str(config))])
+    first = checkups(DAY)
+
+    assert first is not None
+    codes = [each.code for each in first.examined[0].diagnoses]
+    assert ("audit_engine_off" in codes, "spliced" in codes) == (True, True)
+    assert checkups(DAY) is first
+    second = checkups(0)
+    assert second is not None
+    assert second.at > first.at
+    checkups.change([])
+    assert (changed := checkups(DAY)) is not None
+    assert changed.examined == ()
