@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.system.serving import serving, until
 from tests.system.test_serve import append
 
+from wafscope.service.console import answers
 from wafscope.service.notify import Notify, watchdog_seconds
 from wafscope.service.progress import Progress, Watch
 
@@ -109,6 +111,36 @@ def test_each_part_must_go_on(manager: Manager, monkeypatch: pytest.MonkeyPatch)
     assert progress.stuck(5.0) == ("follow",)
     progress.beat("follow")
     assert progress.stuck(5.0) == ()
+
+
+def test_a_part_that_does_not_answer_stands_still(manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "10000000")
+    now, well = 0.0, True
+    watch = Watch(Progress(lambda: now), Notify(str(manager.path)), lambda: "well", {"web": lambda: well})
+    now = 6.0
+    watch.look()
+    assert "WATCHDOG=1" in manager.hear()
+    well, now = False, 12.0
+    manager.heard.clear()
+    watch.look()
+    assert manager.hear() == ["STATUS=No progress for 5 s: web"]
+
+
+def test_the_console_is_asked_whether_it_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        opened.settimeout(20)
+
+        def answer() -> None:
+            line, _ = opened.accept()
+            line.recv(1000)
+            line.sendall(b"HTTP/1.1 421 Misdirected\r\ncontent-length: 0\r\n\r\n")
+            line.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert answers(opened)
+        thread.join()
+    assert not answers(opened)
 
 
 def test_an_excuse_takes_its_own_time_off_and_no_more() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -20,6 +21,8 @@ from wafscope.web.settings import WebSettings
 from wafscope.web.site import Website
 from wafscope.web.status import Statuses, nothing_followed
 
+_PATIENCE = 5.0
+"""Seconds for an answer that costs nothing."""
 _GRACE = 3
 """Seconds for answers that are under way when the server ends."""
 
@@ -47,6 +50,19 @@ def address(opened: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def answers(opened: socket.socket) -> bool:
+    """Tell whether the console answers at its address: whatever it says, as long as it says something."""
+    try:
+        host, port = opened.getsockname()[:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - that is not bound here
+        with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_PATIENCE)) as asked:
+            asked.request("GET", "/live")
+            asked.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
+
+
 def web_settings(settings: Settings, opened: socket.socket, status: Statuses = nothing_followed) -> WebSettings:
     """What the console is told of the settings."""
     return WebSettings(
@@ -67,13 +83,11 @@ def run_console(
     opened: socket.socket,
     ready: Callable[[str], None],
     *,
-    tick: Callable[[], None] = _nothing,
     ending: Callable[[], None] = _nothing,
 ) -> None:
     """Serve until the process is told to stop.
 
-    `ready` is called with the address once it answers, `tick` ten times a second as long as it goes on, `ending`
-    when it is told to stop.
+    `ready` is called with the address once it answers, `ending` when it is told to stop.
     """
     config = uvicorn.Config(
         site,
@@ -83,35 +97,30 @@ def run_console(
         timeout_graceful_shutdown=_GRACE,
         lifespan="off",
     )
-    server = _Server(config, site, lambda: ready(address(opened)), tick, ending)
+    server = _Server(config, site, lambda: ready(address(opened)), ending)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[opened])
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, that it goes on, and when it is told to stop."""
+    """Says when it is ready, and when it is told to stop."""
 
     def __init__(
         self,
         config: uvicorn.Config,
         site: Website,
         ready: Callable[[], None],
-        tick: Callable[[], None],
         ending: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._site = site
-        self._ready, self._tick, self._ending = ready, tick, ending
+        self._ready, self._ending = ready, ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._site.begin()
         await super().startup(sockets)
         if self.started:
             self._ready()
-
-    async def on_tick(self, counter: int) -> bool:
-        self._tick()
-        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -60,16 +60,25 @@ class Progress:
 class Watch(threading.Thread):
     """Tells systemd how it is, and that it is alive as long as all parts go on."""
 
-    def __init__(self, progress: Progress, notify: Notify, status: Callable[[], str]) -> None:
-        """Tell `status` in words for a person."""
+    def __init__(
+        self,
+        progress: Progress,
+        notify: Notify,
+        status: Callable[[], str],
+        probes: Mapping[str, Callable[[], bool]] | None = None,
+    ) -> None:
+        """Tell `status` in words for a person; `probes` try parts that can not tell of themselves that they go on."""
         super().__init__(name="watch", daemon=True)
         self._progress = progress
         self._notify = notify
         self._status = status
+        self._probes = probes or {}
+        for part in self._probes:
+            progress.beat(part)
         self._ended = threading.Event()
         limit = watchdog_seconds()
         self._limit = limit / 2 if limit else LIMIT
-        self._every = min(5.0, self._limit / 4)
+        self._every = min(15.0, self._limit / 4)
         self._stuck: tuple[str, ...] = ()
 
     def run(self) -> None:
@@ -78,6 +87,9 @@ class Watch(threading.Thread):
 
     def look(self) -> None:
         """Look once."""
+        for part, answers in self._probes.items():
+            if answers():
+                self._progress.beat(part)
         stuck = self._progress.stuck(self._limit)
         if stuck and stuck != self._stuck:
             _log.error("no progress", parts=", ".join(stuck), seconds=round(self._limit))

@@ -21,7 +21,7 @@ from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.upkeep import Upkeep
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.service.checkup import Checkups
-from wafscope.service.console import address, run_console, web_settings
+from wafscope.service.console import address, answers, run_console, web_settings
 from wafscope.service.notify import Notify
 from wafscope.service.plan import Plan, make_plan
 from wafscope.service.progress import Progress, Watch
@@ -104,7 +104,8 @@ class _Service:
         stack.enter_context(_asked(self.store, self.plan.settings.store.uri, address(self.opened), self.progress))
         reload = Reload(self.plan, self.take, self.given.load, self.given.say, self.notify)
         upkeep = self.upkeep = _upkeep(self.store, self.plan.settings, self.progress)
-        watch = Watch(self.progress, self.notify, lambda: line(self.follow.status))
+        probes = {WEB: lambda: answers(self.opened)}
+        watch = Watch(self.progress, self.notify, lambda: line(self.follow.status), probes)
 
         def ready(place: str) -> None:
             self.given.ready(place)
@@ -113,7 +114,7 @@ class _Service:
 
         with _following(self.follow, ending), _kept(upkeep, self.store, ending), reload:
             ending.also(self.notify.stopping)
-            run_console(self.site, self.opened, ready, tick=lambda: self.progress.beat(WEB), ending=ending)
+            run_console(self.site, self.opened, ready, ending=ending)
         watch.end()
 
     def web(self, settings: Settings) -> WebSettings:
