@@ -50,12 +50,28 @@ def test_a_rotated_log_that_is_newer_is_told_by_its_time(tmp_path: Path) -> None
     os.utime(old, (1_030, 1_030))
     source = Source(path=str(log))
 
-    assert codes(examine(source, ()).diagnoses) == ["log_empty"]  # a reload may take a while
+    assert codes(examine(source, ()).diagnoses) == []  # a reload may take a while
     os.utime(old, (1_100, 1_100))
     assert codes(examine(source, ()).diagnoses) == ["not_reopened"]
     (tmp_path / "audit.log.1.gz").write_bytes(b"x")
     old.unlink()
+    assert codes(examine(source, ()).diagnoses) == []  # it was rotated, and nothing has come since
+    (tmp_path / "audit.log.1.gz").unlink()
     assert codes(examine(source, ()).diagnoses) == ["log_empty"]
+
+
+def test_a_source_that_waits_for_what_is_written_to_a_file_is_of_another_type(tmp_path: Path) -> None:
+    config = written(tmp_path, "SecAuditLog {folder}/audit.log\n")
+    for kind in ("stdin", "receiver", "syslog"):
+        (found,) = examine(Source(kind=kind, path="-", config=config)).diagnoses
+        assert (found.code, found.hint and found.hint.values["line"]) == (
+            "other_type",
+            f'kind = "serial", path = "{tmp_path}/audit.log"',
+        )
+    config = written(tmp_path, "SecAuditLog /dev/stdout\n")
+    assert codes(examine(Source(kind="stdin", path="-", config=config)).diagnoses) == []
+    config = written(tmp_path, "SecAuditLogType HTTPS\nSecAuditLog https://127.0.0.1:1/in/token\n")
+    assert codes(examine(Source(kind="receiver", config=config)).diagnoses) == []
 
 
 def test_a_record_that_is_still_being_written_is_no_fault(tmp_path: Path) -> None:

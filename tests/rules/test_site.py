@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from wafscope.rules.site import find
 from wafscope.rules.site.base import Setup, Site
 
@@ -132,6 +136,21 @@ def test_a_file_of_directives_alone_is_one_setup(tmp_path: Path) -> None:
 
     (setup,) = found.setups
     assert (setup.engine, setup.path(setup.value("SecAuditLog"))) == ("", str(tmp_path / "audit.log"))
+
+
+@settings(max_examples=50)
+@given(st.text(alphabet="{};\"'\\ \n#a$includemodsecurity"))
+def test_no_text_makes_a_reader_fail(tmp_path_factory: pytest.TempPathFactory, source: str) -> None:
+    folder = tmp_path_factory.mktemp("site", numbered=True)
+    for head in ("http { modsecurity on; ", ":80 {\n coraza_waf {\n directives ", "<IfModule x>\n", ""):
+        (folder / "file").write_text(head + source)
+        find.read(str(folder / "file"))
+
+
+@pytest.mark.parametrize("source", ["http {" * 5_000, "<IfModule x>\n" * 5_000 + "</IfModule>\n" * 5_000])
+def test_what_nobody_writes_is_no_failure(tmp_path: Path, source: str) -> None:
+    (tmp_path / "file").write_text(source)
+    find.read(str(tmp_path / "file"))
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -86,9 +86,14 @@ def _absent(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis("log_missing", Place(path, 0), text("There is no file of this name."))
     elif case.source.kind == "concurrent" and not Path(path).is_dir():
         yield Diagnosis("log_missing", Place(path, 0), text("There is no directory of this name."))
-    elif not seen.size:
+    elif not seen.size and not _has_rotated(seen.files):
         files = [file.name for file in seen.files[-1:]]
         yield Diagnosis("log_empty", Place(files[0] if files else path, 0), text("It holds no byte."))
+
+
+def _has_rotated(files: tuple[File, ...]) -> bool:
+    """Tell that a log was rotated lately: that nothing has come since is nothing to be told."""
+    return any(_changed(name) is not None for name in siblings(file.name for file in files))
 
 
 def _not_reopened(case: Case) -> Iterator[Diagnosis]:

@@ -127,6 +127,9 @@ def _other(case: Case, setup: Setup) -> Iterator[Diagnosis]:
         yield Diagnosis("other_type", place_of(setup, "SecAuditLogType"), _types(setup, source), *_instead(setup))
     elif is_stream(setup) and case.seen.records:
         return  # somebody catches it in a file
+    elif followed not in {"serial", "concurrent"} or source.kind == "stdin":
+        if not writes(setup, source) and kind(setup) in {"serial", "concurrent"}:
+            yield from _elsewhere(setup, source)
     elif source.kind in {"serial", "concurrent"} and not writes(setup, source):
         target = setup.path(setup.value("SecAuditLog")) if source.kind == "serial" else _storage(setup)
         if not target or (source.kind == "serial" and not setup.value("SecAuditLog")):
@@ -139,6 +142,18 @@ def _other(case: Case, setup: Setup) -> Iterator[Diagnosis]:
             change(setup, name, source.path),
             text("Or, in the settings of this source: {line}", line=f'path = "{target}"'),
         )
+
+
+def _elsewhere(setup: Setup, source: Source) -> Iterator[Diagnosis]:
+    """An engine that writes to a file, and a source that waits for it at an address or on standard input."""
+    target = _storage(setup) if kind(setup) == "concurrent" else setup.value("SecAuditLog")
+    if target:
+        path = setup.path(target)
+        waits = f"{source.kind} {source.listen}".strip()
+        evidence = text("The engine writes {path}, and this source reads {source}.", path=path, source=waits)
+        line = f'kind = "{kind(setup)}", path = "{path}"'
+        hint = text("Or, in the settings of this source: {line}", line=line)
+        yield Diagnosis("other_type", place_of(setup, "SecAuditLogType", "SecAuditLog"), evidence, hint=hint)
 
 
 def _types(setup: Setup, source: Source) -> Text:

@@ -44,7 +44,7 @@ class Section(msgspec.Struct, frozen=True):
     body: tuple[Node, ...]
 
 
-Flaw = Literal["unclosed_quote", "unclosed_section", "no_such_section"]
+Flaw = Literal["unclosed_quote", "unclosed_section", "no_such_section", "too_deep"]
 
 
 class Broken(msgspec.Struct, frozen=True):

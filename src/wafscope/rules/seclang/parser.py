@@ -7,6 +7,9 @@ import msgspec
 from wafscope.rules.seclang.lexer import Line, lines, split
 from wafscope.rules.seclang.nodes import Broken, Directive, Node, Place, Section
 
+_DEEPEST = 64
+"""Sections in each other; nobody writes so many by hand."""
+
 
 class _Open(msgspec.Struct):
     """A section that is not closed yet; the outermost one is the file."""
@@ -25,6 +28,8 @@ def parse(source: str, file: str, *, first: int = 1, comments_go_on: bool = Fals
         place = Place(file, line.first, line.last)
         if line.text.startswith("</"):
             _close(stack, line, place)
+        elif line.text.startswith("<") and len(stack) > _DEEPEST:
+            stack[-1].body.append(Broken(line.text, place, "too_deep"))
         elif line.text.startswith("<"):
             words = split(line.text.lstrip("<").rstrip().removesuffix(">")).words
             stack.append(_Open(words[0] if words else "", words[1:], line, []))

@@ -73,7 +73,7 @@ class _Reading:
         finally:
             self._inside.pop()
 
-    def _body(self, found: Iterator[_Token], file: str) -> list[Block]:
+    def _body(self, found: Iterator[_Token], file: str, depth: int = 0) -> list[Block]:
         """Take what stands up to the next closing brace."""
         blocks: list[Block] = []
         words: list[_Token] = []
@@ -83,7 +83,8 @@ class _Reading:
                 continue
             if token.text == "}":
                 break
-            body = self._body(found, file) if token.text == "{" else []
+            # Beyond that, what stands in braces counts as beside them.
+            body = self._body(found, file, depth + 1) if token.text == "{" and depth < _DEEPEST else []
             if words:
                 blocks += self._block(words, tuple(body), Place(file, words[0].line, token.line))
             words = []
