@@ -1,4 +1,4 @@
-"""`python -m bench ingest` and `python -m bench query`."""
+"""`python -m bench ingest`, `query`, `receive` and the others: `python -m bench --help` lists them."""
 
 from __future__ import annotations
 
@@ -83,6 +83,22 @@ def receive_command(seconds: float, rate: int, senders: int, *, stalled: bool, a
 
     report = receive.run(receive.Wish(seconds, rate, senders, stalled), _say)
     _put(report, receive.render(report), as_json=as_json)
+
+
+@cli.command("year")
+@click.option("--days", default=400, show_default=True, type=click.IntRange(3), help="Days that are imported.")
+@click.option("--events", default=20_000, show_default=True, type=click.IntRange(10), help="Events a day.")
+@click.option("--keep", default=30, show_default=True, type=click.IntRange(1), help="Days that are kept.")
+@click.option("--size", default="2GB", show_default=True, help="Limit of the file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def year_command(days: int, events: int, keep: int, size: str, *, as_json: bool) -> None:
+    """Live through a year in small, with retention, a compaction and a backup; ends with 1 where one falls short."""
+    from bench import year
+    from wafscope.settings import parse_size
+
+    report = year.run(year.Wish(days, events, keep, parse_size(size)), _say)
+    _put(report, year.render(report), as_json=as_json)
+    sys.exit(bool(report.failed))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import generate
+from bench import generate, year
 
 from wafscope.reader.base import Context
 from wafscope.reader.modsecurity_json import read_tolerant
@@ -59,3 +59,12 @@ def test_receive_reports_answers_while_the_spool_is_drained() -> None:
     assert report["answers"]["count"] > 0
     assert report["refused"] == 0
     assert report["drained"] > 0
+
+
+def test_a_year_in_small_keeps_its_promises() -> None:
+    """But for what is told of times, which depends on the machine."""
+    report = year.run(year.Wish(days=9, events=200, keep=4, rounds=1), lambda _: None)
+    assert set(report.failed) <= {"questions have become slow"}
+    assert (report.held, report.removed) == (5 * 200, 4 * 200)
+    assert not report.marked_after
+    assert "overview" in year.render(report)

@@ -50,11 +50,12 @@ class Coverage(msgspec.Struct, frozen=True):
 def held_days(answers: Answers, zone: str) -> tuple[HeldDay, ...]:
     """Every day from the first event held to the last (at most the last 400), with its events, filtered by nothing."""
     held = answers.held().value
-    if held.first is None or held.last is None:
+    begins = held.begins
+    if begins is None or held.last is None:
         return ()
     place = ZoneInfo(zone)
     last = from_microseconds(held.last).astimezone(place).date()
-    first = max(from_microseconds(held.first).astimezone(place).date(), last - timedelta(days=_MOST_DAYS))
+    first = max(from_microseconds(begins).astimezone(place).date(), last - timedelta(days=_MOST_DAYS))
     starts = [midnight(first + timedelta(days=n), zone) for n in range((last - first).days + 2)]
     step = _common_step(starts)
     answer: Answer[Bins] = answers.histogram(Histogram(Scope(Window(starts[0], starts[-1])), step))
@@ -67,6 +68,12 @@ def held_days(answers: Answers, zone: str) -> tuple[HeldDay, ...]:
     return tuple(
         HeldDay(first + timedelta(days=n), starts[n], starts[n + 1], events) for n, events in enumerate(counts)
     )
+
+
+def goes_back(answers: Answers, window: Window) -> bool:
+    """Whether a window begins before what is held: hourly counts are asked for only then."""
+    since = answers.held().value.since
+    return since is not None and window.start < since
 
 
 def midnight(day: date, zone: str) -> int:
@@ -87,7 +94,8 @@ def coverage(answers: Answers, view: View, window: Window) -> Coverage:
     """Tell how much of a window is held."""
     held = answers.held().value
     days = held_days(answers, view.zone)
-    if held.first is None or held.last is None or window.end <= held.first or window.start > held.last:
+    begins = held.begins
+    if begins is None or held.last is None or window.end <= begins or window.start > held.last:
         return Coverage("none", 0, 0)
     touched = _days_touched(window, view.zone)
     with_events = {day.day for day in days if day.events}

@@ -9,7 +9,7 @@ from wafscope.event.rule import is_bookkeeping
 from wafscope.panel import rules, series
 from wafscope.panel.answers import Answers
 from wafscope.panel.series import Series
-from wafscope.panel.view import Quality, View
+from wafscope.panel.view import Quality, View, quality
 from wafscope.query.question import Answer, Count, Counts, Cursor, Page, Row, Rows, RuleInfo, Scope
 
 PAGE = 50
@@ -59,15 +59,12 @@ def totals(answers: Answers, view: View) -> Totals:
     """Ask how many events match, out of how many."""
     matching: Answer[Counts] = answers.count(Count(view.scope))
     all_events = answers.count(Count(Scope(view.window)))
-    quality = Quality(
-        exact=matching.exact and all_events.exact, cut=matching.cut or all_events.cut, seconds=matching.seconds
-    )
-    return Totals(matching.value.events, all_events.value.events, quality)
+    return Totals(matching.value.events, all_events.value.events, quality(matching, all_events))
 
 
 def timeline(answers: Answers, view: View) -> Timeline:
     """Ask for the figures above the list."""
-    return Timeline(totals(answers, view), series.ask(answers, view, before=False))
+    return Timeline(totals(answers, view), series.ask(answers, view, before=False, rolled=False))
 
 
 def listed(answers: Answers, answer: Answer[Rows]) -> Events:
@@ -79,7 +76,7 @@ def listed(answers: Answers, answer: Answer[Rows]) -> Events:
         rows=tuple(_row(row, known) for row in rows),
         has_older=answer.value.has_older,
         has_newer=answer.value.has_newer,
-        quality=Quality(answer.exact, answer.cut, answer.seconds),
+        quality=quality(answer),
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from wafscope.event.fields import FIELDS, Field
 from wafscope.panel import rules
 from wafscope.panel.answers import Answers
-from wafscope.panel.view import Quality, View
+from wafscope.panel.view import Quality, View, quality
 from wafscope.query.question import Top, TopValue
 
 LIMIT = 7
@@ -59,7 +59,7 @@ def ask(answers: Answers, view: View) -> Facets:
             continue
         notes = _notes(answers, values) if field.name == rules.FIELD else {}
         facets.append(Facet(field, tuple(_value(v, values[0].events, notes) for v in values), found.distinct))
-    return Facets(tuple(facets), Quality(answer.exact, answer.cut, answer.seconds))
+    return Facets(tuple(facets), quality(answer))
 
 
 def _notes(answers: Answers, values: tuple[TopValue, ...]) -> dict[str | int | None, str]:

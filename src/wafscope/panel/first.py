@@ -10,7 +10,7 @@ from wafscope.panel import clients as client_panel
 from wafscope.panel import outcome
 from wafscope.panel.answers import Answers
 from wafscope.panel.series import peak_bin
-from wafscope.panel.view import Quality, View, one_of
+from wafscope.panel.view import Quality, View, one_of, quality
 from wafscope.query.filter import Filter, Term
 from wafscope.query.question import Count, Scope, Top, TopValue
 from wafscope.query.timespan import MINUTE, Window
@@ -113,7 +113,7 @@ def ask(answers: Answers, view: View) -> First:
         unexplained=_unexplained(answers, view),
         server_errors=_server_errors(answers, view),
         held_before=before,
-        quality=Quality(total.exact, total.cut, total.seconds),
+        quality=quality(total),
     )
 
 

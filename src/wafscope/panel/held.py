@@ -6,7 +6,7 @@ import msgspec
 
 from wafscope.panel.answers import Answers
 from wafscope.panel.change import HeldDay, held_days
-from wafscope.panel.view import Quality
+from wafscope.panel.view import Quality, quality
 
 
 class HeldLine(msgspec.Struct, frozen=True):
@@ -14,6 +14,14 @@ class HeldLine(msgspec.Struct, frozen=True):
 
     first: int | None
     last: int | None
+    since: int | None
+    """Events from before were removed by retention; None where none were."""
+    removed: int
+    """How many."""
+    counted_since: int | None
+    expired: int
+    """Read, and too old to be stored."""
+    reviewed: int
     events: int
     days: tuple[HeldDay, ...]
     read: int
@@ -48,8 +56,13 @@ def ask(answers: Answers, zone: str) -> HeldLine:
     read = sum(source.received for source in sources)
     known = sum(source.stored + source.duplicate + source.quarantined + source.expired for source in sources)
     return HeldLine(
-        first=held.first,
+        first=held.begins,
         last=held.last,
+        since=held.since,
+        removed=sum(each.events for each in held.removed),
+        counted_since=held.counted_since,
+        expired=sum(source.expired for source in sources),
+        reviewed=held.reviewed,
         events=held.events,
         days=held_days(answers, zone),
         read=read,
@@ -61,5 +74,5 @@ def ask(answers: Answers, zone: str) -> HeldLine:
         dropped=max(0, read - known),
         gaps=held.gaps,
         zone_sources=held.zone_sources,
-        quality=Quality(answer.exact, answer.cut, answer.seconds),
+        quality=quality(answer),
     )

@@ -7,9 +7,9 @@ import msgspec
 from wafscope.event.model import EngineMode, Outcome
 from wafscope.panel import outcome
 from wafscope.panel.answers import Answers
-from wafscope.panel.change import Change, Coverage, coverage
+from wafscope.panel.change import Change, Coverage, coverage, goes_back
 from wafscope.panel.first import Burst, burst
-from wafscope.panel.view import Quality, View, one_of
+from wafscope.panel.view import Quality, View, one_of, quality
 from wafscope.query.filter import Not
 from wafscope.query.question import Count, Top, TopValues
 from wafscope.query.timespan import Window
@@ -40,12 +40,14 @@ class Hits(msgspec.Struct, frozen=True):
 
 def ask(answers: Answers, view: View) -> Hits:
     """Ask for the panel."""
-    counts = answers.count(Count(view.scope))
-    by_outcome = outcome.ask(answers, view)
+    rules = answers.top(Top("rule.id", view.scope, limit=0, bookkeeping=False, rolled=goes_back(answers, view.window)))
+    # All figures are of the same events: those that the rules can be told of.
+    rolled = rules.rolled is not None
+    counts = answers.count(Count(view.scope, rolled=rolled))
+    by_outcome = outcome.ask(answers, view, rolled=rolled)
     outcomes, modes = by_outcome.value
-    rules = answers.top(Top("rule.id", view.scope, limit=0, bookkeeping=False))
     held = coverage(answers, view, view.window.before())
-    before = None if held.held == "none" else answers.count(Count(view.scope_before)).value.events
+    before = None if held.held == "none" else answers.count(Count(view.scope_before, rolled=rolled)).value.events
     found = burst(answers, view)
     return Hits(
         change=Change(counts.value.events, before),
@@ -57,11 +59,7 @@ def ask(answers: Answers, view: View) -> Hits:
         modes=tuple((mode_of(v.value), v.events) for v in modes.values),
         burst=found,
         without_burst=_without(answers, view, counts.value.events, found, held=before is not None),
-        quality=Quality(
-            exact=rules.exact and counts.exact,
-            cut=any(a.cut for a in (counts, by_outcome, rules)),
-            seconds=counts.seconds,
-        ),
+        quality=msgspec.structs.replace(quality(counts, rules), cut=any(a.cut for a in (counts, by_outcome, rules))),
     )
 
 

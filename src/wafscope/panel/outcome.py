@@ -7,6 +7,8 @@ from wafscope.panel.view import View
 from wafscope.query.question import Answer, Top, TopValues
 
 
-def ask(answers: Answers, view: View) -> Answer[tuple[TopValues, ...]]:
+def ask(answers: Answers, view: View, *, rolled: bool = False) -> Answer[tuple[TopValues, ...]]:
     """Events by outcome and events by mode of the engine."""
-    return answers.facets([Top(field, view.scope, limit=0, brief=True) for field in ("waf.outcome", "waf.engine.mode")])
+    return answers.facets(
+        [Top(field, view.scope, limit=0, brief=True, rolled=rolled) for field in ("waf.outcome", "waf.engine.mode")]
+    )

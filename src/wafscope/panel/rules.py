@@ -7,8 +7,8 @@ import msgspec
 from wafscope.event.model import AttackClass
 from wafscope.event.rule import attack_class
 from wafscope.panel.answers import Answers
-from wafscope.panel.change import Change, coverage
-from wafscope.panel.view import Quality, View
+from wafscope.panel.change import Change, coverage, goes_back
+from wafscope.panel.view import Quality, View, quality
 from wafscope.query.question import Count, RuleInfo, Top, TopValue
 
 FIELD = "rule.id"
@@ -41,17 +41,17 @@ class Rules(msgspec.Struct, frozen=True):
 
 def ask(answers: Answers, view: View, *, limit: int = LIMIT) -> Rules:
     """Ask for the panel; with `limit` 0 for all rules."""
-    answer = answers.top(Top(FIELD, view.scope, limit=0, bookkeeping=False))
+    answer = answers.top(Top(FIELD, view.scope, limit=0, bookkeeping=False, rolled=goes_back(answers, view.window)))
     found = answer.value
     shown = found.values[:limit] if limit else found.values
     known = describe(answers, shown)
     before = rules_before(answers, view)
-    events = answers.count(Count(view.scope)).value.events
+    events = answers.count(Count(view.scope, rolled=answer.rolled is not None)).value.events
     return Rules(
         rows=tuple(_row(value, known, before, events) for value in shown),
         distinct=found.distinct,
         events=events,
-        quality=Quality(answer.exact, answer.cut, answer.seconds),
+        quality=quality(answer),
     )
 
 
@@ -65,7 +65,16 @@ def rules_before(answers: Answers, view: View) -> dict[str | int | None, int] | 
     """Events of each rule in the window before; None where nothing of it is held."""
     if coverage(answers, view, view.window.before()).held == "none":
         return None
-    found = answers.top(Top(FIELD, view.scope_before, limit=0, bookkeeping=False, brief=True)).value
+    found = answers.top(
+        Top(
+            FIELD,
+            view.scope_before,
+            limit=0,
+            bookkeeping=False,
+            brief=True,
+            rolled=goes_back(answers, view.window.before()),
+        )
+    ).value
     return {value.value: value.events for value in found.values}
 
 

@@ -8,8 +8,8 @@ import msgspec
 
 from wafscope.event.fields import ATTACK_CLASSES, OUTCOMES
 from wafscope.panel.answers import Answers
-from wafscope.panel.change import coverage, held_days
-from wafscope.panel.view import By, Quality, View
+from wafscope.panel.change import coverage, goes_back, held_days
+from wafscope.panel.view import By, Quality, View, quality
 from wafscope.query.question import OTHERS, Bins, Count, Histogram
 from wafscope.query.timespan import Window
 
@@ -54,15 +54,20 @@ class Series(msgspec.Struct, frozen=True):
     quality: Quality
 
 
-def ask(answers: Answers, view: View, *, before: bool = True) -> Series:
-    """Ask for the panel; without `before` the line of the window before is left out."""
+def ask(answers: Answers, view: View, *, before: bool = True, rolled: bool = True) -> Series:
+    """Ask for the panel; without `before` the line of the window before is left out.
+
+    Bars of what retention has removed are by hourly counts, where `rolled` says so.
+    """
     window, step = view.window, view.window.step()
-    answer = answers.histogram(Histogram(view.scope, step, view.by, limit=_HOSTS if view.by == "host" else _ALL))
+    rolled = rolled and goes_back(answers, window)
+    most = _HOSTS if view.by == "host" else _ALL
+    answer = answers.histogram(Histogram(view.scope, step, view.by, limit=most, rolled=rolled))
     stacks = _stacks(answer.value, view.by)
     bins = _bins(answer.value, window, step, stacks, view.by)
     line = None
     if before and coverage(answers, view, window.before()).held != "none":
-        past = answers.histogram(Histogram(view.scope_before, step)).value
+        past = answers.histogram(Histogram(view.scope_before, step, rolled=rolled)).value
         line = tuple(b.total for b in _bins(past, window.before(), step, (None,), ""))
     limit = None if view.full else cut_above([b.total for b in bins])
     highest = max(bins, key=lambda b: b.total, default=None)
@@ -78,12 +83,12 @@ def ask(answers: Answers, view: View, *, before: bool = True) -> Series:
         stacks=stacks,
         bins=bins,
         before=line,
-        void=_void(answers, view),
+        void=_void(answers, view, counted=answer.rolled is not None),
         limit=limit if cut else None,
         highest=highest if highest is not None and highest.total else None,
         first=inside.first if inside else None,
         last=inside.last if inside else None,
-        quality=Quality(answer.exact, answer.cut, answer.seconds),
+        quality=quality(answer),
     )
 
 
@@ -132,17 +137,18 @@ def _bins(answer: Bins, window: Window, step: int, stacks: tuple[str | None, ...
     return tuple(Bin(window.start + i * step, tuple(row)) for i, row in enumerate(counts))
 
 
-def _void(answers: Answers, view: View) -> tuple[tuple[int, int], ...]:
+def _void(answers: Answers, view: View, *, counted: bool) -> tuple[tuple[int, int], ...]:
     """Spans before the first event held, after the day of the last, and days of which no event at all is held.
 
     The hours after the last event are no void: a log that is being written may just have been quiet.
     """
     window = view.window
     held = answers.held().value
-    if held.first is None or held.last is None:
+    begins = held.begins_counted if counted else held.begins
+    if begins is None or held.last is None:
         return ((window.start, window.end),)
     step = window.step()
-    first = window.start + (held.first - window.start) // step * step
+    first = window.start + (begins - window.start) // step * step
     days = held_days(answers, view.zone)
     spans = [(window.start, first), (days[-1].end, window.end)]
     spans += [(day.start, day.end) for day in days if not day.events]

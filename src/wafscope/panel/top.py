@@ -9,7 +9,7 @@ from wafscope.panel import rules, values
 from wafscope.panel.answers import Answers
 from wafscope.panel.change import Change
 from wafscope.panel.values import ValueRow, counts_before
-from wafscope.panel.view import Quality, View
+from wafscope.panel.view import Quality, View, quality
 from wafscope.query.question import Top, TopValue
 
 PAGE = 200
@@ -46,7 +46,7 @@ def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> 
         distinct=found.distinct,
         events=found.events,
         has_more=found.distinct > (page + 1) * PAGE,
-        quality=Quality(answer.exact, answer.cut, answer.seconds),
+        quality=quality(answer),
     )
 
 

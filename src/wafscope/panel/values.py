@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from wafscope.panel.answers import Answers
-from wafscope.panel.change import Change, coverage
-from wafscope.panel.view import Quality, View, one_of
+from wafscope.panel.change import Change, coverage, goes_back
+from wafscope.panel.view import Quality, View, one_of, quality
 from wafscope.query.question import Scope, Top, TopValue
 
 
@@ -40,7 +40,7 @@ class Values(msgspec.Struct, frozen=True):
 
 def ask(answers: Answers, view: View, field: str, *, limit: int) -> Values:
     """Ask for the most frequent values and what they were in the window before."""
-    answer = answers.top(Top(field, view.scope, limit=limit, bookkeeping=False))
+    answer = answers.top(Top(field, view.scope, limit=limit, bookkeeping=False, rolled=goes_back(answers, view.window)))
     found = answer.value
     before = counts_before(answers, view, field, found.values)
     most = found.values[0].events if found.values else 0
@@ -55,7 +55,7 @@ def ask(answers: Answers, view: View, field: str, *, limit: int) -> Values:
         )
         for value in found.values
     )
-    return Values(field, rows, found.distinct, found.events, Quality(answer.exact, answer.cut, answer.seconds))
+    return Values(field, rows, found.distinct, found.events, quality(answer))
 
 
 def counts_before(
@@ -69,5 +69,7 @@ def counts_before(
     known = one_of(field, tuple(value.value for value in values))
     earlier = msgspec.structs.replace(view, window=view.window.before())
     scope: Scope = earlier.narrowed(known)
-    found = answers.top(Top(field, scope, limit=0, bookkeeping=False, brief=True)).value
+    found = answers.top(
+        Top(field, scope, limit=0, bookkeeping=False, brief=True, rolled=goes_back(answers, earlier.window))
+    ).value
     return {value.value: value.events for value in found.values}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from wafscope.query.filter import EVERYTHING, All, AnyOf, Filter, Not, Term, Value
-from wafscope.query.question import Scope
+from wafscope.query.question import Answer, Scope
 from wafscope.query.timespan import Window
 
 By = Literal["waf.attack_class", "waf.outcome", "host"]
@@ -52,3 +52,20 @@ class Quality(msgspec.Struct, frozen=True):
     exact: bool = True
     cut: bool = False
     seconds: float = 0.0
+    since: int | None = None
+    """From when on the panel knows anything, where its window begins before; as in `Answer`."""
+    rolled: int | None = None
+    """Before this time it is by hourly counts; as in `Answer`."""
+
+
+def quality(*answers: Answer[Any]) -> Quality:
+    """How good the answers of a panel are, taken together; the first one is that which it is about."""
+    since = max((each.since for each in answers if each.since is not None), default=None)
+    rolled = max((each.rolled for each in answers if each.rolled is not None), default=None)
+    return Quality(
+        exact=all(each.exact for each in answers),
+        cut=any(each.cut for each in answers),
+        seconds=answers[0].seconds,
+        since=since,
+        rolled=rolled if since is None else None,
+    )

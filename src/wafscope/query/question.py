@@ -33,6 +33,8 @@ class Answer(msgspec.Struct, Generic[T], frozen=True):
     seconds: float = 0.0
     since: int | None = None
     """Set where retention has removed events of the window and the answer knows nothing of them: only from then on."""
+    rolled: int | None = None
+    """Set where it knows of them what hourly counts tell: before that time."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -313,3 +315,16 @@ class Held(msgspec.Struct, frozen=True):
     """Events that are marked as reviewed."""
     removed: tuple[Removed, ...] = ()
     """In order of days."""
+
+    @property
+    def begins(self) -> int | None:
+        """From when on all events are held; those from before are only what is reviewed."""
+        if self.first is None or self.last is None or self.since is None:
+            return self.first
+        return self.since if self.first < self.since <= self.last else self.first
+
+    @property
+    def begins_counted(self) -> int | None:
+        """From when on something is known: events, or hourly counts of them."""
+        known = [time for time in (self.first, self.counted_since) if time is not None]
+        return min(known, default=None)

@@ -320,7 +320,7 @@ class MemoryStore:
     def _found(self, question: Count | Histogram | Top) -> list[StoredEvent]:
         """The events that the question is about, with what is known of those that were removed."""
         found = self._in_scope(question.scope)
-        if self._reach(question).rolled:
+        if self._reach(question).rolled is not None:
             holds, window = predicate(question.scope.filter), question.scope.window
             found += [each for each in self._hourly if window.start <= each.event.time < window.end and holds(each)]
         return found
@@ -359,7 +359,8 @@ def _answer(work: Callable[[], T], empty: T, time_limit: float, reached: Reach =
     if time_limit <= 0:
         return Answer(empty, cut=True)
     found = work()
-    return Answer(found, exact=reached.exact, seconds=time.monotonic() - started, since=reached.since)
+    seconds = time.monotonic() - started
+    return Answer(found, exact=reached.exact, seconds=seconds, since=reached.since, rolled=reached.rolled)
 
 
 def _written(tally: Tally, new: list[StoredEvent], expired: int) -> Written:

@@ -17,8 +17,8 @@ class Reach(msgspec.Struct, frozen=True):
 
     since: int | None = None
     """As in `Answer`."""
-    rolled: bool = False
-    """Whether hourly counts have their part in it."""
+    rolled: int | None = None
+    """As in `Answer`."""
     exact: bool = True
 
 
@@ -30,7 +30,7 @@ def reach(scope: Scope, since: int | None, question: Count | Histogram | Top | N
     if since is None or scope.window.start >= since:
         return EVERYTHING_HELD
     if question is not None and question.rolled and can_tell(question):
-        return Reach(rolled=True, exact=is_exact(question, since))
+        return Reach(rolled=since, exact=is_exact(question, since))
     return Reach(since)
 
 
@@ -38,7 +38,8 @@ def together(reached: Iterable[Reach]) -> Reach:
     """How far back several answers reach that are given as one."""
     found = list(reached)
     since = max((each.since for each in found if each.since is not None), default=None)
-    return Reach(since, any(each.rolled for each in found), all(each.exact for each in found))
+    rolled = max((each.rolled for each in found if each.rolled is not None), default=None)
+    return Reach(since, rolled if since is None else None, all(each.exact for each in found))
 
 
 def by_day(gone: Iterable[StoredEvent]) -> Iterator[tuple[int, list[StoredEvent]]]:

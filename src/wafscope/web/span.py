@@ -39,7 +39,8 @@ def choose(state: State, held: Held, zone: str, now: int) -> Span:
         return _around(Window(state.start, state.end), None, held, newest)
     preset: Preset = state.preset or ("all" if is_old and held.first is not None else "24h")
     if preset == "all":
-        window = _aligned(held.first if held.first is not None else now - DAY, max(last, held.first or 0), zone)
+        first = held.begins_counted
+        window = _aligned(first if first is not None else now - DAY, max(last, first or 0), zone)
     else:
         window = _ending(newest, LENGTHS[preset], zone)
     return _around(window, preset, held, newest)
@@ -74,7 +75,8 @@ def _next_step(moment: int, step: int, zone: str) -> int:
 
 def _around(window: Window, preset: Preset | None, held: Held, newest: int) -> Span:
     length = window.length
-    first = held.first if held.first is not None else newest
+    known = held.begins_counted
+    first = known if known is not None else newest
     last = held.last if held.last is not None else newest
     earlier = Window(window.start - length, window.start)
     later = Window(window.end, window.end + length)

@@ -16,8 +16,9 @@ from wafscope.store.lasting import Keeping, limit
 
 STEP = 50_000
 """Events that are removed in one transaction, about."""
-_FULL = 0.95
-"""Of the limit: what is written until the next look has to find room, too."""
+_FULL, _MARGIN = 0.95, 32_000_000
+"""What is written until the next look has to find room below the limit: a part of it, and these bytes, since the log
+(WAL) is beside the file, and a checkpoint writes new blocks before it lets go of the old ones."""
 _LOOKS = 3
 _MOVED = 0.5
 """A row group of raw records that holds less than this of what it had is written anew."""
@@ -35,7 +36,7 @@ def next_window(
     if keeping.days and end <= today - (keeping.days - 1) * DAY and oldest < today - keeping.days * DAY:
         return _portion(cursor, keeping, Window(oldest, end)), "hand" if keeping.by_hand else "age"
     most = limit(keeping, *sizes)
-    if not most or rewrite.used(cursor, name) < most * _FULL:
+    if not most or rewrite.used(cursor, name) < max(most // 2, min(most * _FULL, most - _MARGIN)):
         return None
     if end > today:
         end = oldest // HOUR * HOUR + HOUR

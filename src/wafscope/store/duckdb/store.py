@@ -191,13 +191,13 @@ class DuckStore:
 
     def count(self, question: Count, *, time_limit: float = TIME_LIMIT) -> Answer[Counts]:
         reached = self._reach(question)
-        sql = ask.count(question, rolled=reached.rolled)
+        sql = ask.count(question, rolled=reached.rolled is not None)
         return self._answer(lambda a: Counts(*a(sql)[0]), Counts(), time_limit, reached)
 
     def histogram(self, question: Histogram, *, time_limit: float = TIME_LIMIT) -> Answer[Bins]:
         start, step = question.scope.window.start, question.step
         reached = self._reach(question)
-        sql = ask.histogram(question, rolled=reached.rolled)
+        sql = ask.histogram(question, rolled=reached.rolled is not None)
 
         def work(ask_store: _Ask) -> Bins:
             return Bins(tuple((start + number * step, value, events) for number, value, events in ask_store(sql)))
@@ -206,12 +206,14 @@ class DuckStore:
 
     def top(self, question: Top, *, time_limit: float = TIME_LIMIT) -> Answer[TopValues]:
         reached = self._reach(question)
-        return self._answer(lambda a: _top(a, question, rolled=reached.rolled), TopValues(), time_limit, reached)
+        return self._answer(
+            lambda a: _top(a, question, rolled=reached.rolled is not None), TopValues(), time_limit, reached
+        )
 
     def facets(self, questions: Sequence[Top], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[TopValues, ...]]:
         started = time.monotonic()
         found, cut = {}, False
-        at_once = ask.together(questions)
+        at_once = ask.together([each for each in questions if self._reach(each).rolled is None])
         if at_once:
             several = self._answer(lambda a: _several(a, at_once), (TopValues(),) * len(at_once), time_limit)
             found, cut = dict(zip(at_once, several.value, strict=True)), several.cut
@@ -222,7 +224,7 @@ class DuckStore:
         reached = together(self._reach(question) for question in questions)
         seconds = time.monotonic() - started
         values = tuple(found[q] for q in questions)
-        return Answer(values, exact=reached.exact, cut=cut, seconds=seconds, since=reached.since)
+        return Answer(values, exact=reached.exact, cut=cut, seconds=seconds, since=reached.since, rolled=reached.rolled)
 
     def rules(self, rule_ids: Sequence[int], *, time_limit: float = TIME_LIMIT) -> Answer[tuple[RuleInfo, ...]]:
         sql = Sql(
@@ -261,7 +263,8 @@ class DuckStore:
 
         try:
             found = work(ask_store)
-            return Answer(found, exact=reached.exact, seconds=time.monotonic() - started, since=reached.since)
+            seconds = time.monotonic() - started
+            return Answer(found, exact=reached.exact, seconds=seconds, since=reached.since, rolled=reached.rolled)
         except Cut:
             return Answer(empty, cut=True, seconds=time.monotonic() - started)
 

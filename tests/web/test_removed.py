@@ -1,0 +1,23 @@
+"""What the pages say of events that retention has removed."""
+
+from __future__ import annotations
+
+from litestar import Litestar
+from litestar.testing import TestClient
+from tests.make import START
+from tests.web.conftest import NOW
+
+from wafscope.query.timespan import DAY, Window
+from wafscope.store.memory import MemoryStore
+
+
+def test_pages_say_the_window_that_is_held(client: TestClient[Litestar], store: MemoryStore) -> None:
+    assert "were removed" not in client.get("/?t=all").text
+    store.remove(Window(START, START + DAY), "age", NOW)
+    page = client.get("/?t=all").text
+    assert "<b>19 Nov 00:00 – 20 Nov 01:00</b>" in page
+    assert "24 events from before 19 Nov 00:00 were removed" in page
+    assert "Before 19 Nov 00:00 by hourly counts." in page
+    assert "Only from 19 Nov 00:00 on: older events were removed." in page
+    assert "Only from 19 Nov 00:00 on" in client.get("/events?t=all").text
+    assert "hourly counts" not in client.get("/?t=24h").text
