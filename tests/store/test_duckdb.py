@@ -110,8 +110,23 @@ def test_a_store_that_another_process_has_open_says_so(path: Path) -> None:
         try:
             with pytest.raises(StoreError, match="another process"):
                 DuckStore(path)
+            store = DuckStore(path, waits=True)
+            for refused in (store.positions, store.encoder, store.recover):
+                with pytest.raises(StoreError):
+                    refused()
         finally:
             other.kill()
+    with store:
+        store.recover()
+        assert store.count(Count(Scope())).value.events == 3
+
+
+def test_a_store_that_is_gone_is_not_made_anew_while_it_runs(path: Path) -> None:
+    with DuckStore(path) as store:
+        path.unlink()
+        with pytest.raises(StoreError, match="is gone"):
+            store.recover()
+        assert not path.exists()
 
 
 def test_the_address_of_a_store_tells_its_kind(tmp_path: Path) -> None:

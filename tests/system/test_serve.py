@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,44 +99,3 @@ def test_wrong_settings_are_named(tmp_path: Path, settings: str, said: str) -> N
 
     assert done.returncode == 2
     assert said in done.stderr.decode()
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    folder = Path(tempfile.mkdtemp(prefix="wafscope-disk-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
-
-
-@pytest.mark.system
-def test_a_full_disk_pauses_it_and_nothing_is_lost(tmp_path: Path, small_disk: Path) -> None:
-    log = tmp_path / "a.log"
-    store = small_disk / "store.duckdb"
-    ballast = small_disk / "ballast"
-    append(log, 1)
-    with serving(log, "--store", store) as service:
-        until(lambda: service.events() == 1)
-        with ballast.open("wb") as file:
-            file.write(bytes(os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize - (512 << 10)))
-        written = 1
-        while service.states() != {"paused"}:
-            append(log, *range(written + 1, written + 2001))
-            written += 2000
-            time.sleep(0.2)
-        assert service.status()["sources"][0]["problem"]
-        append(log, written + 1)
-        written += 1
-        assert service.ask("/")[0] in {200, 503}
-        ballast.unlink()
-        until(lambda: service.events() == written)
-        until(lambda: service.states() == {"following"})
-        assert service.stop() == 0
-    with open_store(f"duckdb:///{store}") as opened:
-        held = opened.held().value
-    assert held.events == written
-    assert [(each.duplicate, each.quarantined) for each in held.sources] == [(0, 0)]

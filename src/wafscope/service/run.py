@@ -79,7 +79,10 @@ def run(settings: Settings, opened: socket.socket, given: Given) -> None:
         stack.callback(ending.cancel)
         stack.callback(workers.close)
         receiving = stack.enter_context(Receiving(plan.arriving))
-        store = stack.enter_context(open_store(settings.store.uri, memory_limit=settings.store.memory_limit))
+        # Who has it open now may take long, and senders do not wait.
+        store = stack.enter_context(
+            open_store(settings.store.uri, memory_limit=settings.store.memory_limit, waits=True)
+        )
         _Service(plan, store, receiving, opened, given).run(stack, setting, workers, ending)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from wafscope.errors import StoreError, StoreHeld
@@ -21,11 +22,17 @@ _PATIENCE, _AGAIN = 3.0, 0.1
 
 
 def open_store(
-    uri: str, *, read_only: bool = False, threads: int | None = None, memory_limit: str = "256MB"
+    uri: str,
+    *,
+    read_only: bool = False,
+    threads: int | None = None,
+    memory_limit: str = "256MB",
+    waits: bool = False,
 ) -> EventStore:
     """Open `duckdb:///relative`, `duckdb:////absolute`, or `memory:`.
 
     `threads` are those that the store works with, one a core unless given; `memory_limit` is what it may take.
+    One that `waits` begins as one that has failed, where another process has it open: until `EventStore.recover`.
 
     Raises StoreError when the address is of no known kind or the store can not be opened.
     """
@@ -37,7 +44,14 @@ def open_store(
         from wafscope.store.duckdb.store import DuckStore  # noqa: PLC0415
 
         path = Path(uri.removeprefix(FILE))
-        return DuckStore(path, read_only=read_only, threads=threads, memory_limit=memory_limit)
+        made = partial(DuckStore, path, read_only=read_only, threads=threads, memory_limit=memory_limit)
+        try:
+            return made()
+        except StoreHeld:
+            # A service that has it open is no passing visitor.
+            if not waits or _is_served(uri):
+                raise
+            return made(waits=True)
     raise StoreError(
         text("“{uri}” is not the address of a store.", uri=uri),
         hint=text("Use duckdb:////path/to/file, or memory: for a store that is gone at the end."),
@@ -57,6 +71,13 @@ def file_sizes(uri: str) -> dict[str, int]:
 def reach_store(uri: str, *, read_only: bool = False, threads: int | None = None) -> EventStore:
     """Open a store, or ask the service that holds it: what a command line calls.  Raises StoreError as `open_store`."""
     return _held(uri) or _opened_or_held(uri, read_only=read_only, threads=threads)
+
+
+def _is_served(uri: str) -> bool:
+    held = _held(uri)
+    if held is not None:
+        held.close()
+    return held is not None
 
 
 def _held(uri: str) -> LastingStore | None:

@@ -46,9 +46,18 @@ class Connection:
     """The database of a store: a pool of cursors for questions, one for writing."""
 
     def __init__(
-        self, path: Path | None, *, memory_limit: str = "256MB", read_only: bool = False, threads: int | None = None
+        self,
+        path: Path | None,
+        *,
+        memory_limit: str = "256MB",
+        read_only: bool = False,
+        threads: int | None = None,
+        makes: bool = True,
     ) -> None:
-        """Open or make the file at `path`; None keeps everything in memory.  Raises StoreError."""
+        """Open the file at `path`, or make it; None keeps everything in memory.
+
+        Raises StoreError, also where there is no file and this `makes` none.
+        """
         self.path = path
         self.backup: Path | None = None
         """The store as it was, where opening it has brought it to a new version."""
@@ -58,6 +67,12 @@ class Connection:
                 text("There is no store here."),
                 where=str(path),
                 hint=text("Import a log first: wafscope import --store FILE PATH"),
+            )
+        if not makes and path is not None and new:
+            raise StoreError(
+                text("The file of the store is gone."),
+                where=str(path),
+                hint=text("Is its disk mounted? If it was removed, start Wafscope anew: it begins another one."),
             )
         config = _config(path, memory_limit, threads)
         try:
@@ -73,16 +88,30 @@ class Connection:
         self._closed = False
         self._lock = threading.Condition()
         try:
-            self.writer = self._cursor()
+            self._writer = self._cursor()
             # A file without tables was made when there was no room for them.
             if new or (not read_only and not self.writer.execute(_TABLES, [NAME]).fetchall()):
                 self._make()
         except duckdb.Error as error:
             self._root.close()
             raise opening_failed(error, path) from error
-        version, self.key = self._check()
+        version, self._key = self._check()
         if version < VERSION:
             self._upgrade(version, config, read_only=read_only)
+
+    @property
+    def key(self) -> bytes:
+        """The key of the store; raises StoreError while it could not be opened."""
+        if not self._key:
+            raise _unavailable(self.path)
+        return self._key
+
+    @property
+    def writer(self) -> duckdb.DuckDBPyConnection:
+        """The cursor for writing; raises StoreError when this is closed."""
+        if self._closed:
+            raise _unavailable(self.path)
+        return self._writer
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._root.cursor()
@@ -124,7 +153,7 @@ class Connection:
 
     def _upgrade(self, version: int, config: _Config, *, read_only: bool) -> None:
         """Bring an older store to this version, and open it again."""
-        self.writer.close()
+        self._writer.close()
         self._root.close()
         if read_only or self.path is None:
             raise upgrade.needed(self.path, version)
@@ -132,7 +161,7 @@ class Connection:
             with closing(duckdb.connect(":memory:", config=config)) as root:
                 self.backup = upgrade.upgrade(self.path, root)
             self._root = _attached(self.path, config, read_only=False)
-            self.writer = self._cursor()
+            self._writer = self._cursor()
         except (duckdb.Error, OSError) as error:
             raise opening_failed(error, self.path) from error
 
@@ -237,8 +266,16 @@ class Connection:
                 cursor.close()
             self._free.clear()
         self._watchdog.close()
-        self.writer.close()
+        self._writer.close()
         self._root.close()
+
+
+class Shut(Connection):
+    """In place of a connection that can not be opened yet: it is closed, and nothing can be asked or written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.backup, self._key = path, None, b""
+        self._closed, self._lock, self._long = True, threading.Condition(), set()
 
 
 _Config = dict[str, str | bool | int | float | list[str]]

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from wafscope.errors import StoreError
+from wafscope.errors import StoreError, StoreHeld
 from wafscope.event.model import Event
 from wafscope.i18n.text import text
 from wafscope.query.question import (
@@ -47,7 +47,7 @@ from wafscope.store.duckdb import ask, coding, compact, quarantine, retention, r
 from wafscope.store.duckdb.check import check
 from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.compile import Sql
-from wafscope.store.duckdb.connection import NAME, Connection, Cut
+from wafscope.store.duckdb.connection import NAME, Connection, Cut, Shut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
 from wafscope.store.duckdb.remove import remove
 from wafscope.store.duckdb.state import file_size, state
@@ -68,11 +68,27 @@ class DuckStore:
     """A store in one DuckDB file (or in memory, with `path` None, for tests)."""
 
     def __init__(
-        self, path: Path | None, *, read_only: bool = False, memory_limit: str = "256MB", threads: int | None = None
+        self,
+        path: Path | None,
+        *,
+        read_only: bool = False,
+        memory_limit: str = "256MB",
+        threads: int | None = None,
+        waits: bool = False,
     ) -> None:
-        """Open or make the store; raises StoreError."""
+        """Open or make the store; raises StoreError.
+
+        One that `waits` begins as one that has failed, where another process has it open: until `recover`.
+        """
         self._open = partial(Connection, path, read_only=read_only, memory_limit=memory_limit, threads=threads)
-        self._connection = self._open()
+        self._since: int | None = None
+        try:
+            self._connection: Connection = self._open()
+            self._note_since()
+        except StoreHeld:
+            if not waits or path is None:
+                raise
+            self._connection = Shut(path)
         self.upgraded_from = str(self._connection.backup or "")
         self._generation = 0
         self._one = threading.RLock()
@@ -82,8 +98,6 @@ class DuckStore:
         self._room = retention.Room(NAME)
         self._copying = threading.Lock()
         """Held while a copy of the store is made."""
-        self._since: int | None = None
-        self._note_since()
 
     @property
     def generation(self) -> int:
@@ -138,7 +152,8 @@ class DuckStore:
             # What was committed last is not known: an answer from before counts no longer.
             self._generation += 1
             self._coding.forget()
-            self._connection = self._open()
+            # One that is gone is not made anew: what was read already would be missing in it.
+            self._connection = self._open(makes=False)
             self._note_since()
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:

@@ -44,7 +44,7 @@ class StoreServer:
         self._around = around
         self._store = store
         self._path = place(path)
-        self._hello = Hello(PROTOCOL, __version__, os.getpid(), console, store.encoder().key)
+        self._console = console
         self._lines: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -82,10 +82,11 @@ class StoreServer:
 
     def _answer(self, line: socket.socket) -> None:
         try:
-            send(line, self._hello)
+            send(line, Hello(PROTOCOL, __version__, os.getpid(), self._console, self._store.encoder().key))
             while True:
                 send(line, self._reply(receive(line)))
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, StoreError, msgspec.DecodeError) as error:
+            # A store that could not be opened yet is none that anybody can ask.
             _log.debug("line broken", reason=str(error))
         finally:
             with self._lock:
