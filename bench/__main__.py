@@ -85,6 +85,25 @@ def receive_command(seconds: float, rate: int, senders: int, *, stalled: bool, a
     _put(report, receive.render(report), as_json=as_json)
 
 
+@cli.command("tree")
+@click.option("--files", default=100_000, show_default=True, type=click.IntRange(1), help="Files in the tree.")
+@click.option(
+    "--after",
+    default="delete",
+    show_default=True,
+    type=click.Choice(["keep", "delete", "archive"]),
+    help="What becomes of them.",
+)
+@click.option("--idle", default=20.0, show_default=True, type=click.FloatRange(1), help="Seconds of nothing to do.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def tree_command(files: int, after: str, idle: float, *, as_json: bool) -> None:
+    """Measure how soon a concurrent log of many files is stored and gone, and what it costs when nothing comes."""
+    from bench import tree
+
+    report = tree.run(tree.Wish(files, after, idle), _say)
+    _put(report, tree.render(report), as_json=as_json)
+
+
 @cli.command("year")
 @click.option("--days", default=400, show_default=True, type=click.IntRange(3), help="Days that are imported.")
 @click.option("--events", default=20_000, show_default=True, type=click.IntRange(10), help="Events a day.")

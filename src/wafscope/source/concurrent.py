@@ -348,7 +348,8 @@ class ConcurrentFeed:
         is_whole = self._round is not None and self._round.is_whole
         if self._custom.after != "keep" or not folder.files:
             return
-        for name, (size, seen) in list(folder.files.items()):
+        is_new = now - folder.touched < 4 * _TICK
+        for name, (size, seen) in list(folder.files.items()) if is_new or is_whole else ():
             if now - seen < 4 * _TICK or is_whole:
                 file = _seen(f"{path}/{name}")
                 if file is not None and file.size != size:

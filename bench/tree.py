@@ -1,0 +1,158 @@
+"""A concurrent log of many files: how soon they are stored and gone, and what it costs to look at nothing new."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench import generate
+from bench.memory import Sampler, tree
+from bench.report import Check, at_most, megabytes, sentence, table
+
+LIMIT_PERCENT = 5.0
+"""Per cent of a core that a service with nothing to do must not exceed."""
+_EACH = 200
+"""Files in the directory of a minute."""
+_SETTLE = 3.0
+_PATIENCE = 3600.0
+
+Say = Callable[[str], None]
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What is to be measured."""
+
+    files: int = 100_000
+    after: str = "delete"
+    idle: float = 20.0
+    """Seconds in which nothing comes."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was measured."""
+
+    files: int
+    after: str
+    stored: int
+    stored_seconds: float
+    gone_seconds: float | None
+    """Seconds after that until the last file and directory were gone; None where they stay."""
+    busy_cpu_seconds: float
+    peak_bytes: int
+    idle: Check
+
+
+def run(wish: Wish, say: Say) -> Report:
+    """Measure, with the whole service in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="wafscope-bench-") as name:
+        directory = Path(name)
+        root = directory / "audit"
+        say(f"writing {wish.files} files")
+        write_tree(directory / "records.log", root, wish.files)
+        with ExitStack() as stack:
+            port = _free_port()
+            process = stack.enter_context(_service(directory, root, port, wish.after))
+            stack.callback(process.terminate)
+            sampler = stack.enter_context(Sampler(process.pid))
+            say("following")
+            begun = time.monotonic()
+            _until(lambda: _events(port) >= wish.files)
+            stored = time.monotonic() - begun
+            gone = None
+            if wish.after != "keep":
+                _until(lambda: not any(root.iterdir()))
+                gone = round(time.monotonic() - begun - stored, 1)
+            busy = _cpu(process.pid)
+            time.sleep(_SETTLE)
+            say(f"idle for {wish.idle:g} s")
+            before, since = _cpu(process.pid), time.monotonic()
+            time.sleep(wish.idle)
+            idle = 100 * (_cpu(process.pid) - before) / (time.monotonic() - since)
+            events = _events(port)
+        return Report(
+            wish.files,
+            wish.after,
+            events,
+            round(stored, 1),
+            gone,
+            round(busy, 1),
+            sampler.peak.bytes,
+            at_most(idle, LIMIT_PERCENT),
+        )
+
+
+def write_tree(log: Path, root: Path, files: int) -> None:
+    """Write files, each with a record, as of a day that is over."""
+    generate.write_log(log, files)
+    folder = root
+    with log.open("rb") as records:
+        for number, record in enumerate(records):
+            if number % _EACH == 0:
+                day, minute = divmod(number // _EACH, 1440)
+                date = f"202611{1 + day:02d}"
+                folder = root / date / f"{date}-{minute // 60:02d}{minute % 60:02d}"
+                folder.mkdir(parents=True)
+            (folder / f"{folder.name}00-{number:09d}").write_bytes(record)
+    log.unlink()
+
+
+def _service(directory: Path, root: Path, port: int, after: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "wafscope.cli.main", "serve", str(root), "--after", after]
+    command += ["--store", str(directory / "store.duckdb"), "--listen", f"127.0.0.1:{port}"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port: int = opened.getsockname()[1]
+        return port
+
+
+def _events(port: int) -> int:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return int(told["events"])
+    except OSError:
+        return -1
+
+
+def _until(happens: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not happens():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.25)
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of processor that a process and all below it have taken."""
+    ticks = 0
+    for each in tree(pid):
+        values = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(values[11]) + int(values[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def render(report: Report) -> str:
+    """The report for a person."""
+    gone = "-" if report.gone_seconds is None else f"{report.gone_seconds:.1f}"
+    row = [str(report.files), str(report.stored), f"{report.stored_seconds:.1f}", gone]
+    row += [f"{report.busy_cpu_seconds:.1f}", megabytes(report.peak_bytes)]
+    return (
+        table(["files", "stored", "in s", "gone after s", "CPU s", "memory"], [row])
+        + f"\n{report.after}; idle, % of a core: {sentence(report.idle)}"
+    )
