@@ -126,6 +126,14 @@ def test_what_a_server_writes_is_examined_without_any_setting(site: Path) -> Non
     assert (status, [each["source"] for each in found["sources"]]) == (0, [str(site.parent / "audit.log")])
 
 
+def test_a_server_that_writes_no_log_is_told_so(site: Path) -> None:
+    site.write_text("SecRuleEngine On\nSecRequestBodyAccess On\nSecAuditEngine On\nSecAuditLogParts ABCFHZ\n")
+    status, found = told("--site", site)
+
+    assert (status, found["sources"][0]["source"]) == (FAILED, str(site))
+    assert [each["code"] for each in found["sources"][0]["diagnoses"]] == ["no_audit_log"]
+
+
 def test_figures_come_from_the_store(site: Path) -> None:
     path = settings(site)
     log = site.parent / "audit.log"

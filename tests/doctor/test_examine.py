@@ -119,6 +119,19 @@ def test_a_serial_source_of_a_concurrent_log_is_of_another_type(tmp_path: Path) 
     assert found.change.then == "SecAuditLogType Concurrent"
 
 
+def test_another_log_and_the_index_of_a_concurrent_one_are_told(tmp_path: Path) -> None:
+    access = tmp_path / "access.log"
+    access.write_text('192.0.2.1 - - [27/Nov/2026:09:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"\n' * 3)
+    index = tmp_path / "index.log"
+    index.write_text(
+        'h 127.0.0.1 - [24/Nov/2026:02:39:37 +0000] "GET / HTTP/1.1" 200 15 - "p" 179548797731.334602 -'
+        " /var/log/20261124/20261124-0239/20261124-023937-179548797731.334602 0 440.000000 md5:" + "8" * 32 + "\n"
+    )
+
+    assert codes(examine(Source(path=str(access)), ()).diagnoses) == ["no_records"]
+    assert codes(examine(Source(path=str(index)), ()).diagnoses) == ["other_type"]
+
+
 def test_a_configuration_that_writes_another_log_is_not_asked_about_this_one(tmp_path: Path) -> None:
     site = find.read(written(tmp_path, "SecAuditLog {folder}/other.log\nSecAuditLogParts AZ\n"))
     (tmp_path / "audit.log").write_bytes(v3_record() + b"\n")

@@ -379,3 +379,20 @@ def test_a_coraza_without_a_storage_directory_is_found(built: Path, directory: P
         assert visit(at, ATTACK) == 200
         assert only(examined(directory, "coraza.conf", **source), "no_storage_dir").change is not None
     assert list((directory / "audit").iterdir()) == []
+
+
+def test_a_coraza_that_does_not_start_for_its_status_is_found(built: Path, directory: Path) -> None:
+    def started(status: str) -> bool:
+        directives = f'{RULES}SecAuditLogRelevantStatus "{status}"\nSecAuditLog {directory}/audit.log\n'
+        (directory / "Caddyfile").write_text(f":80 {{\n coraza_waf {{\n directives `\n{directives}`\n }}\n}}\n")
+        done = subprocess.run(
+            [built, "127.0.0.1:99999", directives], cwd=directory, capture_output=True, text=True, check=False
+        )
+        return "invalid port" in done.stderr  # it came so far
+
+    assert not started("^(?:5|4(?!04))")
+    found = examined(directory, "Caddyfile").diagnoses[0]
+    assert (found.code, found.place.line) == ("relevant_status", 9)
+    assert found.change is not None
+    assert started(found.change.then.split()[1].strip('"'))
+    assert "relevant_status" not in codes(examined(directory, "Caddyfile"))

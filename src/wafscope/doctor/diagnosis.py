@@ -63,6 +63,11 @@ AILMENTS: dict[str, Ailment] = {
     "rule_engine_off": Ailment(
         "error", text("The rules are switched off."), text("No rule matches, whatever is sent.")
     ),
+    "relevant_status": Ailment(
+        "error",
+        text("Coraza does not understand SecAuditLogRelevantStatus."),
+        text("It does not start: Go’s regular expressions have no look-ahead."),
+    ),
     "audit_engine_off": Ailment("error", text("The audit log is switched off."), text("No record is written.")),
     "no_audit_log": Ailment(
         "error", text("The audit log has no place."), text("No record is written: SecAuditLog names no file.")
@@ -118,6 +123,11 @@ AILMENTS: dict[str, Ailment] = {
         "error", text("The log is not there."), text("The engine has not written yet, or writes elsewhere.")
     ),
     "log_empty": Ailment("warning", text("The log is empty."), text("Nothing has been logged since it was made.")),
+    "no_records": Ailment(
+        "error",
+        text("There is no audit record in the file."),
+        text("It is another log, or a format that is not known."),
+    ),
     "not_reopened": Ailment(
         "error",
         text("The log was rotated, and the engine writes on into the old file."),

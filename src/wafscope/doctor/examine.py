@@ -56,6 +56,8 @@ def key(source: Source) -> str:
         return "-"
     if source.kind in {"receiver", "syslog"}:
         return f"{source.kind}:{source.sensor}"
+    if not source.path:
+        return source.config
     return os.path.abspath(source.path)  # noqa: PTH100 - a pattern is no path
 
 

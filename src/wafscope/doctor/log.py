@@ -57,6 +57,8 @@ class Seen(msgspec.Struct):
     """Records with matches, by format, and those of them that show no text of a rule (part K)."""
     unread: Mapping[str, int] = {}
     """Pieces that can not be read, by reason."""
+    foreign: int = 0
+    """Lines that belong to another log."""
     wrapped: bool = False
     """Lines stand behind the prefixes of containers or of syslog."""
     last: int | None = None
@@ -109,6 +111,7 @@ class _Looking:
         self._bare: Counter[str] = Counter()
         self._refused: list[tuple[str, Text]] = []
         self._wrapped = False
+        self._foreign = 0
         self._last: int | None = None
 
     def refuse(self, name: str, error: OSError) -> None:
@@ -128,7 +131,7 @@ class _Looking:
             elif isinstance(piece, Unreadable) and begun:
                 self._unread[piece.reason] += 1
             elif isinstance(piece, Foreign):
-                continue
+                self._foreign += piece.lines
 
     def _count(self, event: Event) -> None:
         self._formats[event.format] += 1
@@ -153,6 +156,7 @@ class _Looking:
             with_matches=dict(self._matches),
             without_rules=dict(self._bare),
             unread=dict(self._unread),
+            foreign=self._foreign,
             wrapped=self._wrapped,
             last=self._last,
         )

@@ -16,15 +16,17 @@ def suggested(sites: Sequence[Site]) -> list[Source]:
     for site in sites:
         for setup in site.setups:
             source = _source(setup, site.file)
-            if source is not None and source not in found:
+            if source not in found:
                 found.append(source)
-    return found
+    # A block that is switched off beside others that write is no log of its own.
+    return [source for source in found if source.path] or found
 
 
-def _source(setup: Setup, file: str) -> Source | None:
+def _source(setup: Setup, file: str) -> Source:
+    """What a setup writes; without a path where it writes nothing that can be read here, and the doctor says why."""
     log, folder = setup.value("SecAuditLog"), setup.value(*STORAGE)
     if kind(setup) == "concurrent" and folder:
         return Source(kind="concurrent", path=setup.path(folder), config=file)
     if log and not is_stream(setup) and kind(setup) in {"serial", "concurrent"}:
         return Source(path=setup.path(log), config=file)
-    return None
+    return Source(config=file)

@@ -114,6 +114,8 @@ class _Service:
             self.given.ready(place)
             self.notify.ready()
             watch.start()
+            # The first page that asks shall not wait for it.
+            threading.Thread(target=self.checkups, args=(0,), name="doctor", daemon=True).start()
 
         with _following(self.follow, ending), _kept(upkeep, self.store, ending), reload:
             ending.also(self.notify.stopping)

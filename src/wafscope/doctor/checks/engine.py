@@ -24,6 +24,7 @@ def check(case: Case) -> Iterator[Diagnosis]:
             Change(f"modsecurity {given.value};" if given else "", "modsecurity on;"),
         )
         return
+    yield from _status(case)
     on = [each for each in case.setups if is_on(each)]
     if not any(map(audits, on)):
         setup = on[0]
@@ -50,6 +51,21 @@ def check(case: Case) -> Iterator[Diagnosis]:
                 else text("Only transactions in which a rule matched are logged."),
                 change(setup, "SecAuditEngine", "On"),
             )
+
+
+_NO_404 = "^(?:5|4(?:[1-9]|0[0-35-9]))"
+"""What is most often meant by a look-ahead: every error but 404."""
+_PERL = ("(?!", "(?=", "(?<!", "(?<=")
+
+
+def _status(case: Case) -> Iterator[Diagnosis]:
+    """A pattern that ModSecurity takes, and Coraza does not (formats specification, section 8.7)."""
+    name = "SecAuditLogRelevantStatus"
+    for setup in case.setups:
+        given = setup.value(name)
+        if setup.engine == "coraza" and any(mark in given for mark in _PERL):
+            said = text("{name} {value}", name=name, value=given)
+            yield Diagnosis("relevant_status", place_of(setup, name), said, change(setup, name, _NO_404))
 
 
 def _said(value: str, name: str) -> Text:

@@ -13,6 +13,7 @@ from wafscope.doctor.log import File
 from wafscope.doctor.person import may, obstacle
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.rules.seclang.nodes import Place
+from wafscope.source.index import is_index
 from wafscope.source.tail import siblings
 
 _NO_YAJL = b"ModSecurity was not compiled with JSON support."
@@ -27,11 +28,12 @@ _LARGEST = 256 << 20
 
 def check(case: Case) -> Iterator[Diagnosis]:
     """Look at the files of the log."""
-    if case.source.kind in {"serial", "concurrent"}:
+    if case.source.kind in {"serial", "concurrent"} and case.source.path:
         refused = list(_refused(case))
         yield from refused
         if not refused:
             yield from _absent(case)
+            yield from _strange(case)
         if case.source.kind == "serial":
             yield from _not_reopened(case)
     yield from _without_json(case)
@@ -89,6 +91,23 @@ def _absent(case: Case) -> Iterator[Diagnosis]:
     elif not seen.size and not _has_rotated(seen.files):
         files = [file.name for file in seen.files[-1:]]
         yield Diagnosis("log_empty", Place(files[0] if files else path, 0), text("It holds no byte."))
+
+
+def _strange(case: Case) -> Iterator[Diagnosis]:
+    """What is there is no audit log: its index, perhaps."""
+    seen = case.seen
+    if case.source.kind != "serial" or seen.records or seen.unread or not seen.foreign:
+        return
+    file = seen.files[-1].name
+    if is_index(Path(file)):
+        evidence = text("This file is the index of a concurrent log: each line names the file of a record.")
+        line = 'kind = "concurrent", path = "…"'
+        yield Diagnosis(
+            "other_type", Place(file, 0), evidence, hint=text("In the settings of this source: {line}", line=line)
+        )
+        return
+    evidence = ntext("The {n} line looked at is none.", "None of the {n} lines looked at is one.", seen.foreign)
+    yield Diagnosis("no_records", Place(file, 0), evidence)
 
 
 def _has_rotated(files: tuple[File, ...]) -> bool:
