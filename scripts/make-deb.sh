@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 unset PYTHONPATH
 
 SYSTEM_PYTHON=${SYSTEM_PYTHON:-/usr/bin/python3}
-COMPRESSION=${COMPRESSION:--Zxz} # the tests take a quicker one
+COMPRESSION=${COMPRESSION:--Zzstd -z9} # xz would take minutes to save a fifth
 HOME_OF_PROGRAM=/usr/lib/wafscope
 stage=build/deb
 
@@ -44,6 +44,7 @@ mkdir -p "$home"
 site=$home/lib/python$python/site-packages
 # Headers and tests of a library, and commands of others, are of no use to it.
 rm -rf "$site/pyarrow/include" "$site/pyarrow/tests" "$site/pyarrow/src"
+find "$site" -name '*.so*' -type f -exec chmod a-x {} +
 find "$home/bin" -type f ! -name wafscope -delete
 sed -i "1s|.*|#!$HOME_OF_PROGRAM/bin/python|" "$home/bin/wafscope"
 sed -i '/^command = /d' "$home/pyvenv.cfg"
@@ -60,11 +61,15 @@ sys.stdout.write(first(pathlib.Path(sys.argv[1])))' "$stage" >"$stage/etc/wafsco
 chmod 640 "$stage/etc/wafscope/wafscope.toml" # tokens of senders may stand in it; postinst gives it to the group
 cp -r examples "$stage/usr/share/doc/wafscope/examples"
 cp README.md "$stage/usr/share/doc/wafscope/"
-gzip -9n <CHANGELOG.md >"$stage/usr/share/doc/wafscope/changelog.gz"
-{
-    cat packaging/deb/copyright
-    sed 's/^$/./; s/^/ /' LICENSE
-} >"$stage/usr/share/doc/wafscope/copyright"
+cp packaging/deb/copyright "$stage/usr/share/doc/wafscope/"
+gzip -9n <CHANGELOG.md >"$stage/usr/share/doc/wafscope/CHANGELOG.md.gz"
+gzip -9n >"$stage/usr/share/doc/wafscope/changelog.gz" <<EOF
+wafscope ($version) stable; urgency=medium
+
+  * What has changed is in CHANGELOG.md.gz beside this file.
+
+ -- $(sed -n 's/^Maintainer: //p' packaging/deb/control)  $(date -R ${SOURCE_DATE_EPOCH:+-d "@$SOURCE_DATE_EPOCH"})
+EOF
 
 mkdir "$stage/DEBIAN"
 for script in postinst prerm postrm; do
