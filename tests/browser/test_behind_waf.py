@@ -9,8 +9,12 @@ from playwright.sync_api import Page, Response, expect
 from tests.browser.conftest import Window, load, number, sample_lines, served
 from tests.browser.test_hostile import hostile_log
 from tests.browser.test_live import LONG, Log
+from tests.browser.test_quarantine import HOSTILE
+from tests.make import write
 from tests.system.fronts import NAME, PASSWORD, USER, Front, behind_nginx
 
+from wafscope.ingest.pipeline import Setting
+from wafscope.reader.base import Unreadable
 from wafscope.store.duckdb.store import DuckStore
 from wafscope.web.settings import WebSettings
 
@@ -33,12 +37,19 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckStore]:
     with DuckStore(tmp_path_factory.mktemp("behind") / "store.duckdb") as made:
         load(made, b"\n".join(sample_lines()) + b"\n")
         load(made, hostile_log(), sensor="hostile")
+        for log in LOGS:
+            pieces = tuple(Unreadable(HOSTILE + b"%d" % n, 100 * n, "damaged", log) for n in range(PIECES // 2))
+            write(made, [], source=log, unreadable=pieces)
         yield made
+
+
+LOGS = ("/var/log/apache2/modsec_audit.log", "/var/log/nginx/../../etc/passwd.log")
+PIECES = 12
 
 
 @pytest.fixture(scope="module")
 def console(store: DuckStore) -> Iterator[str]:
-    with served(store, WebSettings(names=(NAME,), year=2026, live=True)) as address:
+    with served(store, WebSettings(names=(NAME,), year=2026, live=True, setting=Setting("web1", workers=0))) as address:
         yield address
 
 
@@ -142,6 +153,30 @@ def test_a_page_follows_the_log(window: Window, request: pytest.FixtureRequest, 
     expect(row).to_contain_text("1", timeout=LONG)
     log.write(41, f"{which}.example.net")
     expect(row).to_contain_text("42", timeout=LONG)
+    assert refused.found == []
+
+
+@pytest.mark.parametrize("which", ["front", "bare"])
+def test_pieces_of_the_quarantine_are_looked_at_and_discarded(
+    window: Window, request: pytest.FixtureRequest, which: str
+) -> None:
+    """Forms are sent, with paths of logs in them and in addresses."""
+    page, refused = opened(window, request.getfixturevalue(which), "/quarantine")
+    before = page.locator("main tbody tr").count()
+    for log in LOGS:
+        page.get_by_role("link", name=log).first.click()
+        expect(page.locator("main tbody tr").first).to_be_visible()
+        page.locator("main tbody tr").first.click()
+        expect(page.locator("main")).to_contain_text("onerror")
+        page.get_by_role("button", name="Try again").click()
+        page.wait_for_url("**/quarantine?told=*")
+    page.goto(page.url.partition("?")[0])
+    page.locator("main tbody tr").first.click()
+    page.locator("summary", has_text="Discard").click()
+    page.get_by_role("button", name="Discard").click()
+    page.wait_for_url("**/quarantine?told=*")
+    page.goto(page.url.partition("?")[0])
+    assert page.locator("main tbody tr").count() == before - 1
     assert refused.found == []
 
 
