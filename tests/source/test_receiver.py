@@ -19,7 +19,7 @@ import pytest
 from tests.make import v3_record
 from tests.source.receiving import HTTP, PATIENCE, TOKEN, Drain, port, receiver, send, until
 
-from wafscope.errors import InputError
+from wafscope.errors import SettingsError
 from wafscope.source.listener import Limits, Listener
 from wafscope.source.receiver_supervisor import ReceiverProcess
 from wafscope.source.segment import segments
@@ -283,7 +283,7 @@ def test_requests_over_tls_are_taken(tmp_path: Path) -> None:
 
 def test_a_certificate_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
     wrong = msgspec.structs.replace(HTTP, tls_certificate=str(tmp_path / "no.pem"), tls_key=str(tmp_path / "no.key"))
-    with pytest.raises(InputError, match="did not start"), receiver(tmp_path / "spool", wrong):
+    with pytest.raises(SettingsError, match="No such file"), receiver(tmp_path / "spool", wrong):
         pass
 
 
