@@ -21,3 +21,14 @@ def test_pages_say_the_window_that_is_held(client: TestClient[Litestar], store: 
     assert "Only from 19 Nov 00:00 on: older events were removed." in page
     assert "Only from 19 Nov 00:00 on" in client.get("/events?t=all").text
     assert "hourly counts" not in client.get("/?t=24h").text
+
+
+def test_the_sources_page_tells_each_day_that_was_removed(client: TestClient[Litestar], store: MemoryStore) -> None:
+    assert "Removed by retention" not in client.get("/sources").text
+    store.remove(Window(START, START + DAY), "size", NOW)
+    page = client.get("/sources").text
+    assert "Removed by retention" in page
+    assert "2026-11-18" in page
+    assert "too much for the limit of size" in page
+    assert "24 events from before 19 Nov 00:00; hourly counts from 18 Nov 00:00 on" in page
+    assert "0 dropped" in page

@@ -15,7 +15,7 @@ from wafscope.event.model import Event, Match
 from wafscope.event.text import from_bytes, to_bytes
 from wafscope.i18n import number
 from wafscope.i18n.catalogue import LANGUAGES, render, translate
-from wafscope.i18n.moment import Clock
+from wafscope.i18n.moment import Clock, from_microseconds
 from wafscope.i18n.text import Text, text
 from wafscope.panel.change import Change
 from wafscope.panel.first import SERVER_ERROR, UNEXPLAINED
@@ -93,6 +93,7 @@ def _environment(language: str) -> Environment:
         gaps=gaps,
         lapse=lambda microseconds: number.lapse(microseconds, language),
         bytes_of=lambda value: number.size(value, language),
+        utc_day=lambda moment: from_microseconds(moment).date().isoformat(),
         lang=language,
         mono=lambda value: Markup('<span class="mono">{}</span>').format(visible.visible(value)),
         classes_of=lambda names: [words_of.value_word("waf.attack_class", name) for name in names],

@@ -151,6 +151,13 @@ REASONS: dict[str, Text] = {
 }
 """Why something is in quarantine, in few words; `ingest.retry.REASONS` has the sentences."""
 
+REMOVALS: dict[str, Text] = {
+    "age": text("too old"),
+    "size": text("too much for the limit of size"),
+    "hand": text("by hand"),
+}
+"""Why retention has removed events."""
+
 PRESETS: dict[str, Text] = {
     "1h": text("Last hour"),
     "24h": text("Last 24 hours"),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import partial
 from typing import Any
 
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
 
+from wafscope.errors import StoreError
 from wafscope.panel import event
 from wafscope.panel import raw as raw_record
 from wafscope.panel.event import EventPage
 from wafscope.web.console import Console, Job
-from wafscope.web.pages.address import page
+from wafscope.web.pages.address import deed, page
 from wafscope.web.pages.problem import unknown_event
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -51,7 +54,30 @@ def route(console: Console) -> list[HTTPRouteHandler]:
         headers = {"Content-Disposition": f'attachment; filename="event-{found.stored.id.hex()}.log"'}
         return Response(found.stored.event.raw, media_type="application/octet-stream", headers=headers)
 
-    return [whole, preview, raw]
+    @deed("/events/{event_id:str}/review")
+    def review(request: Request[Any, Any, Any]) -> Response[Any]:
+        return _mark(console, request, time.time_ns() // 1000)
+
+    @deed("/events/{event_id:str}/unreview")
+    def unreview(request: Request[Any, Any, Any]) -> Response[Any]:
+        return _mark(console, request, None)
+
+    return [whole, preview, raw, review, unreview]
+
+
+def _mark(console: Console, request: Request[Any, Any, Any], now: int | None) -> Response[Any]:
+    """Mark an event as reviewed or take the mark off, and lead back to its page."""
+    written = request.path_params["event_id"]
+    try:
+        known = _ID.fullmatch(written) is not None and console.store.review(bytes.fromhex(written), now)
+    except StoreError:
+        # After a commit that failed nothing goes until the file is opened again.
+        console.store.recover()
+        raise
+    if not known:
+        return unknown_event(console, request)
+    query = request.url.query
+    return Redirect(f"/events/{written}" + (f"?{query}" if query else ""), status_code=303)
 
 
 def _form(request: Request[Any, Any, Any]) -> raw_record.Form:
