@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.make import v3_record
 
-from wafscope.doctor import process
+from wafscope.doctor import process, rotation
 from wafscope.doctor.case import with_parts
 from wafscope.doctor.diagnosis import Diagnosis
 from wafscope.doctor.examine import examine
+from wafscope.rules.seclang.nodes import Place
 from wafscope.rules.site import find
 from wafscope.settings import Source
 
@@ -72,6 +73,81 @@ def test_a_source_that_waits_for_what_is_written_to_a_file_is_of_another_type(tm
     assert codes(examine(Source(kind="stdin", path="-", config=config)).diagnoses) == []
     config = written(tmp_path, "SecAuditLogType HTTPS\nSecAuditLog https://127.0.0.1:1/in/token\n")
     assert codes(examine(Source(kind="receiver", config=config)).diagnoses) == []
+
+
+NGINX = """/var/log/nginx/*.log {{
+	daily
+	missingok
+	create 0640 www-data adm
+	sharedscripts
+	prerotate
+		if [ -d /etc/logrotate.d/httpd-prerotate ]; then \\
+			run-parts /etc/logrotate.d/httpd-prerotate; \\
+		fi \\
+	endscript
+	postrotate
+		{after}
+	endscript
+{more}}}
+"""
+"""As Debian's package of nginx has it."""
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "heard"),
+    [
+        ("invoke-rc.d nginx rotate >/dev/null 2>&1", "", {"v2"}),
+        ("systemctl reload nginx", "", {"v2"}),
+        ("systemctl restart nginx", "", {"v2", "v3", "coraza"}),
+        ("true", "\tcopytruncate\n", {"v2", "v3", "coraza"}),
+        ("true", "", set()),
+    ],
+)
+def test_a_rotation_that_the_engine_does_not_hear_of_is_known(
+    tmp_path: Path, after: str, more: str, heard: set[str]
+) -> None:
+    (tmp_path / "nginx").write_text(NGINX.format(after=after, more=more))
+    found = rotation.find("/var/log/nginx/modsec_audit.log", [str(tmp_path), str(tmp_path / "gone")])
+
+    assert found is not None
+    assert (found.place, found.patterns) == (
+        Place(str(tmp_path / "nginx"), 1, 14 + bool(more)),
+        ("/var/log/nginx/*.log",),
+    )
+    assert {engine for engine in ("v2", "v3", "coraza") if found.is_heard_by(engine)} == heard
+    assert rotation.find("/var/log/modsec_audit.log", [str(tmp_path)]) is None
+
+
+def test_blocks_of_logrotate_are_read_whatever_they_look_like() -> None:
+    source = """weekly
+copytruncate
+include /etc/logrotate.d
+/var/log/a.log
+"/var/log/b c.log" {
+}
+/var/log/d.log { daily
+}
+'/var/log/e {
+"""
+    found = list(rotation.parse(source, "x"))
+    assert [(each.patterns, each.place.line) for each in found] == [
+        (("/var/log/a.log", "/var/log/b c.log"), 4),
+        (("/var/log/d.log",), 7),
+    ]
+    assert found[0].options == {"weekly", "copytruncate", "include"}
+    assert found[1].options == {"weekly", "copytruncate", "include", "daily"}
+
+
+def test_a_rotation_that_is_still_to_come_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(v3_record() + b"\n")
+    (tmp_path / "rotate").write_text(f"{tmp_path}/*.log {{\n daily\n}}\n")
+    monkeypatch.setattr(rotation, "PLACES", (str(tmp_path / "rotate"),))
+    (found,) = examine(Source(path=str(log)), ()).diagnoses
+
+    assert (found.code, found.where, found.severity) == ("rotation_unheard", f"{tmp_path}/rotate:1", "warning")
+    assert found.change is not None
+    assert found.change.then == "copytruncate"
 
 
 def test_a_record_that_is_still_being_written_is_no_fault(tmp_path: Path) -> None:

@@ -133,6 +133,11 @@ AILMENTS: dict[str, Ailment] = {
         text("The log was rotated, and the engine writes on into the old file."),
         text("The new file stays empty; once the old one is compressed or removed, records are lost."),
     ),
+    "rotation_unheard": Ailment(
+        "warning",
+        text("The log is rotated by renaming, and the engine will not notice."),
+        text("From the next rotation on it writes into the old file, until the web server is restarted."),
+    ),
     "cut_on_pipe": Ailment(
         "error",
         text("Records are cut or woven into each other on a shared pipe."),

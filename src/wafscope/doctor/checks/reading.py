@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from wafscope.doctor import process
+from wafscope.doctor import process, rotation
 from wafscope.doctor.case import Case, change, form, kind, place_of
 from wafscope.doctor.checks.target import is_stream
 from wafscope.doctor.diagnosis import Change, Diagnosis
@@ -35,7 +35,8 @@ def check(case: Case) -> Iterator[Diagnosis]:
             yield from _absent(case)
             yield from _strange(case)
         if case.source.kind == "serial":
-            yield from _not_reopened(case)
+            rotated = list(_not_reopened(case))
+            yield from rotated or _unheard(case)
     yield from _without_json(case)
     yield from _torn(case)
 
@@ -147,6 +148,17 @@ def _not_reopened(case: Case) -> Iterator[Diagnosis]:
             evidence = text("{path} was written to after {log}.", path=name, log=newest.name)
             yield _rotated(case, name, evidence)
             return
+
+
+def _unheard(case: Case) -> Iterator[Diagnosis]:
+    """A rotation that is still to come, and goes wrong."""
+    for file in case.seen.files[-1:] if case.engine else ():
+        found = rotation.find(file.name)
+        if found is not None and not found.is_heard_by(case.engine):
+            evidence = text(
+                "{name} has neither copytruncate nor a restart of the web server.", name=", ".join(found.patterns)
+            )
+            yield Diagnosis("rotation_unheard", found.place, evidence, Change("", "copytruncate"))
 
 
 def _changed(name: str) -> float | None:
