@@ -96,7 +96,8 @@ def test_what_the_doctor_found_is_shown_with_the_line_to_change(tmp_path: Path) 
     assert f"{tmp_path}/rules.conf:2" in page
     assert "− SecAuditEngine Off</del>" in page
     assert "+ SecAuditEngine On</ins>" in page
-    assert 'href="#doctor-1">1 to mend</a>' in page
+    assert 'href="#doctor-1">' in page
+    assert "1 to mend</a>" in page
 
 
 def test_a_hostile_configuration_is_shown_and_not_obeyed(tmp_path: Path) -> None:
