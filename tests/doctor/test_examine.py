@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.make import v3_record
 
@@ -193,6 +196,41 @@ def test_a_serial_source_of_a_concurrent_log_is_of_another_type(tmp_path: Path) 
     assert found.code == "other_type"
     assert found.change is not None
     assert found.change.then == "SecAuditLogType Concurrent"
+
+
+def test_a_file_of_an_engine_that_sends_its_records_is_of_another_type(tmp_path: Path) -> None:
+    config = written(tmp_path, "SecAuditLogType HTTPS\nSecAuditLog https://127.0.0.1:1/in/token\n")
+    (found,) = examine(Source(path=str(tmp_path / "audit.log"), config=config)).diagnoses
+
+    assert (found.code, found.change and found.change.then) == ("other_type", "SecAuditLogType Serial")
+    assert found.hint is not None
+    assert found.hint.values["line"] == 'kind = "receiver", listen = "127.0.0.1:8643"'
+
+
+@pytest.fixture
+def entered() -> Iterator[Path]:
+    """A directory that other users may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_caddy_that_may_not_write_is_told(entered: Path) -> None:
+    (entered / "Caddyfile").write_text(
+        f":80 {{\n coraza_waf {{\n directives `\n{WELL}SecAuditLog {entered}/a.log\n`\n }}\n}}\n"
+    )
+    site = find.read(str(entered / "Caddyfile"))
+    setups = tuple(msgspec.structs.replace(setup, user="nobody") for setup in site.setups)
+    nobody = [msgspec.structs.replace(site, setups=setups)]
+    source = Source(path=str(entered / "a.log"))
+
+    assert [setup.user for setup in site.setups] == ["caddy"]
+    assert codes(examine(source, nobody).diagnoses) == ["log_not_writable"]
+    (entered / "a.log").write_bytes(v3_record() + b"\n")
+    assert codes(examine(source, nobody).diagnoses) == ["log_not_writable"]
+    os.chown(entered / "a.log", 65534, 65534)
+    assert codes(examine(source, nobody).diagnoses) == []
 
 
 def test_another_log_and_the_index_of_a_concurrent_one_are_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wafscope.doctor.case import STORAGE, Case, change, kind, place_of
-from wafscope.doctor.diagnosis import Change, Diagnosis
+from wafscope.doctor.diagnosis import Diagnosis
 from wafscope.doctor.person import may, named
 from wafscope.i18n.text import Text, text
 from wafscope.rules.seclang.nodes import Place
@@ -121,20 +121,28 @@ def _serial(setup: Setup) -> Iterator[Diagnosis]:
 
 def _other(case: Case, setup: Setup) -> Iterator[Diagnosis]:
     """A source that follows something else than what this setup writes."""
-    source = case.source
-    followed = {"stdin": "serial", "receiver": "https", "syslog": "syslog"}.get(source.kind, source.kind)
-    if followed in {"serial", "concurrent"} and kind(setup) in {"serial", "concurrent"} and followed != kind(setup):
-        yield Diagnosis("other_type", place_of(setup, "SecAuditLogType"), _types(setup, source), *_instead(setup))
-    elif is_stream(setup) and case.seen.records:
-        return  # somebody catches it in a file
-    elif followed not in {"serial", "concurrent"} or source.kind == "stdin":
-        if not writes(setup, source) and kind(setup) in {"serial", "concurrent"}:
-            yield from _elsewhere(setup, source)
-    elif source.kind in {"serial", "concurrent"} and not writes(setup, source):
-        target = setup.path(setup.value("SecAuditLog")) if source.kind == "serial" else _storage(setup)
-        if not target or (source.kind == "serial" and not setup.value("SecAuditLog")):
-            return
-        name = "SecAuditLog" if source.kind == "serial" else STORAGE[0]
+    source, written = case.source, kind(setup)
+    if source.kind in {"serial", "concurrent"}:
+        if written != source.kind:
+            evidence = text(
+                "SecAuditLogType is {type}, and this source reads a {kind} log.",
+                type=setup.value("SecAuditLogType", default="Serial"),
+                kind=source.kind,
+            )
+            then = change(setup, "SecAuditLogType", source.kind.capitalize())
+            yield Diagnosis("other_type", place_of(setup, "SecAuditLogType"), evidence, then, _instead(setup))
+        elif not writes(setup, source) and not (is_stream(setup) and case.seen.records):
+            # What goes to a stream may be caught in a file.
+            yield from _other_path(setup, source)
+    elif written in {"serial", "concurrent"} and not writes(setup, source):
+        yield from _elsewhere(setup, source)
+
+
+def _other_path(setup: Setup, source: Source) -> Iterator[Diagnosis]:
+    name = "SecAuditLog" if source.kind == "serial" else STORAGE[0]
+    given = setup.value("SecAuditLog") if source.kind == "serial" else _storage(setup)
+    if given:
+        target = setup.path(given)
         yield Diagnosis(
             "other_path",
             place_of(setup, name),
@@ -156,20 +164,15 @@ def _elsewhere(setup: Setup, source: Source) -> Iterator[Diagnosis]:
         yield Diagnosis("other_type", place_of(setup, "SecAuditLogType", "SecAuditLog"), evidence, hint=hint)
 
 
-def _types(setup: Setup, source: Source) -> Text:
-    return text(
-        "SecAuditLogType is {type}, and this source reads a {kind} log.",
-        type=setup.value("SecAuditLogType", default="Serial"),
-        kind=source.kind,
-    )
-
-
-def _instead(setup: Setup) -> tuple[Change | None, Text | None]:
-    """What the configuration is to be, or the settings."""
-    if kind(setup) == "concurrent":
+def _instead(setup: Setup) -> Text:
+    """What the settings are to be, if the configuration stays."""
+    written, log = kind(setup), setup.value("SecAuditLog")
+    if written == "concurrent":
         folder = _storage(setup) or "/var/log/modsec_audit"
         line = f'kind = "concurrent", path = "{folder}"'
-        return change(setup, "SecAuditLogType", "Serial"), text("Or, in the settings of this source: {line}", line=line)
-    log = setup.value("SecAuditLog")
-    line = f'kind = "serial", path = "{setup.path(log)}"' if log else 'kind = "serial"'
-    return change(setup, "SecAuditLogType", "Concurrent"), text("Or, in the settings of this source: {line}", line=line)
+    elif written == "serial":
+        line = f'kind = "serial", path = "{setup.path(log)}"' if log else 'kind = "serial"'
+    else:
+        arriving = "syslog" if written == "syslog" else "receiver"
+        line = f'kind = "{arriving}", listen = "127.0.0.1:8643"'
+    return text("Or, in the settings of this source: {line}", line=line)

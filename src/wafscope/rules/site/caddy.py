@@ -14,6 +14,8 @@ from wafscope.rules.seclang.nodes import Tree, Unread
 from wafscope.rules.site.base import Setup, Site, flat
 from wafscope.rules.site.embedded import CORAZA
 
+_USER = "caddy"
+"""As whom the packages of the project and of the distributions run it; where there is no such user, nobody can tell."""
 _WAF = re.compile(r"(?m)^[ \t]*coraza_waf[^\n{]*\{")
 _PART = re.compile(
     r"""(?m)^[ \t]*(?P<name>directives|include)[ \t]+(?:
@@ -40,6 +42,7 @@ def _setups(source: str, file: str) -> Iterator[Setup]:
             "caddy",
             file,
             tuple(each for tree in trees for each in flat(tree.nodes)),
+            user=_USER,
             root=str(Path(file).parent),
             unread=tuple(each for tree in trees for each in tree.unread),
         )
