@@ -82,3 +82,14 @@ def test_mistakes_are_named(store: str, arguments: tuple[str, ...], status: int,
 def test_every_reason_has_words() -> None:
     known = {"cut", "spliced", "damaged", "not_json", "too_deep", "no_time", "wrong_encoding", "engine_without_json"}
     assert known | {"too_large", "damaged_archive", "damaged_spool", "missing_file", "not_masked"} == set(REASONS)
+
+
+def test_pieces_are_discarded_when_it_is_said_which(store: str) -> None:
+    assert b"Nothing says which pieces." in run("quarantine", "discard", "--store", store, status=2).stderr
+    assert b"Not in quarantine: 7" in run("quarantine", "discard", "7", "--store", store, status=4).stderr
+    assert json.loads(run("quarantine", "discard", "--reason", "spliced", "--store", store, "--json").stdout) == {
+        "discarded": 0
+    }
+    assert run("quarantine", "discard", "1", "--store", store).stdout == b"1 piece discarded.\n"
+    assert run("quarantine", "list", "--store", store, "--json").stdout == b""
+    assert run("quarantine", "discard", "--all", "--store", store).stdout == b"0 pieces discarded.\n"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from wafscope.cli.importing import make_setting, store_address
 from wafscope.cli.say import note, said
-from wafscope.errors import InputError
+from wafscope.errors import InputError, SettingsError
 from wafscope.event.text import from_bytes
 from wafscope.i18n.text import ntext, text
 from wafscope.ingest.retry import REASONS, UNKNOWN, in_words, retry
@@ -119,11 +119,7 @@ def retry_command(
 ) -> None:
     """Read again, and print one summary."""
     setting = make_setting(settings, zone, "")
-    with reach_store(store_address(file, settings), read_only=True) as store:
-        known = {piece.id for piece in store.quarantine(Quarantine(ids=numbers), time_limit=_TIME_LIMIT).value}
-    unknown = tuple(number for number in numbers if number not in known)
-    if unknown:
-        raise _unknown(unknown)
+    _check_known(numbers, store_address(file, settings))
     with reach_store(store_address(file, settings)) as store:
         done = retry(store, Quarantine(reason=reason, ids=numbers), setting)
     if as_json:
@@ -140,6 +136,40 @@ def retry_command(
             )
         )
     )
+
+
+@quarantine_command.command(
+    "discard", help=said(text("Let go of pieces for good, those named or all; they count as dropped."))
+)
+@click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
+@_store
+@_reason
+@click.option("--all", "everything", is_flag=True, help=said(text("All pieces that there are.")))
+@_as_json
+@click.pass_obj
+def discard_command(
+    settings: Settings, numbers: tuple[int, ...], file: str, reason: str, everything: bool, as_json: bool
+) -> None:
+    """Discard, and say how many."""
+    if not (numbers or reason or everything):
+        raise SettingsError(text("Nothing says which pieces."), hint=text("Name their ids, or give --reason or --all."))
+    _check_known(numbers, store_address(file, settings))
+    with reach_store(store_address(file, settings)) as store:
+        gone = store.discard(Quarantine(reason=reason, ids=numbers))
+    if as_json:
+        click.echo(msgspec.json.encode({"discarded": gone}).decode())
+    else:
+        click.echo(said(ntext("{n} piece discarded.", "{n} pieces discarded.", n=gone)))
+
+
+def _check_known(numbers: tuple[int, ...], uri: str) -> None:
+    """Raise StoreError where there is no store, which would be made else, and InputError for ids that it has not."""
+    asked = Quarantine(ids=numbers, limit=0 if numbers else 1)
+    with reach_store(uri, read_only=True) as store:
+        known = {piece.id for piece in store.quarantine(asked, time_limit=_TIME_LIMIT).value}
+    unknown = tuple(number for number in numbers if number not in known)
+    if unknown:
+        raise _unknown(unknown)
 
 
 def _unknown(numbers: tuple[int, ...]) -> InputError:
