@@ -24,7 +24,7 @@ APACHE_MODULES = (
     "mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "ssl", "socache_shmcb", "proxy",
     "proxy_http", "unique_id", "security2",
 )  # fmt: skip
-WORDS = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+WORDS = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class Front(msgspec.Struct, frozen=True):
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=PATIENCE, context=context)
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         sent = {
-            "Host": host, "User-Agent": WORDS.decode(), "Accept": "text/html,*/*", "Accept-Language": "en",
+            "Host": host, "User-Agent": WORDS, "Accept": "text/html,*/*", "Accept-Language": "en",
             "Authorization": f"Basic {login}",
         }  # fmt: skip
         try:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.browser.conftest import load, sample_lines, served
 from tests.browser.test_hostile import hostile_log
-from tests.system.fronts import NAME, behind_apache
+from tests.system.fronts import CRS, NAME, WORDS, behind_apache
+from tests.system.servers import NGINX_MODULE, free_port, needs, nginx, visit
 
 from wafscope.query.parser import encode
 from wafscope.store.memory import MemoryStore
@@ -56,3 +58,29 @@ def test_a_search_is_not_blocked_by_apache_without_the_exclusions(console: str, 
             answer = front.ask(f"/events?t=all&f={encode(line)}", headers={"Accept-Encoding": "gzip"})
             assert (answer.status, "</html>" in answer.body) == (200, True), line
         assert front.ask("/events?q=union+select+password+from+users").status == 403
+
+
+def test_no_rule_fires_on_a_filter_at_the_highest_paranoia_level(tmp_path: Path) -> None:
+    """Attacks that the engine saw, sent as a filter is: nothing in it is decoded, counted or recognised."""
+    needs("nginx", files=[NGINX_MODULE, CRS])
+    records = [json.loads(line.decode("latin-1"))["transaction"] for line in sample_lines()]
+    seen = {message["details"]["data"][:200] for record in records for message in record.get("messages", ())}
+    log = tmp_path / "audit.log"
+    at = free_port()
+    rules = (
+        f"SecAuditLogFormat JSON\nSecAuditLogParts ABHZ\nSecAuditLog {log}\n"
+        "Include /etc/modsecurity/crs/crs-setup.conf\n"
+        'SecAction "id:900000,phase:1,nolog,pass,t:none,setvar:tx.paranoia_level=4"\n'
+        "Include /usr/share/modsecurity-crs/rules/*.conf"
+    )
+    headers = {"Host": NAME, "User-Agent": WORDS, "Accept": "text/html", "Accept-Language": "en"}
+    with nginx(tmp_path, rules, at):
+        for line in sorted(seen)[::3]:
+            visit(at, f"/events?f={encode(line)}&t=7d", headers)
+        visit(at, "/events?f=eval(1)", headers)
+    *quiet, loud = [json.loads(line)["transaction"] for line in log.read_bytes().splitlines()]
+    fired = [message["details"]["data"] for record in quiet for message in record["messages"]]
+
+    assert len(quiet) > 200
+    assert [data for data in fired if "ARGS:f" in data or not data] == []
+    assert loud["messages"] != []
