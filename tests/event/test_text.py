@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wafscope.event.text import from_bytes, storable, to_bytes
+from wafscope.event.text import from_bytes, require_utf8, storable, to_bytes
 
 any_text = st.text(st.characters())  # lone surrogates too
 
@@ -46,3 +47,19 @@ def test_a_surrogate_that_is_no_byte_is_shown_as_its_escape() -> None:
 
 def test_an_escaped_surrogate_has_the_bytes_of_wtf_8() -> None:
     assert to_bytes("a\ud800") == b"a\xed\xa0\x80"
+
+
+@given(st.binary(max_size=12), st.integers(1, 4))
+def test_what_is_not_utf_8_is_refused_however_long(data: bytes, size: int) -> None:
+    try:
+        data.decode()
+        valid = True
+    except UnicodeDecodeError:
+        valid = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wafscope.event.text._AT_ONCE", size)
+        if valid:
+            require_utf8(data)
+        else:
+            with pytest.raises(UnicodeDecodeError):
+                require_utf8(data)

@@ -26,6 +26,7 @@ class Broken(msgspec.Struct, frozen=True):
     """An encoder that fails."""
 
     key: bytes = b"k" * 32
+    reads_again: bool = True
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:  # noqa: ARG002
         raise LookupError("no such column")
@@ -35,6 +36,7 @@ class Deadly(msgspec.Struct, frozen=True):
     """An encoder that ends its process, as a lack of memory does."""
 
     key: bytes = b"k" * 32
+    reads_again: bool = True
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:  # noqa: ARG002
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ NAMES = (
 )  # fmt: skip
 LOGS = {name: (SAMPLES / name).read_bytes() for name in NAMES}
 CONTEXT = Context(arrival=1)
+SHORT = Context(arrival=1, answers=False)
 WHOLE = LOGS["gen-v2-native-with-K.log"] + LOGS["gen-v3.0.15-json-raw-bytes.log"]
 
 
@@ -159,3 +161,43 @@ def test_a_record_beyond_the_limit_is_never_held(tmp_path: Path) -> None:
     assert [(each.damage, each.skipped > size) for each in stretches if each.damage] == [("too_large", True)]
     assert sorted(raw for each in stretches for raw in raws(each.data)) == sorted(raws(WHOLE) * 2)
     assert peak < 4 * limit
+
+
+def without_answers(pieces: list[Piece]) -> list[Piece]:
+    """The same pieces, whose events have no body of a response."""
+    return [
+        msgspec.structs.replace(piece, event=msgspec.structs.replace(piece.event, response_body=None))
+        if isinstance(piece, Found)
+        else piece
+        for piece in pieces
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in SAMPLES.iterdir()))
+def test_nothing_else_changes_where_bodies_of_responses_are_not_wanted(name: str) -> None:
+    data = (SAMPLES / name).read_bytes()
+    short = list(read_pieces(data, 0, SHORT))
+    assert without_answers(short) == without_answers(list(read_pieces(data, 0, CONTEXT)))
+
+
+ANSWERS = {
+    "v3.json": b'{"transaction":{"client_ip":"192.0.2.1","time_stamp":"Tue Nov 24 02:44:43 2026","unique_id":"179548828'
+    b'312.000001","request":{"uri":"/"},"response":{"body":%s,"http_code":200},"messages":[]}}\n',
+    "v2.json": b'{"transaction":{"time":"24/Nov/2026:02:35:54.975193 +0000","transaction_id":"awT4","remote_address":'
+    b'"192.0.2.1"},"request":{"request_line":"GET / HTTP/1.1"},"response":{"status":200,"body":%s}}\n',
+    "coraza.json": b'{"transaction":{"timestamp":"2026/11/24 20:54:09","unix_timestamp":1795553649406376457,"id":"fD",'
+    b'"client_ip":"192.0.2.1","request":{"method":"GET","uri":"/"},"response":{"status":200,"body":%s}}}\n',
+}
+BODIES = (
+    b'"<p>"', b'""', b"null", b"7", b"{}", b'["a"]', b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\xff"', b'"\\q"', b'"\x01"',
+    b'"a', '"\u00e9\u65e5"'.encode(), b'"a","body":"b"', b'"a","\xff":1',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ANSWERS)
+@pytest.mark.parametrize("body", BODIES)
+def test_an_odd_body_is_as_odd_where_it_is_not_wanted(form: str, body: bytes) -> None:
+    data = ANSWERS[form] % body
+    whole, short = list(read_pieces(data, 0, CONTEXT)), list(read_pieces(data, 0, SHORT))
+    assert without_answers(short) == without_answers(whole)
+    assert all(piece.event.format == form for piece in whole if isinstance(piece, Found))

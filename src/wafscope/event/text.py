@@ -8,6 +8,7 @@ Inside an event, a byte that is not UTF-8 is a lone surrogate (PEP 383, `surroga
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -27,6 +28,21 @@ def to_bytes(value: str) -> bytes:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogatepass")
+
+
+def require_utf8(data: bytes) -> None:
+    """Raise UnicodeDecodeError for bytes that are not UTF-8, at little cost where they are ASCII."""
+    if data.isascii():
+        return
+    if len(data) <= _AT_ONCE:
+        data.decode()
+        return
+    decode = getincrementaldecoder("utf-8")().decode
+    for start in range(0, len(data), _AT_ONCE):
+        decode(data[start : start + _AT_ONCE], final=start + _AT_ONCE >= len(data))
+
+
+_AT_ONCE = 1 << 20
 
 
 def storable(value: str) -> str:

@@ -58,7 +58,9 @@ class _Reading:
 
     def __init__(self, task: Task) -> None:
         self._context = Context(
-            zone=ZoneInfo(task.zone) if task.zone else None, collector_zone=ZoneInfo(task.collector_zone)
+            zone=ZoneInfo(task.zone) if task.zone else None,
+            collector_zone=ZoneInfo(task.collector_zone),
+            answers=not task.encoder.reads_again,
         )
         self.unreadable: list[Unreadable] = []
         self.events = self.matches = self.foreign = 0

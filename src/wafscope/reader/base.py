@@ -19,6 +19,8 @@ class Context(msgspec.Struct, frozen=True):
     """Zone of this machine: the last resort, and an assumption that the event states."""
     arrival: int = 0
     """When the file was last written, microseconds since the epoch: for records that tell no time at all."""
+    answers: bool = True
+    """Whether bodies of responses are wanted: most of many a record.  Else a reader may give "" in place of one."""
 
 
 class NotARecord(ValueError):

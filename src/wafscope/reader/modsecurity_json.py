@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from wafscope.event.model import Event, Headers, Match
-from wafscope.event.text import from_bytes
+from wafscope.event.text import from_bytes, require_utf8
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
 from wafscope.reader.modsecurity_record import (
@@ -50,6 +50,8 @@ _NO_VERSION = b'"http_version":,'
 
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
+    # The decoder passes over members that it does not know, whatever their bytes.
+    require_utf8(line)
     return _read_decoded(line, line, context)
 
 
@@ -172,8 +174,8 @@ def read_pairs(line: bytes, context: Context) -> Event:
     if not escaped:
         try:
             return _from_objects(line, context, msgspec.convert(inner, _Objects), tuple(flags))
-        except msgspec.ValidationError:
-            pass  # some value is of another type
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            pass  # some value is of another type, some name is not UTF-8
     return Coercion(flags, escaped=escaped).event(line, context, dict(inner))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from wafscope.event.model import Event, Headers
+from wafscope.event.text import require_utf8
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.header_pairs import pairs_of
 from wafscope.reader.v2_coercion import Coerced, Members
@@ -40,6 +41,7 @@ TELLS: dict[str, str] = {
 }
 """What this format can and cannot tell, for the reference page."""
 
+
 _decode = msgspec.json.Decoder(Told[msgspec.Raw]).decode
 _decode_rules = msgspec.json.Decoder(list[Chain]).decode
 _SANITIZED = b'"sanitized":'
@@ -51,8 +53,8 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
     told: Told[Any] = _decode(line)
-    if not line.isascii():
-        line.decode()  # the decoder passes over members that it does not know, whatever their bytes
+    # The decoder passes over members that it does not know, whatever their bytes.
+    require_utf8(line)
     if told.audit_data is not None and told.audit_data.sanitized is not None and line.count(_SANITIZED) > 1:
         raise ValueError("a repeated member")
     asked, answered = told.request.headers, told.response.headers

@@ -76,20 +76,22 @@ _MONTHS = {
 }
 
 
-def read(record: bytes, context: Context) -> Event:  # noqa: ARG001 - this log tells its zone
+def read(record: bytes, context: Context) -> Event:
     """Read one record, from its A line to its Z line; raises NotARecord where the bytes are none."""
     sections = sections_of_record(record)
     request = _request(sections[_B]) if _B in sections else _NO_REQUEST
     trailer = _trailer(sections[_H], request[3]) if _H in sections else _NO_TRAILER
     if not record.isascii() or any(map(sections.get, _ALWAYS_EMPTY)) or b"-A--\r" in record[:_FIRST_LINE]:
         trailer = _with_oddities(record, sections, trailer)
-    return _event(record, sections, request, trailer)
+    return _event(record, sections, request, trailer, _response(sections, answers=context.answers))
 
 
-def _event(record: bytes, sections: dict[int, bytes], request: _Request, trailer: _Trailer) -> Event:
+def _event(
+    record: bytes, sections: dict[int, bytes], request: _Request, trailer: _Trailer, response: _Response
+) -> Event:
     second, zone_source, time, transaction_id, client, client_port, server, server_port = _opening(sections[_A])
     line, headers, method, uri, protocol = request
-    status, response_protocol, reason, response_headers, response_body = _response(sections)
+    status, response_protocol, reason, response_headers, response_body = response
     matches, said, phase, code, hostname, extra, flags = trailer
     host, user_agent, referer, content_type = hot(headers) if headers else (None, None, None, None)
     path, query = split_uri(uri)
@@ -257,9 +259,11 @@ def _request(section: bytes) -> _Request:
     return text, _headers(rest), *request_words(text)
 
 
-def _response(sections: dict[int, bytes]) -> _Response:
+def _response(sections: dict[int, bytes], *, answers: bool) -> _Response:
     """Read parts F and E; before 3.0.0, F had no status line, and the engine writes no reason."""
-    body = unescape_long(sections[_E].partition(b"\n")[0]) if _E in sections else None
+    body = None
+    if _E in sections:
+        body = unescape_long(sections[_E].partition(b"\n")[0]) if answers else ""
     section = sections.get(_F, b"")
     if not section.startswith(b"HTTP/"):
         return None, "", "", _headers(section), body

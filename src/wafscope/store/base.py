@@ -92,6 +92,11 @@ class Encoder(Protocol):
         """The store's own key, of event ids and masks."""
         ...
 
+    @property
+    def reads_again(self) -> bool:
+        """Whether the store reads a record again when it is asked for: a payload then needs no body of a response."""
+        ...
+
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
         """Return a payload for `write`.
 

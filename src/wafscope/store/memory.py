@@ -72,6 +72,7 @@ class MemoryEncoder(msgspec.Struct, frozen=True):
     """Gives records their ids and pickles them."""
 
     key: bytes
+    reads_again: bool = False
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:  # noqa: ARG002 - nothing is read again
         """Return a payload for `MemoryStore.write`."""

@@ -89,6 +89,7 @@ class DuckEncoder(msgspec.Struct, frozen=True):
     """Encodes records for one store: `key` is that store's key of event ids."""
 
     key: bytes
+    reads_again: bool = True
 
     def encode(self, files: Sequence[Records], *, sensor: str, zone: str = "") -> bytes:
         """Encode the records of several files; a record that stands here twice is taken once."""
