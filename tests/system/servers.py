@@ -95,9 +95,16 @@ def running(
                 process.wait()
 
 
-def visit(at: int, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> int:
+def visit(
+    at: int,
+    target: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    *,
+    client: str = "127.0.0.1",
+) -> int:
     """Ask a server for something, or send it a form; return the status."""
-    connection = http.client.HTTPConnection("127.0.0.1", at, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", at, timeout=PATIENCE, source_address=(client, 0))
     form = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
     try:
         connection.request("GET" if body is None else "POST", target, body, form | dict(headers or {}))
@@ -145,7 +152,7 @@ def nginx(
     `piped`: it writes its access log to the pipe, too.
     """
     needs("nginx", files=[NGINX_MODULE])
-    (directory / "www").mkdir()
+    (directory / "www").mkdir(exist_ok=True)
     (directory / "www" / "index.html").write_text("ok\n")
     (directory / "rules.conf").write_text(f"{RULES}{directives}\n")
     user = f"user {user};" if os.geteuid() == 0 else ""
@@ -157,7 +164,8 @@ def nginx(
     configuration.write_text(
         f"load_module {NGINX_MODULE}; {user} daemon off; worker_processes 2; pid {directory}/nginx.pid;\n"
         f"error_log {directory}/error.log; events {{}}\n"
-        f"http {{ access_log {access}; {temporary}\n"
+        f"http {{ log_format truth '$remote_addr $status $host $request';\n"
+        f"  access_log {access}; access_log {directory}/truth.log truth; {temporary}\n"
         f"  server {{ listen 127.0.0.1:{at}; root {directory}/www;\n"
         f"    modsecurity {switch}; modsecurity_rules_file {directory}/rules.conf; }} }}\n"
     )
