@@ -57,6 +57,7 @@ _ALWAYS_EMPTY = b"DGIJK"
 _FIRST_LINE = 256
 _UNKNOWN = "unknown_line"
 _TIME = re.compile(r"(\d\d)/([A-Z][a-z][a-z])/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_Sections = dict[int, bytes]
 _Request = tuple[str, Headers | None, str, str, str]
 """Part B: its first line, its headers, and method, URI and version of the first line."""
 
@@ -86,9 +87,7 @@ def read(record: bytes, context: Context) -> Event:
     return _event(record, sections, request, trailer, _response(sections, answers=context.answers))
 
 
-def _event(
-    record: bytes, sections: dict[int, bytes], request: _Request, trailer: _Trailer, response: _Response
-) -> Event:
+def _event(record: bytes, sections: _Sections, request: _Request, trailer: _Trailer, response: _Response) -> Event:
     second, zone_source, time, transaction_id, client, client_port, server, server_port = _opening(sections[_A])
     line, headers, method, uri, protocol = request
     status, response_protocol, reason, response_headers, response_body = response
