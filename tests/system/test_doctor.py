@@ -81,6 +81,9 @@ def test_a_healthy_nginx_has_nothing(directory: Path, form: str) -> None:
         assert (codes(found), found.files) == ([], (str(directory / "nginx.conf"),))
         assert found.records > 0
         assert codes(examined(directory)) == []
+        # Somebody follows what it does not write.
+        wrong = only(examined(directory, "nginx.conf", path=str(directory / "other.log")), "other_path")
+        assert wrong.evidence.values["path"] == str(directory / "audit.log")
 
 
 def test_a_healthy_concurrent_log_has_nothing(directory: Path) -> None:
@@ -95,6 +98,14 @@ def test_a_healthy_concurrent_log_has_nothing(directory: Path) -> None:
         until(lambda: examined(directory, **source).records == 3)
         assert codes(examined(directory, "nginx.conf", **source)) == []
         assert codes(examined(directory, **source)) == []
+        # Its index is no serial log, and another directory is empty.
+        assert codes(examined(directory, "nginx.conf", path=str(directory / "index.log"))) == [
+            "other_type",
+            "other_type",
+        ]
+        assert codes(examined(directory, path=str(directory / "index.log"))) == ["other_type"]
+        other = source | {"path": str(directory / "www")}
+        assert codes(examined(directory, "nginx.conf", **other)) == ["other_path"]
 
 
 @pytest.mark.parametrize(
