@@ -143,7 +143,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One who may send to a receiver."""
+    """One who may send to a receiver, with a name and a password as mlogc does."""
 
     password: str
     """What is sent with the name."""

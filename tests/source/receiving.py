@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from wafscope.ingest.worker import Task, encode
-from wafscope.source.listener import Limits, Listener, ReceiverSettings, User
+from wafscope.settings import User
+from wafscope.source.listener import Limits, Listener, ReceiverSettings
 from wafscope.source.receiver_supervisor import ReceiverProcess
 from wafscope.source.spool_feed import SpoolFeed
 from wafscope.store.base import EventStore

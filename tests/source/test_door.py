@@ -7,8 +7,9 @@ import base64
 import pytest
 
 from wafscope.errors import SettingsError
+from wafscope.settings import User
 from wafscope.source.door import Door, Refusal, asked
-from wafscope.source.listener import Listener, User, check, open_listener
+from wafscope.source.listener import Listener, check, open_listener
 
 DOOR = Door(
     Listener(

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wafscope.cli.importing import local_zone
+from wafscope.cli.options import written_by
 from wafscope.cli.say import complain, note, said
 from wafscope.errors import SettingsError, WafscopeError
 from wafscope.export.base import Options
@@ -55,15 +56,7 @@ _INTERRUPTED = 130
     help=said(text("Elastic Common Schema 8, OCSF 1.6, the whole event as JSON lines, or a table.")),
 )
 @click.option("--output", "file", default="", help=said(text("Write to this file, anew, instead of standard output.")))
-@click.option(
-    "--timezone",
-    "zone",
-    default="",
-    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
-)
-@click.option(
-    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
-)
+@written_by
 @click.option(
     "--fields", default="", help=said(text("Columns of csv: names as in the search box, separated by commas."))
 )

@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from wafscope.cli.options import written_by
 from wafscope.cli.say import complain, said
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest import pipeline
@@ -30,15 +31,7 @@ from wafscope.store.open import WRITING, reach_store
 @click.command("import", help=said(text("Read logs into a store and print what became of them.")))
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--store", "file", required=True, help=said(text("File of the store; made when it is not there.")))
-@click.option(
-    "--timezone",
-    "zone",
-    default="",
-    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
-)
-@click.option(
-    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
-)
+@written_by
 @click.option("--json", "as_json", is_flag=True, help=said(text("Print the summary as JSON.")))
 @click.pass_obj
 def import_command(

@@ -11,6 +11,7 @@ import msgspec
 from wafscope import logs
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
+from wafscope.cli.options import written_by
 from wafscope.cli.say import said
 from wafscope.i18n.text import Text, text
 from wafscope.logs import is_journal
@@ -33,15 +34,7 @@ from wafscope.web.visible import plain
 @click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
 @click.option("--store", "file", default="", help=said(text("File of the store; made when it is not there.")))
 @click.option("--listen", "place", default="", help=said(text("Address and port of the console.")))
-@click.option(
-    "--timezone",
-    "zone",
-    default="",
-    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
-)
-@click.option(
-    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
-)
+@written_by
 @click.option(
     "--after",
     type=click.Choice(["keep", "delete", "archive"]),

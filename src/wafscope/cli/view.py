@@ -13,6 +13,7 @@ import msgspec
 
 from wafscope import sample
 from wafscope.cli.importing import address, make_setting, read_in, summarised
+from wafscope.cli.options import written_by
 from wafscope.cli.say import note, said
 from wafscope.i18n.text import text
 from wafscope.ingest.pipeline import start_workers
@@ -41,15 +42,7 @@ from wafscope.store.remote.client import RemoteStore
 @click.option(
     "--port", default=0, type=click.IntRange(0, 65535), help=said(text("Port of the console; a free one unless given."))
 )
-@click.option(
-    "--timezone",
-    "zone",
-    default="",
-    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
-)
-@click.option(
-    "--sensor", default="", help=said(text("Name of the installation that wrote the logs; the host name unless given."))
-)
+@written_by
 @click.pass_obj
 def view_command(
     settings: Settings, paths: tuple[str, ...], file: str, no_open: bool, port: int, zone: str, sensor: str

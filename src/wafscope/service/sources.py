@@ -15,7 +15,6 @@ from wafscope.reader.whole import is_whole
 from wafscope.settings import Settings, Source
 from wafscope.source.concurrent import ConcurrentFeed, Custom
 from wafscope.source.listener import Limits, Listener, ReceiverSettings
-from wafscope.source.listener import User as Sender
 from wafscope.source.reading import Manner
 from wafscope.source.spool_feed import SpoolFeed
 from wafscope.source.stdin import StandardInputFeed
@@ -90,7 +89,7 @@ def receiver_settings(settings: Settings) -> ReceiverSettings | None:
             tls_certificate=source.tls_certificate,
             tls_key=source.tls_key,
             tokens=source.tokens,
-            users={name: Sender(user.password, user.sensor) for name, user in source.users.items()},
+            users=source.users,
         )
         for source in sources
     )

@@ -14,15 +14,9 @@ import msgspec
 
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import text
+from wafscope.settings import User
 from wafscope.source.base import LARGEST_RECORD
 from wafscope.source.spool import LIMIT
-
-
-class User(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who sends with a name and a password, as mlogc does."""
-
-    password: str
-    sensor: str
 
 
 class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
