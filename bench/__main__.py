@@ -120,5 +120,23 @@ def year_command(days: int, events: int, keep: int, size: str, *, as_json: bool)
     sys.exit(bool(report.failed))
 
 
+@cli.command("soak")
+@click.option("--seconds", default=1200.0, show_default=True, type=click.FloatRange(1), help="Write for so long.")
+@click.option(
+    "--idle", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Then do nothing for so long."
+)
+@click.option("--rate", default=50, show_default=True, type=click.IntRange(1), help="Records written a second.")
+@click.option(
+    "--rotate", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between rotations."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def soak_command(seconds: float, idle: float, rate: int, rotate: float, *, as_json: bool) -> None:
+    """Measure how `wafscope serve` fares over a long time: memory, idle CPU, how soon a line is seen, what is lost."""
+    from bench import soak
+
+    report = soak.run(soak.Wish(seconds, idle, rate, rotate), _say)
+    _put(report, soak.render(report), as_json=as_json)
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m bench")

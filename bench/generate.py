@@ -24,6 +24,9 @@ INVALID = 0.02
 _START = 1_793_491_200
 """1 November 2026, in seconds since the epoch."""
 _DAYS = 30
+BURST = _START + 20 * 86_400
+"""When the hour of `write_burst` begins, in seconds since the epoch."""
+_BURST_MATCHED = 0.7
 _CLIENTS = 5_000
 _LONGEST = 8_192
 """Longer lines of the sample are left out: one in a few hundred would make up half of a log."""
@@ -65,8 +68,8 @@ class Templates(msgspec.Struct, frozen=True):
 def write_log(path: Path, records: int, *, seed: int = 1) -> int:
     """Write a log of so many records and return its bytes."""
     roll = dice("log", seed)
-    templates = _templates(seed)
-    kinds = (templates.plain, templates.matched, templates.invalid)
+    found = templates(seed)
+    kinds = (found.plain, found.matched, found.invalid)
     shares = (1 - MATCHED - INVALID, MATCHED, INVALID)
     clients, weights = _clients(seed), zipf(_CLIENTS, 0.9)
     with path.open("wb") as file:
@@ -83,7 +86,11 @@ def write_log(path: Path, records: int, *, seed: int = 1) -> int:
 
 
 def _line(template: bytes, client: bytes, number: int, records: int) -> bytes:
-    second = _START + number * _DAYS * 86_400 // records
+    return stamped(template, client, _START + number * _DAYS * 86_400 // records, number)
+
+
+def stamped(template: bytes, client: bytes, second: int, number: int) -> bytes:
+    """Fill a template: a record of a client and a second since the epoch, with an id that no other number has."""
     moment = time.gmtime(second)
     # Seconds, then a number below a hundred as printf's %f writes it; this one never comes twice.
     unique = b"%d%.6f" % (second, number * 7_654_321 % 100_000_000 / 1e6)
@@ -93,7 +100,29 @@ def _line(template: bytes, client: bytes, number: int, records: int) -> bytes:
     return template % (client, stamp, unique, time.strftime("%a, %d %b %Y %H:%M:%S GMT", moment).encode()) + b"\n"
 
 
-def _templates(seed: int) -> Templates:
+def write_burst(path: Path, records: int, *, client: bytes = b"203.0.113.9", seed: int = 1) -> int:
+    """Write what one client sends in an hour, as a scanner does, each time to another path; return its bytes."""
+    roll, found = dice("burst", seed), templates(seed)
+    kinds, shares = (found.plain, found.matched, found.invalid), (1 - _BURST_MATCHED - INVALID, _BURST_MATCHED, INVALID)
+    with path.open("wb") as file:
+        for first in range(0, records, _CHUNK):
+            numbers = range(first, min(first + _CHUNK, records))
+            which = roll.choices(kinds, shares, k=len(numbers))
+            lines = [
+                stamped(_elsewhere(roll.choice(kind), roll.getrandbits(48)), client, BURST + n * 3600 // records, n)
+                for n, kind in zip(numbers, which, strict=True)
+            ]
+            file.write(b"".join(lines))
+    return path.stat().st_size
+
+
+def _elsewhere(template: bytes, word: int) -> bytes:
+    """The same request to a path that no other one has."""
+    return template.replace(b'"uri":"/', b'"uri":"/%x-' % word, 1)
+
+
+def templates(seed: int = 1) -> Templates:
+    """The lines that a log is made of."""
     data = zstandard.ZstdDecompressor().decompressobj().decompress(sample.log().read_bytes())
     lines = [line for line in data.splitlines() if len(line) <= _LONGEST and b'"messages":[{' in line]
     made = [(template, _is_text(template)) for line in lines if (template := _with_places(line))]

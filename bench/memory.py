@@ -44,7 +44,7 @@ class Sampler:
     def _run(self) -> None:
         while not self._done.wait(INTERVAL):
             pids = tree(self._pid)
-            used = [_used(pid) for pid in pids]
+            used = [used(pid) for pid in pids]
             self.peak = Peak(
                 max(self.peak.bytes, sum(share for share, _ in used)),
                 max(self.peak.resident_bytes, sum(resident for _, resident in used)),
@@ -68,7 +68,7 @@ def tree(root: int) -> list[int]:
     return found
 
 
-def _used(pid: int) -> tuple[int, int]:
+def used(pid: int) -> tuple[int, int]:
     """Proportional and resident bytes of a process; nothing of one that has ended."""
     try:
         resident = int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * _PAGE

@@ -1,0 +1,296 @@
+"""How `wafscope serve` fares over a long time: memory, what it costs while nothing comes, how soon a line is seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench import memory
+from bench.report import Check, at_most, megabytes, percentile, sentence, table
+from bench.visit import Reader, get
+from bench.writer import SENSORS, Sender, Writer
+
+FLAT = 1.10
+"""What the last third of the time may take of the memory of the first, at most."""
+IDLE = 0.01
+"""Share of a core, with no writer and no reader."""
+VISIBLE = 2.0
+"""Seconds from a line to the page that shows it."""
+_WARM_UP = 0.1
+"""Share of the time after which memory counts."""
+_EVERY = 2.0
+"""Seconds between two looks at the memory."""
+_PATIENCE = 120.0
+_SETTLE = 10.0
+"""Seconds that a service gets to come to rest, before what it costs to do nothing is measured."""
+_TICK = os.sysconf("SC_CLK_TCK")
+
+Say = Callable[[str], None]
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What is to be done."""
+
+    seconds: float = 1200.0
+    idle: float = 60.0
+    rate: int = 50
+    rotate: float = 30.0
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Bytes of all processes together, each page counted once (PSS), and for each process that shares it (RSS)."""
+
+    first_third: float
+    last_third: float
+    peak: float
+    resident_first_third: float
+    resident_last_third: float
+    processes: int
+    samples: int
+
+
+class Visible(msgspec.Struct, frozen=True):
+    """Seconds from a line written to a page that shows it, where the page asks as its script does."""
+
+    count: int
+    p50: float
+    p95: float
+    max: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was measured."""
+
+    seconds: float
+    written: int
+    """Records, over both ways in."""
+    sent: int
+    """Of them, over HTTP."""
+    rotations: int
+    lost: int
+    twice: int
+    quarantined: int
+    memory: Memory
+    busy_cpu: float
+    """Share of a core while written and looked at, reading pages included."""
+    idle_cpu: float
+    visible: Visible
+    late: int
+    """Lines that no page showed in time."""
+    store_bytes: int
+    flat: Check
+    idle: Check
+    soon: Check
+
+
+class _Sample(msgspec.Struct, frozen=True):
+    share: int
+    resident: int
+    processes: int
+
+
+class _Watch(threading.Thread):
+    """Looks at the memory of a process and all below it."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(name="watch", daemon=True)
+        self._pid = pid
+        self.ending = threading.Event()
+        self.samples: list[_Sample] = []
+
+    def run(self) -> None:
+        while not self.ending.wait(_EVERY):
+            pids = memory.tree(self._pid)
+            used = [memory.used(pid) for pid in pids]
+            self.samples.append(_Sample(sum(u[0] for u in used), sum(u[1] for u in used), len(pids)))
+
+
+def run(wish: Wish, say: Say) -> Report:
+    """Start a service, write, look, and see how it fares."""
+    with tempfile.TemporaryDirectory(prefix="wafscope-bench-") as name:
+        folder = Path(name)
+        (folder / "logs").mkdir()
+        console, receiver = free_port(), free_port()
+        settings = _settings(folder, console, receiver)
+        with _service(settings, console) as process:
+            return _soak(wish, folder, process.pid, (console, receiver), say)
+
+
+def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) -> Report:
+    console, receiver = ports
+    writer = Writer(folder / "logs" / "modsec_audit.log", wish.rate, wish.rotate)
+    sender, reader, watch = Sender(receiver), Reader(console, writer), _Watch(pid)
+    threads = (writer, sender, reader, watch)
+    say(f"writing {wish.rate} records a second for {wish.seconds:g} s")
+    begun, cpu = time.monotonic(), _cpu(pid)
+    for thread in threads:
+        thread.start()
+    _tell(wish, begun, watch, say)
+    for thread in (writer, sender):
+        thread.ending.set()
+        thread.join()
+    seconds, busy = time.monotonic() - begun, _cpu(pid) - cpu
+    written = writer.written + sender.sent
+    _wait_for(console, written)
+    for thread in (reader, watch):
+        thread.ending.set()
+        thread.join()
+    time.sleep(min(_SETTLE, wish.idle))
+    say(f"doing nothing for {wish.idle:g} s")
+    cpu, begun = _cpu(pid), time.monotonic()
+    time.sleep(wish.idle)
+    idle = (_cpu(pid) - cpu) / max(time.monotonic() - begun, 1e-9)
+    used, took = _memory(watch.samples), reader.took
+    visible = Visible(len(took), *(round(percentile(took, part), 3) for part in (0.5, 0.95, 1.0)))
+    status = json.loads(get(console, "/api/status"))
+    counts = status["sources"]
+    return Report(
+        seconds=round(seconds, 1),
+        written=written,
+        sent=sender.sent,
+        rotations=writer.rotations,
+        lost=written - status["events"],
+        twice=sum(each["duplicate"] for each in counts),
+        quarantined=sum(each["quarantined"] for each in counts),
+        memory=used,
+        busy_cpu=round(busy / seconds, 4),
+        idle_cpu=round(idle, 5),
+        visible=visible,
+        late=reader.missed,
+        store_bytes=(folder / "store.duckdb").stat().st_size,
+        flat=at_most(used.last_third / used.first_third, FLAT),
+        idle=at_most(idle, IDLE),
+        soon=at_most(visible.p95, VISIBLE),
+    )
+
+
+def _tell(wish: Wish, begun: float, watch: _Watch, say: Say) -> None:
+    """Wait until the time is over, and say every minute how it goes."""
+    end = begun + wish.seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, 60.0))
+        if watch.samples:
+            say(f"  {time.monotonic() - begun:.0f} s: {megabytes(watch.samples[-1].share)}")
+
+
+def _memory(samples: Sequence[_Sample]) -> Memory:
+    warm = samples[int(len(samples) * _WARM_UP) :]
+    third = max(1, len(warm) // 3)
+    first, last = warm[:third], warm[-third:]
+    return Memory(
+        first_third=_mean([each.share for each in first]),
+        last_third=_mean([each.share for each in last]),
+        peak=max(each.share for each in samples),
+        resident_first_third=_mean([each.resident for each in first]),
+        resident_last_third=_mean([each.resident for each in last]),
+        processes=max(each.processes for each in samples),
+        samples=len(samples),
+    )
+
+
+def _mean(values: Sequence[int]) -> float:
+    return round(sum(values) / len(values))
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds of a process and all below it that run now."""
+    return sum(map(_cpu_of, memory.tree(pid)))
+
+
+def _cpu_of(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _settings(folder: Path, console: int, receiver: int) -> Path:
+    file = folder / "wafscope.toml"
+    file.write_text(f"""
+[store]
+uri = "duckdb:///{folder}/store.duckdb"
+[web]
+listen = "127.0.0.1:{console}"
+[[source]]
+kind = "serial"
+path = "{folder}/logs/modsec_audit.log"
+sensor = "{SENSORS[0]}"
+[[source]]
+kind = "receiver"
+listen = "127.0.0.1:{receiver}"
+sensor = "{SENSORS[1]}"
+""")
+    return file
+
+
+@contextmanager
+def _service(settings: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service until it answers; end it afterwards."""
+    command = [sys.executable, "-m", "wafscope.cli.main", "serve", "--config", str(settings)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(port, 0)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, events: int) -> None:
+    """Wait until the service has so many events; after a long time it never will, and the report tells."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        try:
+            if json.loads(get(port, "/healthz"))["events"] >= events:
+                return
+        except (OSError, KeyError, ValueError):
+            pass
+        time.sleep(0.5)
+
+
+def render(report: Report) -> str:
+    """The report for a person."""
+    used, seen = report.memory, report.visible
+    rows = [
+        ("PSS", megabytes(used.first_third), megabytes(used.last_third), megabytes(used.peak)),
+        ("RSS", megabytes(used.resident_first_third), megabytes(used.resident_last_third), ""),
+    ]
+    return "\n".join(
+        (
+            (
+                f"{report.written} records in {report.seconds:.0f} s, {report.sent} of them over HTTP,"
+                f" {report.rotations} rotations; lost {report.lost}, twice {report.twice},"
+                f" in quarantine {report.quarantined}; store {megabytes(report.store_bytes)}"
+            ),
+            table((f"memory of {used.processes} processes", "first third", "last third", "peak"), rows),
+            f"memory, last third to first: {sentence(report.flat)}",
+            f"CPU, share of a core: {report.busy_cpu:.3f} while written and looked at; idle {sentence(report.idle)}",
+            (
+                f"seconds from a line to the page: p50 {seen.p50:.2f}, max {seen.max:.2f} of {seen.count},"
+                f" {report.late} not seen; p95 {sentence(report.soon)}"
+            ),
+        )
+    )
