@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import available_timezones
 
 import msgspec
@@ -59,6 +59,10 @@ class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Worker processes; one a core unless set, 0 to read in the main process."""
     largest_record: int = 64 << 20
     """Bytes; a larger record is counted and named in quarantine, and never held in memory."""
+    sample_above: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Events of one client in an hour, from which on most are kept without their records; 0 keeps all records."""
+    sample_one_in: Annotated[int, msgspec.Meta(ge=1)] = 100
+    """Of the events beyond `sample_above`, one in so many is kept with its record."""
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

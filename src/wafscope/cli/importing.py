@@ -22,6 +22,7 @@ from wafscope.cli.say import complain, said
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest import pipeline
 from wafscope.ingest.pipeline import Setting, Summary
+from wafscope.ingest.sampling import Sampling
 from wafscope.ingest.workers import Workers
 from wafscope.settings import Settings, check_zone
 from wafscope.store.base import EventStore
@@ -73,6 +74,7 @@ def make_setting(settings: Settings, zone: str, sensor: str) -> Setting:
         ingest.workers,
         ingest.largest_record,
         settings.redaction,
+        Sampling(ingest.sample_above, ingest.sample_one_in),
     )
 
 

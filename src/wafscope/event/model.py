@@ -104,7 +104,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     gaps: tuple[str, ...] = ()
     """What this record cannot tell: `no_headers`, `no_messages`, `no_body`, `no_blocked_flag`, `zone_assumed`,
     `no_rule_ids`, `no_match_details`, `no_request`, `no_status`, `no_time`; `masked`: a value that a
-    rule matched was masked, so that the event can not be replayed."""
+    rule matched was masked, so that the event can not be replayed; `sampled`: the record was not kept
+    (`event/outline.py`)."""
 
     time: int = 0
     """Start of the transaction, microseconds since the epoch, UTC."""

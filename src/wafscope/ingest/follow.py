@@ -294,7 +294,8 @@ class Follow:
             name = stretches[0].source if stretches else of.origin.name
             last = {chunk.position.key: chunk.position for chunk in kept}
             zones = kept[0].zone, self._setting.collector_zone
-            made = Task(name, kept[0].sensor, *zones, stretches, encoder, self._setting.redaction)
+            setting = self._setting
+            made = Task(name, kept[0].sensor, *zones, stretches, encoder, setting.redaction, setting.sampling)
             return of, made, list(last.values())
 
         size = 0

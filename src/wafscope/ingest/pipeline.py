@@ -16,6 +16,7 @@ import msgspec
 
 from wafscope.errors import InputError
 from wafscope.i18n.text import ntext, text
+from wafscope.ingest.sampling import Sampling
 from wafscope.ingest.worker import Encoded, Task
 from wafscope.ingest.workers import NEEDED, Workers
 from wafscope.reader.walk import settled
@@ -76,6 +77,8 @@ class Setting(msgspec.Struct, frozen=True):
     """Bytes; a larger record is passed over."""
     redaction: Redaction = Redaction()
     """What is masked before anything is stored."""
+    sampling: Sampling = Sampling()
+    """What is kept of floods."""
 
 
 def start_workers(paths: list[str], setting: Setting) -> Workers:
@@ -195,7 +198,7 @@ def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threadin
 
 def _task(path: str, setting: Setting, stretches: list[Stretch], encoder: Encoder) -> Task:
     zones = setting.zone, setting.collector_zone
-    return Task(path, setting.sensor, *zones, tuple(stretches), encoder, setting.redaction)
+    return Task(path, setting.sensor, *zones, tuple(stretches), encoder, setting.redaction, setting.sampling)
 
 
 def _count(paths: list[str], setting: Setting) -> int:

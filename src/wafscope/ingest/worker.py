@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wafscope.event.identity import Identifier
+from wafscope.ingest.sampling import Sampler, Sampling
 from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
 from wafscope.redact.event import Redactor
@@ -28,6 +30,7 @@ class Task(msgspec.Struct, frozen=True):
     stretches: tuple[Stretch, ...]
     encoder: Encoder
     redaction: Redaction = Redaction()
+    sampling: Sampling = Sampling()
 
     def without_data(self) -> Task:
         """The same without the bytes, when they have been read."""
@@ -91,12 +94,15 @@ class _Reading:
 
 
 def encode(task: Task) -> Encoded:
-    """Read the pieces of a task, mask the secrets of its records and encode them."""
+    """Read the pieces of a task, mask the secrets of its records, leave out what is not kept, and encode them."""
     reading = _Reading(task)
     zone = task.zone or task.collector_zone
     files = [Records(stretch.name, reading.records(stretch)) for stretch in task.stretches]
     if task.redaction.enabled:
         files = _redacted(task, files, reading, zone)
+    if task.sampling.above:
+        sampler = sampler_of(task.sampling, task.encoder.key)
+        files = [Records(file.name, sampler.records(file.records)) for file in files]
     payload = task.encoder.encode(files, sensor=task.sensor, zone=zone)
     tally = Tally(
         source=task.source,
@@ -126,3 +132,9 @@ def _redacted(task: Task, files: list[Records], reading: _Reading, zone: str) ->
 def redactor_of(policy: Redaction, key: bytes) -> Redactor:
     """Return what masks the records of one store."""
     return Redactor(policy, key)
+
+
+@lru_cache(maxsize=4)
+def sampler_of(sampling: Sampling, key: bytes) -> Sampler:
+    """Return what samples the events of one store; it counts them, as long as this process runs."""
+    return Sampler(sampling, Identifier(key).identify)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wafscope.event.model import Event, Match
+from wafscope.event.outline import SAMPLED
 from wafscope.i18n.text import Text, text
 from wafscope.panel.place import matched_text, operator_of
 from wafscope.panel.reference import read
@@ -216,7 +217,7 @@ def _compared(match: Match, event: Event) -> Text | None:
     if value is None:
         return None if match.value else _counted(match, event, number)
     if collection == "REQUEST_HEADERS" and operator == "eq" and value == number == 0:
-        absent = "no_headers" not in event.gaps and all(
+        absent = not {"no_headers", SAMPLED} & set(event.gaps) and all(
             name.lower() != key.lower() for name, _ in event.request_headers
         )
         return text("The request has no header {name}.", name=key) if absent and key else None

@@ -41,6 +41,7 @@ GAPS: dict[str, Text] = {
     "no_blocked_flag": text("This log doesn’t say whether a request was blocked"),
     "zone_assumed": text("The log has no time zone; UTC is assumed"),
     "masked": text("Values that rules matched are masked"),
+    "sampled": text("No event was kept with its record"),
 }
 """In the order of the request."""
 
@@ -66,6 +67,7 @@ SOME_GAPS: dict[str, Text] = {
         "{n} event without a time zone; UTC is assumed", "{n} events without a time zone; UTC is assumed", 0
     ),
     "masked": ntext("{n} event with a masked match", "{n} events with masked matches", 0),
+    "sampled": ntext("{n} event of a flood without its record", "{n} events of floods without their records", 0),
 }
 
 MISSING: dict[str, Text] = {
@@ -80,12 +82,14 @@ MISSING: dict[str, Text] = {
     "no_blocked_flag": text("Whether the engine blocked the request"),
     "zone_assumed": text("Time zone"),
     "masked": text("A value that a rule matched: not replayable, masked"),
+    "sampled": text("Record, headers and bodies: not replayable, not kept"),
 }
 
 LACKS: dict[str, Text] = {
     "no_request": text("No method and no request line in this record."),
     "no_headers": text("No headers in this record."),
     "no_body": text("No body in this record."),
+    "sampled": text("Headers and body were not kept."),
 }
 """What the request of one event lacks."""
 
@@ -113,9 +117,14 @@ REMEDIES: dict[str, Text] = {
         "It is a secret, such as a password or a cookie, and was masked before it was stored. Equal values have equal "
         "masks. What is masked can be set under [redaction]."
     ),
+    "sampled": text(
+        "This client sent very many events in this hour. All are counted, and most are kept without their records: "
+        "sample_above under [ingest] says from how many on."
+    ),
 }
 """What to do where the format makes no difference."""
 UNKNOWN = text("See the raw record.")
+NOT_KEPT = text("The record was not kept")
 
 _IMPLIED = {"no_rule_ids": "no_messages", "no_match_details": "no_messages", "zone_assumed": "no_time"}
 """Gaps that go without saying beside another one."""
@@ -160,6 +169,7 @@ _OF_ERROR_LOG: dict[str, Text] = {
     "zone_assumed": REMEDIES["zone_assumed"],
     "masked": REMEDIES["masked"],
     "no_time": REMEDIES["no_time"],
+    "sampled": REMEDIES["sampled"],
 }
 
 FLAGS: dict[str, Told] = {

@@ -398,7 +398,9 @@ class _Raw:
         """Put records into a block - into the next one where they make this one too large."""
         lengths = array("i", map(len, records))
         size = sum(lengths)
-        if self._records and (self._records + len(records) > BLOCK_RECORDS or self._size + size > BLOCK_BYTES):
+        # An event may have been left without its record (`ingest/sampling.py`).
+        there = len(records) - lengths.count(0)
+        if self._records and (self._records + there > BLOCK_RECORDS or self._size + size > BLOCK_BYTES):
             self._pack()
         if size > BLOCK_BYTES and len(records) > 1:
             middle = len(records) // 2
@@ -409,7 +411,7 @@ class _Raw:
         self._offset.extend(islice(accumulate(lengths, initial=self._size), len(records)))
         self._length += lengths
         self._parts.append(b"".join(records))
-        self._records += len(records)
+        self._records += there
         self._size += size
 
     def _pack(self) -> None:
@@ -426,7 +428,7 @@ class _Raw:
 
     def columns(self) -> dict[str, pa.Array]:
         """The blocks."""
-        if self._records:
+        if self._parts:
             self._pack()
         return {"block": _array(range(self.count), pa.int64()), "data": _array(self._packed, pa.binary())}
 

@@ -43,7 +43,7 @@ from wafscope.query.question import (
 from wafscope.query.timespan import DAY, Window
 from wafscope.reader.joining import joined
 from wafscope.store.base import Encoder, Tally, Written
-from wafscope.store.duckdb import ask, coding, compact, quarantine, retention, reviewed, rewrite
+from wafscope.store.duckdb import ask, coding, compact, outline, quarantine, retention, reviewed, rewrite
 from wafscope.store.duckdb.check import check
 from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.compile import Sql
@@ -421,6 +421,8 @@ def _several(ask_store: _Ask, questions: tuple[Top, ...]) -> tuple[TopValues, ..
 def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
     """Read the records of an event again from their raw bytes: whatever is not a column comes from there.
 
+    An event whose record was not kept is made of its columns.
+
     The id of a record that is joined leads to its event.
     """
     key = int.from_bytes(event_id[:8]), int.from_bytes(event_id[8:])
@@ -431,8 +433,8 @@ def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
     if not found:
         return None
     seq, high, low, sensor, source, offset, length, *place = found[0]
-    event = _record(ask_store, place)
     rows = ask_store(Sql(_JOINED, (seq,)))
+    event = _record(ask_store, place) if place[_LENGTH] else outline.read(ask_store, seq, is_joined=bool(rows))
     errors = [_record(ask_store, row[3:]) for row in rows]
     return StoredEvent(
         id=_identity(high, low),
@@ -455,6 +457,10 @@ _JOINED = (
     f"SELECT source, source_offset, source_length, {PLACE} FROM joined WHERE event = ?"
     " ORDER BY time, source, source_offset"
 )
+
+
+_LENGTH = 2
+"""Where a place has the length of the record; it is 0 where that was not kept."""
 
 
 def _record(ask_store: _Ask, place: Sequence[Any]) -> Event:

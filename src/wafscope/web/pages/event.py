@@ -17,7 +17,7 @@ from wafscope.panel import raw as raw_record
 from wafscope.panel.event import EventPage
 from wafscope.web.console import Console, Job
 from wafscope.web.pages.address import deed, page
-from wafscope.web.pages.problem import unknown_event
+from wafscope.web.pages.problem import record_not_kept, unknown_event
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -50,6 +50,8 @@ def route(console: Console) -> list[HTTPRouteHandler]:
         found = _find(console, request)
         if found is None:
             return unknown_event(console, request)
+        if not found.stored.event.raw:
+            return record_not_kept(console, request)
         # An attachment of plain bytes: no browser takes it for a page, whatever stands in it.
         headers = {"Content-Disposition": f'attachment; filename="event-{found.stored.id.hex()}.log"'}
         return Response(found.stored.event.raw, media_type="application/octet-stream", headers=headers)

@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 
 from wafscope.errors import StoreError, Unsupported, WafscopeError
 from wafscope.i18n.text import Text, text
+from wafscope.web import gaps
 from wafscope.web.console import Console
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,11 @@ def unknown_piece(console: Console, request: Request[Any, Any, Any]) -> Response
         text("This piece is not in quarantine"),
         hint=text("It has been read since, or discarded, or has expired."),
     )
+
+
+def record_not_kept(console: Console, request: Request[Any, Any, Any]) -> Response[str]:
+    """The event is there, its record is not."""
+    return _page(console, request, 404, gaps.NOT_KEPT, hint=gaps.REMEDIES["sampled"])
 
 
 def handlers(console: Console) -> dict[int | type[Exception], Answerer]:
