@@ -138,5 +138,20 @@ def soak_command(seconds: float, idle: float, rate: int, rotate: float, *, as_js
     _put(report, soak.render(report), as_json=as_json)
 
 
+@cli.command("flood")
+@click.option("--events", default=500_000, show_default=True, type=click.IntRange(1), help="Events of the burst.")
+@click.option("--others", default=200_000, show_default=True, type=click.IntRange(1), help="Events of others.")
+@click.option("--rounds", default=10, show_default=True, type=click.IntRange(1), help="So often each panel is asked.")
+@click.option("--above", default=1_000, show_default=True, type=click.IntRange(1), help="Sample above so many events.")
+@click.option("--one-in", default=100, show_default=True, type=click.IntRange(1), help="And keep one in so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def flood_command(events: int, others: int, rounds: int, above: int, one_in: int, *, as_json: bool) -> None:
+    """Measure what a burst of one client in one hour takes, whole and sampled, and how fast the panels are then."""
+    from bench import flood
+
+    report = flood.run(flood.Wish(events, others, rounds, above, one_in), _say)
+    _put(report, flood.render(report), as_json=as_json)
+
+
 if __name__ == "__main__":
     cli(prog_name="python -m bench")

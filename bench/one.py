@@ -169,20 +169,20 @@ def _import(job: Job) -> Measured:
     from wafscope.store.open import WRITING, open_store
 
     setting = Setting("bench", workers=job.workers, redaction=Redaction(enabled=job.what == "import"))
-    cpu, started = _cpu(), time.perf_counter()
+    cpu, started = cpu_seconds(), time.perf_counter()
     address = f"duckdb:///{job.store}"
     with start_workers([job.log], setting) as workers, open_store(address, threads=WRITING) as store:
         summary = import_paths(store, [job.log], setting, workers=workers)
     seconds = time.perf_counter() - started
-    _end_fork_server()
+    end_fork_server()
     if summary.stored + summary.duplicate + summary.quarantined != summary.received:
         raise RuntimeError(f"records were lost: {summary}")
     return Measured(
-        summary.received, seconds, _cpu() - cpu, summary.quarantined, store_bytes=Path(job.store).stat().st_size
+        summary.received, seconds, cpu_seconds() - cpu, summary.quarantined, store_bytes=Path(job.store).stat().st_size
     )
 
 
-def _end_fork_server() -> None:
+def end_fork_server() -> None:
     """End the process that workers may have been forked from: it hands on what they used only when waited for."""
     from multiprocessing import forkserver
 
@@ -191,7 +191,7 @@ def _end_fork_server() -> None:
         server._stop()
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of this process and of workers that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(u.ru_utime + u.ru_stime for u in used)
