@@ -28,7 +28,7 @@ from wafscope.store.open import open_store
 from wafscope.web import span
 from wafscope.web.state import State
 
-CLIENT = "203.0.113.9"
+CLIENT = "198.51.100.9"
 _START = generate.BURST * SECOND
 
 Say = Callable[[str], None]

@@ -41,16 +41,19 @@ def free_port() -> int:
 class Serving:
     """The process, and what it says of itself."""
 
-    def __init__(self, *arguments: str | Path, stdin: int | None = None, **environ: str) -> None:
+    def __init__(
+        self, *arguments: str | Path, stdin: int | None = None, log: Path | None = None, **environ: str
+    ) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "wafscope.cli.main", "serve", "--listen", f"127.0.0.1:{self.port}"]
-        self.process = subprocess.Popen(
-            [*command, *map(str, arguments)],
-            stdin=subprocess.DEVNULL if stdin is None else stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "WAFSCOPE_INGEST_WORKERS": "0", **environ},
-        )
+        with (log or Path(os.devnull)).open("wb") as told:
+            self.process = subprocess.Popen(
+                [*command, *map(str, arguments)],
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=subprocess.PIPE,
+                stderr=told,
+                env={**os.environ, "WAFSCOPE_INGEST_WORKERS": "0", **environ},
+            )
 
     def ready(self) -> None:
         """Wait until it answers."""
@@ -59,14 +62,19 @@ class Serving:
 
     def ask(self, path: str) -> tuple[int, str]:
         """Ask the console; (0, "") while it does not answer."""
+        status, body = self.get(path)
+        return status, body.decode()
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """The same, as bytes."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-                return answer.status, answer.read().decode()
+                return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, error.read().decode()
+                return error.code, error.read()
         except OSError:
-            return 0, ""
+            return 0, b""
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says."""
@@ -100,9 +108,11 @@ class Serving:
 
 
 @contextmanager
-def serving(*arguments: str | Path, stdin: int | None = None, **environ: str) -> Iterator[Serving]:
+def serving(
+    *arguments: str | Path, stdin: int | None = None, log: Path | None = None, **environ: str
+) -> Iterator[Serving]:
     """A service that answers; killed at the end if it still runs."""
-    service = Serving(*arguments, stdin=stdin, **environ)
+    service = Serving(*arguments, stdin=stdin, log=log, **environ)
     try:
         service.ready()
         yield service

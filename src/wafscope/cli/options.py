@@ -13,17 +13,17 @@ from wafscope.i18n.text import text
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
+def in_zone(command: Command) -> Command:
+    """Add --timezone (`zone`)."""
+    words = text("Zone of logs that do not prove their own, such as Europe/Berlin.")
+    return click.option("--timezone", "zone", default="", help=said(words))(command)
+
+
 def written_by(command: Command) -> Command:
     """Add --timezone (`zone`) and --sensor: who wrote the logs that are named beside them."""
-    zone = click.option(
-        "--timezone",
-        "zone",
-        default="",
-        help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
-    )
     sensor = click.option(
         "--sensor",
         default="",
         help=said(text("Name of the installation that wrote the logs; the host name unless given.")),
     )
-    return zone(sensor(command))
+    return in_zone(sensor(command))

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wafscope.cli.importing import make_setting, store_address
+from wafscope.cli.options import in_zone
 from wafscope.cli.say import note, said
 from wafscope.errors import InputError, SettingsError
 from wafscope.event.text import from_bytes
@@ -106,12 +107,7 @@ def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
 @_store
 @_reason
-@click.option(
-    "--timezone",
-    "zone",
-    default="",
-    help=said(text("Zone of logs that do not prove their own, such as Europe/Berlin.")),
-)
+@in_zone
 @_as_json
 @click.pass_obj
 def retry_command(
