@@ -68,7 +68,8 @@ _NONE = {
     "events of equal id": "SELECT count(*) - count(DISTINCT (id_high, id_low)) FROM event",
     "blocks of equal number": "SELECT count(*) - count(DISTINCT block) FROM raw",
     "blocks that nothing points to": (
-        "SELECT count(*) FROM raw WHERE block NOT IN (SELECT block FROM event UNION SELECT block FROM joined)"
+        "SELECT count(*) FROM raw WHERE block NOT IN (SELECT block FROM event WHERE block IS NOT NULL"
+        " UNION SELECT block FROM joined)"
     ),
 }
 """What there should be none of."""

@@ -421,14 +421,20 @@ class _Raw:
     def places(self) -> dict[str, pa.Array]:
         """Where the record of each event is."""
         return {
-            "block": _integers(self._block, pa.int64()),
-            "block_offset": _integers(self._offset, pa.int32()),
+            "block": self._where(self._block, pa.int64()),
+            "block_offset": self._where(self._offset, pa.int32()),
             "raw_length": _integers(self._length, pa.int32()),
         }
 
+    def _where(self, values: array[int], kind: pa.DataType) -> pa.Array:
+        """Places; an event that was left without its record has none."""
+        if 0 not in self._length:
+            return _integers(values, kind)
+        return pa.array([value if n else None for value, n in zip(values, self._length, strict=True)], kind)
+
     def columns(self) -> dict[str, pa.Array]:
         """The blocks."""
-        if self._parts:
+        if self._records:
             self._pack()
         return {"block": _array(range(self.count), pa.int64()), "data": _array(self._packed, pa.binary())}
 

@@ -11,11 +11,13 @@ from wafscope.store.duckdb.compile import Sql
 from wafscope.store.duckdb.schema import WORD_COLUMNS
 
 _COLUMNS = ", ".join("epoch_us(time)" if name == "time" else f'"{name}"' for name in EVENT)
-_EVENT = f"SELECT {_COLUMNS} FROM event WHERE seq = ?"
+_EVENT = f"SELECT {_COLUMNS} FROM event LEFT JOIN setting ON setting.id = setting_id WHERE seq = ?"
 _OWN = f"SELECT {', '.join(WORD_COLUMNS)} FROM own_word WHERE event = ?"
 _NAMES = ", ".join(f'"{name}"' for name in MATCH)
 # They were written in their order, and only the newest rows are ever written anew.
-_MATCHES = f"SELECT {_NAMES} FROM match WHERE event = ? ORDER BY rowid"
+_MATCHES = (
+    f"SELECT {_NAMES} FROM match LEFT JOIN wording ON wording.id = wording_id WHERE event = ? ORDER BY match.rowid"
+)
 
 _YES = {"yes": True, "no": False}
 
