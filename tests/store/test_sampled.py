@@ -1,4 +1,4 @@
-"""Events without their records: they take no room among the records, and stay as they are whatever is done to the file."""
+"""Events without their records take no room among the records, and stay as they are whatever is done to the file."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import inspect
 import types
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -86,6 +86,8 @@ def _words(kind: Any) -> str:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
         return " or ".join(f"`{each}`" for each in inner)
+    if origin is Annotated:
+        return _words(inner[0])
     if origin is tuple:
         return f"list of {_words(inner[0])}s"
     if origin is dict:
