@@ -129,12 +129,13 @@ def year_command(days: int, events: int, keep: int, size: str, *, as_json: bool)
 @click.option(
     "--rotate", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between rotations."
 )
+@click.option("--before", default=300_000, show_default=True, type=click.IntRange(0), help="Events there before.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def soak_command(seconds: float, idle: float, rate: int, rotate: float, *, as_json: bool) -> None:
+def soak_command(seconds: float, idle: float, rate: int, rotate: float, before: int, *, as_json: bool) -> None:
     """Measure how `wafscope serve` fares over a long time: memory, idle CPU, how soon a line is seen, what is lost."""
     from bench import soak
 
-    report = soak.run(soak.Wish(seconds, idle, rate, rotate), _say)
+    report = soak.run(soak.Wish(seconds, idle, rate, rotate, before), _say)
     _put(report, soak.render(report), as_json=as_json)
 
 

@@ -81,3 +81,14 @@ def used(pid: int) -> tuple[int, int]:
     except OSError:
         pass
     return resident, resident
+
+
+def own(pid: int) -> int:
+    """Bytes of a process that are of no file; 0 of one that has ended."""
+    try:
+        for line in (_PROC / str(pid) / "smaps_rollup").read_bytes().splitlines():
+            if line.startswith(b"Pss_Anon:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
-from bench import memory
+from bench import build, memory
 from bench.report import Check, at_most, megabytes, percentile, sentence, table
 from bench.visit import Reader, get
 from bench.writer import SENSORS, Sender, Writer
@@ -46,16 +47,27 @@ class Wish(msgspec.Struct, frozen=True):
     idle: float = 60.0
     rate: int = 50
     rotate: float = 30.0
+    before: int = 300_000
+    """Events in the store before: they fill what DuckDB may keep in memory, which else grows with the store."""
+
+
+class Thirds(msgspec.Struct, frozen=True):
+    """Bytes of all processes together: means of the first and of the last third of the time, and the most."""
+
+    first: float
+    last: float
+    peak: int
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Bytes of all processes together, each page counted once (PSS), and for each process that shares it (RSS)."""
+    """Memory after the warm-up."""
 
-    first_third: float
-    last_third: float
-    peak: float
-    resident_first_third: float
-    resident_last_third: float
+    own: Thirds
+    """Pages of their own, that are of no file: those of files come and go with whatever else the machine does."""
+    share: Thirds
+    """All pages, one that several processes share counted once (PSS)."""
+    resident: Thirds
+    """All pages, counted for each process (RSS)."""
     processes: int
     samples: int
 
@@ -95,6 +107,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class _Sample(msgspec.Struct, frozen=True):
+    own: int
     share: int
     resident: int
     processes: int
@@ -113,7 +126,8 @@ class _Watch(threading.Thread):
         while not self.ending.wait(_EVERY):
             pids = memory.tree(self._pid)
             used = [memory.used(pid) for pid in pids]
-            self.samples.append(_Sample(sum(u[0] for u in used), sum(u[1] for u in used), len(pids)))
+            share, resident = (sum(parts) for parts in zip(*used, strict=True))
+            self.samples.append(_Sample(sum(map(memory.own, pids)), share, resident, len(pids)))
 
 
 def run(wish: Wish, say: Say) -> Report:
@@ -123,6 +137,9 @@ def run(wish: Wish, say: Say) -> Report:
         (folder / "logs").mkdir()
         console, receiver = free_port(), free_port()
         settings = _settings(folder, console, receiver)
+        if wish.before:
+            say(f"making a store of {wish.before} events")
+            build.build(folder / "store.duckdb", wish.before, lambda _: None)
         with _service(settings, console) as process:
             return _soak(wish, folder, process.pid, (console, receiver), say)
 
@@ -142,7 +159,7 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
         thread.join()
     seconds, busy = time.monotonic() - begun, _cpu(pid) - cpu
     written = writer.written + sender.sent
-    _wait_for(console, written)
+    _wait_for(console, wish.before + written)
     for thread in (reader, watch):
         thread.ending.set()
         thread.join()
@@ -160,7 +177,7 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
         written=written,
         sent=sender.sent,
         rotations=writer.rotations,
-        lost=written - status["events"],
+        lost=wish.before + written - status["events"],
         twice=sum(each["duplicate"] for each in counts),
         quarantined=sum(each["quarantined"] for each in counts),
         memory=used,
@@ -169,7 +186,7 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
         visible=visible,
         late=reader.missed,
         store_bytes=(folder / "store.duckdb").stat().st_size,
-        flat=at_most(used.last_third / used.first_third, FLAT),
+        flat=at_most(used.own.last / used.own.first, FLAT),
         idle=at_most(idle, IDLE),
         soon=at_most(visible.p95, VISIBLE),
     )
@@ -187,20 +204,13 @@ def _tell(wish: Wish, begun: float, watch: _Watch, say: Say) -> None:
 def _memory(samples: Sequence[_Sample]) -> Memory:
     warm = samples[int(len(samples) * _WARM_UP) :]
     third = max(1, len(warm) // 3)
-    first, last = warm[:third], warm[-third:]
-    return Memory(
-        first_third=_mean([each.share for each in first]),
-        last_third=_mean([each.share for each in last]),
-        peak=max(each.share for each in samples),
-        resident_first_third=_mean([each.resident for each in first]),
-        resident_last_third=_mean([each.resident for each in last]),
-        processes=max(each.processes for each in samples),
-        samples=len(samples),
-    )
 
+    def thirds(name: str) -> Thirds:
+        values = [getattr(each, name) for each in warm]
+        return Thirds(round(fmean(values[:third])), round(fmean(values[-third:])), max(values))
 
-def _mean(values: Sequence[int]) -> float:
-    return round(sum(values) / len(values))
+    processes = max(each.processes for each in samples)
+    return Memory(thirds("own"), thirds("share"), thirds("resident"), processes, len(samples))
 
 
 def _cpu(pid: int) -> float:
@@ -275,8 +285,8 @@ def render(report: Report) -> str:
     """The report for a person."""
     used, seen = report.memory, report.visible
     rows = [
-        ("PSS", megabytes(used.first_third), megabytes(used.last_third), megabytes(used.peak)),
-        ("RSS", megabytes(used.resident_first_third), megabytes(used.resident_last_third), ""),
+        (name, megabytes(part.first), megabytes(part.last), megabytes(part.peak))
+        for name, part in (("own", used.own), ("PSS", used.share), ("RSS", used.resident))
     ]
     return "\n".join(
         (
@@ -286,7 +296,7 @@ def render(report: Report) -> str:
                 f" in quarantine {report.quarantined}; store {megabytes(report.store_bytes)}"
             ),
             table((f"memory of {used.processes} processes", "first third", "last third", "peak"), rows),
-            f"memory, last third to first: {sentence(report.flat)}",
+            f"own memory, last third to first: {sentence(report.flat)}",
             f"CPU, share of a core: {report.busy_cpu:.3f} while written and looked at; idle {sentence(report.idle)}",
             (
                 f"seconds from a line to the page: p50 {seen.p50:.2f}, max {seen.max:.2f} of {seen.count},"

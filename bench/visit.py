@@ -11,12 +11,12 @@ import urllib.request
 from bench.writer import PROBE, Writer
 from wafscope.web.state import State
 
-_WAIT = 1.0
+_WAIT = 0.5
 """Seconds between two questions for the mark, as in frontend/src/live.ts."""
 _PATIENCE = 30.0
 _SHOWN = re.compile(rb"/probe-(\d+)")
-_OTHERS = ("/", "/events?t=1h", "/sources")
-_ROUND = 10
+_OTHERS = ("/", "/events?t=1h", "/sources", "/?t=all", "/events?t=all", "/top/url.path?t=all")
+_ROUND = 20
 """So many turns of the page, and another one is opened."""
 
 

@@ -1,10 +1,10 @@
-// The page follows what is written: once a second it asks whether there is something new, and then for itself; what
+// The page follows what is written: twice a second it asks whether there is something new, and then for itself; what
 // differs is put in its place. See docs/adr/0006-live-pages.md.
 import { find, findAll, on } from "./dom";
 import { morph } from "./morph";
 import { CURSOR } from "./rows";
 
-const WAIT_MS = 1000;
+const WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 const GIVE_UP_MS = 15000;
 const AGAIN_MS = 60000; // the window moves on though nothing comes

@@ -4,7 +4,7 @@ An answer is kept as long as the store has not been written to.  A question that
 already is not asked twice; this one waits for that answer.
 
 A log that is written all the time would make every answer old before it is shown.  So what was written is taken
-note of at most once a second, and not while questions are under way: however many pages are open, and however
+note of at most every 0.6 seconds, and not while questions are under way: however many pages are open, and however
 slow a question is, it runs once at a time.  `behind` says from when the answers are then.  A write after a quiet
 second is seen at once.
 """
@@ -41,8 +41,9 @@ Key = tuple[object, ...]
 _MOST_KEPT = 512
 _LARGE = 2_000
 """Answers with more values than this are not kept: they are rare, and few of them would fill the memory."""
-HOLD = 1.0
-"""Seconds for which a generation of the store is the newest for all pages, at least."""
+HOLD = 0.6
+"""Seconds for which a generation of the store is the newest for all pages, at least: less than the service lets pass
+between two commits of little, so that these are seen at once."""
 
 
 class Answers:

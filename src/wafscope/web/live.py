@@ -1,6 +1,6 @@
 """What a page needs to follow the store: a mark that changes when there is something new.
 
-Pages ask for the mark about once a second and for themselves when it has changed; why so:
+Pages ask for the mark about twice a second and for themselves when it has changed; why so:
 docs/adr/0006-live-pages.md.
 """
 

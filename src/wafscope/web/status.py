@@ -44,7 +44,7 @@ class SourceStatus(msgspec.Struct, frozen=True):
 
 
 Statuses = Callable[[], tuple[SourceStatus, ...]]
-"""Asked about once a second by each page that is open: gives what is known already, and waits for nothing."""
+"""Asked about twice a second by each page that is open: gives what is known already, and waits for nothing."""
 
 
 def nothing_followed() -> tuple[SourceStatus, ...]:
