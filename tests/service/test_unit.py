@@ -50,9 +50,9 @@ def test_without_need_it_may_nothing() -> None:
 
 
 def test_a_name_is_written_so_that_systemd_takes_it_as_it_is() -> None:
-    text = unit(("/opt/my waf/bin/100%",), allowed=Needs(writable=('/srv/$HOME/"x"',)))
-    assert 'ExecStart="/opt/my waf/bin/100%%" --config' in text
-    assert 'ReadWritePaths=-"/srv/$$HOME/\\"x\\""\n' in text
+    text = unit(("/opt/my $waf/100%", "$x"), allowed=Needs(writable=('/srv/$HOME/"x"',)))
+    assert 'ExecStart="/opt/my $waf/100%%" $$x --config' in text
+    assert 'ReadWritePaths=-"/srv/$HOME/\\"x\\""\n' in text
 
 
 @pytest.mark.system
@@ -60,6 +60,15 @@ def test_systemd_finds_no_fault_and_rates_it(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     file = tmp_path / "wafscope.service"
+    program = tmp_path / "of $me's, 100%" / "wafscope"
+    program.parent.mkdir()
+    program.symlink_to("/bin/true")
+    odd = Needs(("adm", "www-data"), ('/srv/$HOME/100% "it\'s"',), low_port=True, any_log=True)
+    file.write_text(unit((str(program),), allowed=odd))
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
     file.write_text(unit(("/bin/true",)))
     verified = subprocess.run(
         ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60, check=False

@@ -55,7 +55,9 @@ def needs(settings: Settings, groups: Sequence[str] = (), *, any_log: bool = Fal
 def unit(program: Sequence[str] = ("/usr/bin/wafscope",), config: Path = CONFIG, allowed: Needs | None = None) -> str:
     """Return the text of the unit; `program` is the command with which Wafscope is started."""
     allowed = allowed or Needs(groups=("adm",))
-    command = " ".join(_quoted(each) for each in (*program, "--config", str(config)))
+    # Only in the arguments of a command the dollar stands for a variable.
+    arguments = [_quoted(each).replace("$", "$$") for each in (*program[1:], "--config", str(config))]
+    command = " ".join([_quoted(program[0]), *arguments])
     capabilities = [
         *(["CAP_NET_BIND_SERVICE"] if allowed.low_port else []),
         *(["CAP_DAC_READ_SEARCH"] if allowed.any_log else []),
@@ -74,11 +76,11 @@ def unit(program: Sequence[str] = ("/usr/bin/wafscope",), config: Path = CONFIG,
 
 
 def _quoted(word: str) -> str:
-    """Write a word so that systemd takes it as it is."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """Write a word so that systemd takes it as it is: systemd.syntax(7), systemd.unit(5)."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if any(ord(c) < 32 or ord(c) == 127 for c in word):
         escaped = "".join(f"\\x{ord(c):02x}" if ord(c) < 32 or ord(c) == 127 else c for c in escaped)
-    return f'"{escaped}"' if escaped != word or " " in word else word
+    return f'"{escaped}"' if escaped != word or set(word) & set(" '") else word
 
 
 def _is_low(address: str) -> bool:
