@@ -60,7 +60,7 @@ def test_systemd_finds_no_fault_and_rates_it(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     file = tmp_path / "wafscope.service"
-    program = tmp_path / "of $me's, 100%" / "wafscope"
+    program = tmp_path / "of $me, 100%" / "wafscope"
     program.parent.mkdir()
     program.symlink_to("/bin/true")
     odd = Needs(("adm", "www-data"), ('/srv/$HOME/100% "it\'s"',), low_port=True, any_log=True)
