@@ -43,6 +43,8 @@ FOOT = """
   for: 15m
 - alert: WafscopeSilent              # nothing comes any more; the site has traffic, perhaps
   expr: time() - wafscope_store_newest_event_timestamp_seconds > 6 * 3600
+- alert: WafscopeDiskFillsUp
+  expr: wafscope_store_free_bytes < 2e9
 - alert: WafscopeSpoolFillsUp
   expr: wafscope_spool_bytes / wafscope_spool_limit_bytes > 0.5
 ```

@@ -15,6 +15,7 @@ from wafscope.errors import StoreError
 from wafscope.i18n.text import text
 from wafscope.query.question import Answer, Held, SourceCounts
 from wafscope.source.traffic import SensorTraffic, Status
+from wafscope.store.lasting import StoreState
 from wafscope.store.memory import MemoryStore
 from wafscope.web.app import create_app
 from wafscope.web.metrics import IMPORTED, METRICS, Metrics, State
@@ -44,7 +45,11 @@ STATE = State(
             SensorTraffic("stranger-2", refused={"not_admitted": 4}),
         ),
     ),
-    {"data": 4096, "wal": 17},
+    StoreState(
+        "/s", 1, file=4096, log=17, used=2048, free=9, events=30, matches=0, first=None, last=None, since=None,
+        counted_since=None, reviewed=0, quarantined=1, removed_events=6, removed=(), dirty=False, compacted=4_000_000,
+        backups=(),
+    ),
 )  # fmt: skip
 
 
@@ -94,6 +99,11 @@ def test_every_figure_arrives() -> None:
         ("wafscope_store_newest_event_timestamp_seconds",): 2.5,
         ("wafscope_store_file_bytes", "data"): 4096,
         ("wafscope_store_file_bytes", "wal"): 17,
+        ("wafscope_store_used_bytes",): 2048,
+        ("wafscope_store_free_bytes",): 9,
+        ("wafscope_store_quarantined_pieces",): 1,
+        ("wafscope_store_removed_events_total",): 6,
+        ("wafscope_store_compacted_timestamp_seconds",): 4.0,
         ("wafscope_question_duration_seconds_count", "top"): 2,
         ("wafscope_question_duration_seconds_bucket", "top", "0.025"): 1,
         ("wafscope_questions_cut_total", "top"): 1,

@@ -30,7 +30,7 @@ from wafscope.service.reload import Reload, is_daemon
 from wafscope.service.status import line, statuses
 from wafscope.settings import Settings
 from wafscope.store.base import EventStore, LastingStore
-from wafscope.store.open import FILE, file_sizes, open_store
+from wafscope.store.open import FILE, open_store
 from wafscope.store.remote.server import StoreServer
 from wafscope.web.metrics import Metrics
 from wafscope.web.settings import WebSettings
@@ -132,7 +132,7 @@ class _Service:
             checkup=self.checkups,
             metrics=self.metrics,
             receiver=self.receiving.status,
-            files=lambda: file_sizes(uri),
+            store=cast("LastingStore", self.store).state if uri.startswith(FILE) else lambda: None,
         )
 
     def take(self, plan: Plan) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -56,16 +55,6 @@ def open_store(
         text("“{uri}” is not the address of a store.", uri=uri),
         hint=text("Use duckdb:////path/to/file, or memory: for a store that is gone at the end."),
     )
-
-
-def file_sizes(uri: str) -> dict[str, int]:
-    """Return the bytes of the files of a store: `data`, and `wal` for what the next checkpoint writes there."""
-    path = uri.removeprefix(FILE)
-    sizes = {}
-    for name, file in (("data", path), ("wal", f"{path}.wal")) if path != uri else ():
-        with suppress(OSError):
-            sizes[name] = Path(file).stat().st_size
-    return sizes
 
 
 def reach_store(uri: str, *, read_only: bool = False, threads: int | None = None) -> EventStore:

@@ -6,7 +6,7 @@ Each metric is declared once in `METRICS`; docs/reference/metrics.md is made of 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from wafscope import __version__
 from wafscope.query.question import Answer, Held, SourceCounts
 from wafscope.source.traffic import Status
+from wafscope.store.lasting import StoreState
 from wafscope.web.status import SourceState, SourceStatus
 
 _SOURCE = ("source", "kind", "sensor")
@@ -78,6 +79,11 @@ METRICS = {
         Described(
             "wafscope_store_file_bytes", "gauge", "Size of the store: its file, and what is not in it yet.", ("file",)
         ),
+        Described("wafscope_store_used_bytes", "gauge", "Of the file, what is used: what a limit of size counts."),
+        Described("wafscope_store_free_bytes", "gauge", "Room on the disk of the store."),
+        Described("wafscope_store_quarantined_pieces", "gauge", "Pieces in quarantine."),
+        Described("wafscope_store_removed_events", "counter", "Events whose time was over."),
+        Described("wafscope_store_compacted_timestamp_seconds", "gauge", "When the file was rewritten last."),
         Described("wafscope_question_duration_seconds", "histogram", "Time that questions took.", ("question",)),
         Described("wafscope_questions_cut", "counter", "Questions that the time limit stopped.", ("question",)),
     )
@@ -101,8 +107,8 @@ class State(msgspec.Struct, frozen=True):
     """None where the store does not answer."""
     sources: tuple[SourceStatus, ...] = ()
     receiver: Status | None = None
-    files: Mapping[str, int] = {}
-    """Bytes of the files of the store: `data` and `wal`."""
+    store: StoreState | None = None
+    """None where the store is no file, or does not answer."""
 
 
 class Metrics:
@@ -164,7 +170,17 @@ def _samples(state: State) -> Iterator[tuple[str, list[Sample]]]:
         yield "wafscope_store_events", [((), state.held.events)]
         yield "wafscope_store_oldest_event_timestamp_seconds", _time(state.held.first)
         yield "wafscope_store_newest_event_timestamp_seconds", _time(state.held.last)
-    yield "wafscope_store_file_bytes", [((name,), size) for name, size in state.files.items()]
+    if state.store is not None:
+        yield from _store(state.store)
+
+
+def _store(told: StoreState) -> Iterator[tuple[str, list[Sample]]]:
+    yield "wafscope_store_file_bytes", [(("data",), told.file), (("wal",), told.log)]
+    yield "wafscope_store_used_bytes", [((), told.used)]
+    yield "wafscope_store_free_bytes", [((), told.free)]
+    yield "wafscope_store_quarantined_pieces", [((), told.quarantined)]
+    yield "wafscope_store_removed_events", [((), told.removed_events)]
+    yield "wafscope_store_compacted_timestamp_seconds", _time(told.compacted)
 
 
 def _time(microseconds: int | None, *labels: str) -> list[Sample]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,6 +11,7 @@ from wafscope.doctor.examine import Checkup
 from wafscope.ingest.pipeline import Setting
 from wafscope.panel.answers import HOLD
 from wafscope.source.traffic import Status
+from wafscope.store.lasting import StoreState
 from wafscope.web.metrics import Metrics
 from wafscope.web.status import Statuses, nothing_followed
 
@@ -48,5 +49,5 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What counts the questions; it outlives a change of settings.  None: one of the console's own."""
     receiver: Callable[[], Status | None] = lambda: None
     """What the process of the receiver tells about itself."""
-    files: Callable[[], Mapping[str, int]] = dict
-    """Bytes of the files of the store: `data` and `wal`."""
+    store: Callable[[], StoreState | None] = lambda: None
+    """How the store is, where it is a file; raises StoreError."""

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import english
 from wafscope.query.question import Held
+from wafscope.store.lasting import StoreState
 from wafscope.web import status
 from wafscope.web.console import Console
 from wafscope.web.metrics import State
@@ -77,8 +78,7 @@ def route(console: Console, reports: Reports) -> list[HTTPRouteHandler]:
     @page("/metrics")
     def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         found, _ = _held(console)
-        told = console.settings.receiver(), console.settings.files()
-        state = State(found, console.pulse.statuses(), *told)
+        state = State(found, console.pulse.statuses(), console.settings.receiver(), _store(console))
         content, media_type = console.metrics.write(state, request.headers.get("accept", ""))
         return Response(content, media_type=media_type)
 
@@ -94,6 +94,13 @@ def _held(console: Console) -> tuple[Held | None, dict[str, Any]]:
     if answer.cut:
         return None, {"status": "error", "what": "The store did not answer in time."}
     return answer.value, {}
+
+
+def _store(console: Console) -> StoreState | None:
+    try:
+        return console.settings.store()
+    except WafscopeError:
+        return None
 
 
 def _problems(console: Console) -> list[dict[str, str]]:
