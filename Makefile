@@ -16,7 +16,7 @@ run: .venv/.ready ## Set up, load the sample logs, open the console on http://12
 test: .venv/.ready-dev ## Set up and run every check and test
 	@scripts/system-packages.sh
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.ready-dev ## Check style, types and imports
 	$(BIN)/ruff check .

@@ -12,6 +12,14 @@ settings.load_profile("wafscope")
 NO_SKIP = os.environ.get("WAFSCOPE_NO_SKIP") == "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that of several processes none is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+
+
+_LONG = frozenset({"system", "corpus", "browser", "docs"})
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
