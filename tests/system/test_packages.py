@@ -30,10 +30,10 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All packages, by `make deb` in a copy of the tree in which nothing was built; WAFSCOPE_DIST names others."""
     if "WAFSCOPE_DIST" in os.environ:
         return Path(os.environ["WAFSCOPE_DIST"])
-    needs("make", "dpkg-deb")
+    needs("make", "dpkg-deb", files=[Path("/usr/bin/python3")])
     tree = tmp_path_factory.mktemp("packages") / "tree"
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT, symlinks=True)
-    (tree / ".venv").symlink_to(ROOT / ".venv")
+    (tree / ".venv").symlink_to(sys.prefix)
     done = subprocess.run(
         ["make", "--old-file=.venv/.ready", "deb"],
         cwd=tree,
