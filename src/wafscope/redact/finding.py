@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate
 
 from wafscope.redact.names import Names
 from wafscope.redact.regions import Region
@@ -28,8 +28,10 @@ _MEMBER = re.compile(
     re.DOTALL,
 )
 _LONGEST_NAME = 100
-_MEMBER_SIGN = re.compile(rb'("\s{0,20}:)')
-"""What every member has; few other texts have it, and it is found far sooner."""
+_LONGEST_TAG = 1020
+"""Bytes from the start of a field of a form to the last of its attributes that is looked at."""
+_LEAD = 20
+"""Bytes from the word form-data to the name behind it."""
 _PART = re.compile(
     rb'form-data; ?name="?([^"\r\n;]{1,200})"?(?:;[^\r\n]{0,500})?\r?\n(?:[^\r\n]{1,500}\r?\n){0,8}\r?\n'
     rb"(.*?)(?=\r?\n--|\Z)",
@@ -70,104 +72,118 @@ class Finder:
         self._names = Names(policy)
         self._field = lru_cache(_MOST_FIELDS)(self._in_field)
 
-    def find(self, text: bytes, region: Region) -> list[Span]:
-        """Return where secrets stand in the text of a region."""
+    def find(self, text: bytes, region: Region, zones: Sequence[Span]) -> list[Span]:
+        """Return where secrets stand in the text of a region; a name of one or its form can be in the zones alone.
+
+        A zone is a whole piece between quotes.
+        """
         if region.kind == "header" and self._names.is_header(region.name):
             return list(self._header(text, region.name.lower()))
         if region.kind == "header" and self._names.is_argument(region.name):
             return [(0, len(text))]
+        if not zones:
+            return []
         found: list[Span] = []
         if b"=" in text:
-            found += self._assigned(text, region)
-        if b'"' in text and b":" in text:
-            found += self._members(text)
+            found += self._assigned(text, region, zones)
+        found += self._members(text, zones)
         if b"<" in text:
-            found += self._marked_up(text)
-        if b"\n" in text and b"form-data" in text.lower():
-            found += [part.span(2) for part in _PART.finditer(text) if self._names.is_argument(part[1])]
+            found += self._marked_up(text, zones)
+        found += self._parts(text, zones)
         if region.kind == "match":
             found += self._matched(text, region)
-        found += self._looks(text, region)
+        found += self._looks(text, region, zones)
         return found
 
     def is_secret(self, region: Region) -> bool:
         """Tell whether the name of a region says that its value is a secret."""
         return region.kind == "header" and (self._names.is_header(region.name) or self._names.is_argument(region.name))
 
-    def _looks(self, text: bytes, region: Region) -> Iterator[Span]:
-        """Values that are told by themselves."""
-        if b"eyJ" in text:
-            yield from (found.span() for found in _JWT.finditer(text))
-        if b"@" in text:
-            yield from (found.span(1) for found in _USERINFO.finditer(text))
-        if region.kind == "header":
-            return
-        if self._policy.cards and b"0" * 13 in text.translate(_AS_DIGITS, b" -"):
-            yield from (found.span() for found in _DIGITS.finditer(text) if _is_card(found[0]))
-        if self._policy.national and b"-" in text:
-            for sign in _SOCIAL_SIGN.finditer(text):
-                found = _SOCIAL.match(text, sign.start() - 3) if sign.start() >= 3 else None
-                if found is not None:
-                    yield found.span()
+    def _looks(self, text: bytes, region: Region, zones: Sequence[Span]) -> Iterator[Span]:
+        """Values that are told by themselves: none of them holds a quote."""
+        numbers = region.kind != "header"
+        cards, national = numbers and self._policy.cards, numbers and self._policy.national
+        for first, last in zones:
+            piece = text[first:last]
+            if b"eyJ" in piece:
+                yield from (found.span() for found in _JWT.finditer(text, first, last))
+            if b"@" in piece and b"://" in piece:
+                yield from (found.span(1) for found in _USERINFO.finditer(text, first, last))
+            if cards and b"0" * 13 in piece.translate(_AS_DIGITS, b" -"):
+                yield from (found.span() for found in _DIGITS.finditer(text, first, last) if _is_card(found[0]))
+            if national and b"-" in piece:
+                for sign in _SOCIAL_SIGN.finditer(text, first, last):
+                    found = _SOCIAL.match(text, sign.start() - 3) if sign.start() >= 3 else None
+                    if found is not None:
+                        yield found.span()
 
-    def _assigned(self, text: bytes, region: Region) -> Iterator[Span]:
+    def _assigned(self, text: bytes, region: Region, zones: Sequence[Span]) -> Iterator[Span]:
+        """Values behind a name and `=`."""
         form = region.kind == "body" and _FORM.match(text) is not None
         end_of = _FORM_END if form else _TEXT_END
         position = 0
-        parts = text.split(b"=")
-        names = [part[len(part.rstrip(_OF_NAME)) :] for part in parts]
-        secret = {name for name in set(names) if name and self._names.is_argument(name)}
-        if not secret:
-            return
-        ends = list(accumulate(map(len, parts)))
-        for number, name in enumerate(names[:-1]):
-            if name not in secret:
+        for first, last in zones:
+            parts = text[first:last].split(b"=")
+            if len(parts) == 1:
                 continue
-            start = ends[number] + number + 1
-            if start <= position:
+            names = [part[len(part.rstrip(_OF_NAME)) :] for part in parts]
+            secret = {name for name in set(names) if name and self._names.is_argument(name)}
+            if not secret:
                 continue
-            quoted = _QUOTED.match(text, start) if not form else None
-            if quoted is not None:
-                span = quoted.span(1 if quoted[1] is not None else 2)
-            else:
-                stop = end_of.search(text, start)
-                span = start, stop.start() if stop else len(text)
-            if span[1] > span[0]:
-                position = span[1]
-                yield span
+            ends = list(accumulate(map(len, parts)))
+            for number, name in enumerate(names[:-1]):
+                start = first + ends[number] + number + 1
+                if name not in secret or start <= position:
+                    continue
+                quoted = _QUOTED.match(text, start) if not form else None
+                if quoted is not None:
+                    span = quoted.span(1 if quoted[1] is not None else 2)
+                else:
+                    stop = end_of.search(text, start)
+                    span = start, stop.start() if stop else len(text)
+                if span[1] > span[0]:
+                    position = span[1]
+                    yield span
 
-    def _members(self, text: bytes) -> Iterator[Span]:
+    def _members(self, text: bytes, zones: Sequence[Span]) -> Iterator[Span]:
         """Members of JSON."""
-        parts = _MEMBER_SIGN.split(text)
-        # The quote before a name may be that of the sign before it, where this is no JSON.
-        names = [
-            part[begin + 1 :] if (begin := part.rfind(b'"', -_LONGEST_NAME - 1)) >= 0 else sign[1:] + part
-            for part, sign in zip(parts[:-1:2], chain((b"",), parts[1::2]), strict=False)
-        ]
-        secret = {name for name in set(names) if len(name) <= _LONGEST_NAME and self._is_member(name)}
-        if not secret:
-            return
-        ends = list(accumulate(map(len, parts)))
-        for number, name in enumerate(names):
-            begin = ends[2 * number] - len(name) - 1
-            found = _MEMBER.match(text, begin) if name in secret and begin >= 0 else None
-            if found is not None:
-                group = 2 if found[2] is not None else 3 if found[3] is not None else 4
-                if found[group]:
-                    yield found.span(group)
+        for first, last in zones:
+            if 0 < first < last < len(text) and last - first <= _LONGEST_NAME:
+                found = _MEMBER.match(text, first - 1) if self._is_member(text[first:last]) else None
+                if found is not None:
+                    group = 2 if found[2] is not None else 3 if found[3] is not None else 4
+                    if found[group]:
+                        yield found.span(group)
+
+    def _marked_up(self, text: bytes, zones: Sequence[Span]) -> Iterator[Span]:
+        """Elements of XML, and fields of a form in HTML."""
+        for first, last in zones:
+            if text.find(b"<", first, last) < 0:
+                continue
+            for name in _ELEMENT_NAME.finditer(text, first, last):
+                found = _ELEMENT.match(text, name.start()) if self._names.is_argument(name[1]) else None
+                if found is not None and found[2].strip():
+                    yield found.span(2)
+        done = -1
+        for first, last in zones:
+            begin = text.rfind(b"<", max(first - _LONGEST_TAG, 0), first)
+            if begin <= done:
+                begin = text.find(b"<", max(first, done + 1), last)
+            while begin >= 0:
+                done = begin
+                found = _INPUT.match(text, begin)
+                if found is not None:
+                    for start, end in self._field(found[1]):
+                        yield found.start(1) + start, found.start(1) + end
+                begin = text.find(b"<", max(first, begin + 1), last)
+
+    def _parts(self, text: bytes, zones: Sequence[Span]) -> Iterator[Span]:
+        """Parts of multipart."""
+        if any(b"form-data" in text[max(first - _LEAD, 0) : last].lower() for first, last in zones):
+            yield from (part.span(2) for part in _PART.finditer(text) if self._names.is_argument(part[1]))
 
     def _is_member(self, name: bytes) -> bool:
         return self._names.is_argument(name) or self._names.is_header(name)
-
-    def _marked_up(self, text: bytes) -> Iterator[Span]:
-        """Elements of XML, and fields of a form in HTML."""
-        if any(self._names.is_argument(name) for name in set(_ELEMENT_NAME.findall(text))):
-            for found in _ELEMENT.finditer(text):
-                if self._names.is_argument(found[1]) and found[2].strip():
-                    yield found.span(2)
-        for found in _INPUT.finditer(text):
-            for start, end in self._field(found[1]):
-                yield found.start(1) + start, found.start(1) + end
 
     def _in_field(self, attributes: bytes) -> list[Span]:
         """Return the values of a field of a form: most pages have the same."""

@@ -1,13 +1,15 @@
-"""Telling the records that can hold no secret, at a fraction of the cost of looking for one.
+"""Telling the records that can hold no secret, and where in the others one may be, at a fraction of the cost of looking.
 
-One automaton (RE2, which comes with Arrow) goes over all lines of a task in one call, at about two nanoseconds a
-byte, and so it does over the texts of those records that it let through.  Whatever `Finder` finds in a text, it must
+One automaton (RE2, which comes with Arrow) goes over all lines of a task in one call, at little more than a nanosecond
+a byte, and so it does over the texts of those records that it let through.  Whatever `Finder` finds in a text, it must
 let through: a test proves that over the corpus.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -17,42 +19,80 @@ import pyarrow.compute as pc
 from wafscope.redact.names import HEADER_WORDS, HEADERS, PARTS, WORDS, pattern_of
 from wafscope.settings import Redaction
 
+Span = tuple[int, int]
+
 _FEW = 4
 """So few lines are looked into without asking: building the automaton takes as long as that."""
+_LITTLE = 1 << 12
+"""So few bytes of texts, too."""
+_SELDOM = 0.1
+"""Of lines of which more hold a name, not each is asked again: a longer pattern takes longer."""
 
 
 class Gate:
-    """Tells which texts may hold a secret by a policy."""
+    """Tells what may hold a secret by a policy."""
 
     def __init__(self, policy: Redaction) -> None:
-        self._pattern = _pattern(policy)
-
-    def hits(self, texts: Sequence[bytes]) -> list[int]:
-        """Return the numbers of the texts that may hold one."""
-        if len(texts) <= _FEW:
-            return list(range(len(texts)))
-        found = pc.match_substring_regex(pa.array(texts, pa.large_binary()), pattern=self._pattern)
-        hits: list[int] = pc.indices_nonzero(found).to_pylist() if found.true_count else []
-        return hits
+        self._names, self._around = _patterns(policy)
 
     def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
         """Return for each part of an input where the lines begin that may hold a secret."""
-        lines = [line for part in parts for line in part.split(b"\n")]
-        hits = set(self.hits(lines))
-        if not hits:
-            return [[] for _ in parts]
-        hot: list[list[int]] = []
-        number = 0
-        for part in parts:
-            last = number + part.count(b"\n") + 1
-            begins = accumulate((len(line) + 1 for line in lines[number:last]), initial=0)
-            numbered = enumerate(begins, number)
-            hot.append([begin for place, begin in numbered if place in hits and place < last])
-            number = last
-        return hot
+        return [self._hot(part) for part in parts]
+
+    def _hot(self, part: bytes) -> list[int]:
+        begins = _lines(part)
+        count = len(begins) - 1
+        if count <= _FEW:
+            return begins[:count].tolist()
+        lines = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), count, [None, pa.py_buffer(begins), pa.py_buffer(part)]
+        )
+        hits = pc.indices_nonzero(pc.match_substring_regex(lines, pattern=self._names))
+        if _FEW < len(hits) < count * _SELDOM:
+            hits = hits.filter(pc.match_substring_regex(lines.take(hits), pattern=self._around))
+        return [begins[line] for line in hits.to_pylist()]
+
+    def zones(self, texts: Sequence[bytes]) -> list[list[Span]]:
+        """Return for each text the pieces between quotes in which a name or a value may tell a secret."""
+        if sum(map(len, texts)) <= _LITTLE:
+            return [pieces(text) for text in texts]
+        parts = pc.split_pattern(pa.array(texts, pa.large_binary()), '"')
+        first = memoryview(parts.buffers()[1]).cast("i")
+        flat = parts.values
+        begins = memoryview(flat.buffers()[1]).cast("q")
+        hits: list[int] = pc.indices_nonzero(pc.match_substring_regex(flat, pattern=self._names)).to_pylist()
+        zones: list[list[Span]] = [[] for _ in texts]
+        for hit in hits:
+            number = bisect_right(first, hit, hi=len(texts)) - 1
+            lead = first[number]
+            start = begins[hit] - begins[lead] + hit - lead
+            zones[number].append((start, start + begins[hit + 1] - begins[hit]))
+        return zones
 
 
-_SEPARATOR = r"(?:[^a-z0-9]|%[0-9a-f][0-9a-f])?"
+def _lines(part: bytes) -> array[int]:
+    """Return where each line begins, and the end of the last one."""
+    begins = array("q", [0])
+    begin = 0
+    while begin := part.find(b"\n", begin) + 1:
+        begins.append(begin)
+    if begins[-1] < len(part):
+        begins.append(len(part))
+    return begins
+
+
+def pieces(text: bytes) -> list[Span]:
+    """Return all pieces between quotes."""
+    found: list[Span] = []
+    start = 0
+    for piece in text.split(b'"'):
+        found.append((start, start + len(piece)))
+        start += len(piece) + 1
+    return found
+
+
+_CODED = r"(?:%(?:25)*|\\+(?:x|u00))"
+_SEPARATOR = rf"(?:[^a-z0-9]|{_CODED}[0-9a-f][0-9a-f])?"
 _NAME = r"[\w.\-\[\]%$\x80-\xff]*"
 _NEXT_PART = r"(?-i:[A-Z_.\-\[\]%$\x80-\xff])"
 """What a whole part of a name ends before; so `stopwatch`, which every record of some formats has, is no `pw`."""
@@ -60,9 +100,19 @@ _QUOTE = r"""(?:\\*["']|\\+(?:x|u00)22|%22|&quot;|&#34;)"""
 _BETWEEN = r"(?:\s|\\+[nrt]|%20|%0[ad]|\+)*"
 _SIGN = rf"(?:=|:|%3d|%3a|\\+(?:x|u00)3[da]|{_QUOTE}{_BETWEEN}(?:=|:|%3a|\\+(?:x|u00)3a|$))"
 _OPEN = r"(?:<|%3c|\\+(?:x|u00)3c|&lt;)"
-_CODE = r"(?:%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])|\\+(?:u00|x)(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]))"
+_LETTER = rf"{_CODED}(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
 """A letter that stands in a code."""
 _COLLECTIONS = "args|args_get|args_post|request_headers|response_headers|multipart_part_headers|files|xml|json"
+_BEFORE = "|".join(
+    (
+        rf"{_OPEN}(?:[\w.-]+:)?[\w.-]*",
+        rf"(?:name|id|property|equiv)\s?=\s?{_QUOTE}?[^\s\"'>]*",
+        rf"form-data; ?name={_QUOTE}?[^\r\n;]*",
+        rf"(?:{_COLLECTIONS}):[^\s'\"`,|]*",
+        rf"{_QUOTE}(?:key|name){_QUOTE}:{_QUOTE}[^\"\\]*",
+    )
+)
+"""What makes a name of what follows, where no sign need be behind it."""
 _DIGITS = r"(?:^|[^0-9.])[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
 _SOCIAL = r"(?:^|[^\w-])[0-9]{3}-[0-9]{2}-[0-9]{4}"
 
@@ -71,28 +121,21 @@ def _own(name: str) -> str:
     return re.sub("[^a-z0-9]+", "_", name.lower())
 
 
-def _pattern(policy: Redaction) -> str:
-    own = [_own(name) for name in policy.names]
-    whole = {*HEADERS, "set-cookie"}
-    words = pattern_of(sorted({*WORDS, *HEADER_WORDS, *whole, *PARTS, *own}), _SEPARATOR)
-    within = pattern_of(sorted({*WORDS, *HEADER_WORDS, *whole, *own}), _SEPARATOR)
-    parts = pattern_of(PARTS, _SEPARATOR)
-    kinds = [
-        rf"(?:{within}|{_CODE}){_NAME}{_SIGN}",
-        rf"(?:{parts})(?:{_NEXT_PART}{_NAME})?{_SIGN}",
-        rf"{_OPEN}(?:[\w.-]+:)?[\w.-]*(?:{words})",
-        rf"{_OPEN}(?:input|meta|param)[^<>]*(?:{words})",
-        rf"form-data; ?name={_QUOTE}?[^\r\n;]*(?:{words})",
-        rf"(?:{_COLLECTIONS}):[^\s'\"`,|]*(?:{words}|cookie)",
-        rf"(?:name|id|property|equiv)\s?=\s?{_QUOTE}[^\s\"'>]*(?:{words})",
-        r"request_cookies:",
-        rf"{_QUOTE}(?:key|name){_QUOTE}:{_QUOTE}[^\"\\]*(?:{words})",
-        r"eyj[\w-]{8}",
-        r"://[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@",
-        r"masked-[0-9a-f]{8}",
-    ]
+def _patterns(policy: Redaction) -> tuple[str, str]:
+    """Return what tells quickly that there is no name of a secret and nothing like one; and what stands around it."""
+    names = sorted({*WORDS, *HEADER_WORDS, *HEADERS, *map(_own, policy.names)})
+    words, parts = pattern_of(names, _SEPARATOR), "|".join(PARTS)
+    looks = [r"eyj[\w-]{8}", r"://[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@"]
     if policy.cards:
-        kinds.append(_DIGITS)
+        looks.append(_DIGITS)
     if policy.national:
-        kinds.append(_SOCIAL)
-    return f"(?i){'|'.join(kinds)}"
+        looks.append(_SOCIAL)
+    quick = [words, rf"(?:{parts})(?-i:[^a-z0-9]|$)", _LETTER, *looks]
+    around = [
+        rf"(?:{words}|{_LETTER}){_NAME}{_SIGN}",
+        rf"(?:{parts})(?:{_NEXT_PART}{_NAME})?{_SIGN}",
+        rf"(?:{_BEFORE})(?:{words}|{parts})",
+        "request_cookies:",
+        *looks,
+    ]
+    return f"(?i){'|'.join(quick)}", f"(?i){'|'.join(around)}"

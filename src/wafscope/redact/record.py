@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,7 @@ from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.finding import Finder, Span, inner_secrets
 from wafscope.redact.gate import Gate
 from wafscope.redact.regions import Kind, Region, is_json, own_words, regions_of
-from wafscope.redact.view import NO_LETTERS, View, bare, plain
+from wafscope.redact.view import NO_LETTERS, View, bare, bared, plain
 from wafscope.settings import Redaction
 
 _SHORT = 4
@@ -32,6 +32,7 @@ _MOST_KNOWN = 1 << 21
 """Bytes of texts in half of what is kept; what has been worked out about them is some five times as much."""
 _EACH_KNOWN = 500
 """What a text takes beside its bytes."""
+_MOST_MASKS = 1 << 10
 _WORD = re.compile(rb"[\w.~%\x80-\xff-]{4,}")
 
 
@@ -47,40 +48,59 @@ class Redacted(msgspec.Struct, frozen=True):
     """Whether something masked stands in what a rule matched."""
 
 
+class Own(NamedTuple):
+    """A secret that its name or its form told, in a region."""
+
+    start: int
+    end: int
+    value: bytes
+    first: int
+    """Where it begins in the text of the region as it was decoded once, where it was found so; else -1."""
+    last: int
+
+
 class _Text:
     """The text of a region, wherever it is, and what has been worked out about it."""
+
+    __slots__ = ("_bare", "_view_of_bare", "found", "levels", "own", "region", "speaks_of_secret", "view")
 
     def __init__(self, region: Region, view: View) -> None:
         self.region = region
         self.view = view
-        self.may_hold: bool | None = None
-        """Whether there may be a secret in it that is told by what stands around it; None while nobody has looked."""
+        self.levels: list[tuple[View, list[Span]]] | None = None
+        """Each level of its encoding, and where in it there may be a secret that is told by what stands around it;
+        none where there is none; None while nobody has looked."""
         self.speaks_of_secret: bool | None = None
         """Whether it is a sentence about a variable that holds a secret; None while nobody has looked."""
-        self.found: list[tuple[int, int, bytes]] | None = None
-        """Its secrets at every level of its encoding: start and end in the region, and the value."""
+        self.found: Sequence[Own] | None = None
+        """Its secrets at every level of its encoding."""
+        self.own: list[Span] | None = None
+        """Where in the text the engine speaks of itself; None while nobody has looked."""
+        self._bare: bytes | None = None
+        self._view_of_bare: View | None = None
 
-    @cached_property
-    def low(self) -> bytes:
-        """The text in lower case."""
-        return self.view.data.lower()
-
-    @cached_property
-    def bare(self) -> View:
+    @property
+    def bare(self) -> bytes:
         """The text as `View.bare` has it."""
-        return self.view.bare()
+        if self._bare is None:
+            self._bare = bared(self.view.data)
+        return self._bare
 
-    @cached_property
-    def own(self) -> list[Span]:
-        """Where in the text the engine speaks of itself."""
-        return own_words(self.view.data) if self.region.kind == "match" else []
+    def view_of_bare(self) -> View:
+        """Return the same with the way back."""
+        if self._view_of_bare is None:
+            self._view_of_bare = self.view.bare()
+        return self._view_of_bare
 
     def outside(self, view: View, start: int, end: int) -> Span | None:
         """Turn a place in a view of this text into one in the region; None where the engine speaks of itself."""
-        if self.own:
-            inside = (start, end) if view is self.view else self.place(view, start, end)
-            if _within(self.own, *inside):
-                return None
+        if self.region.kind == "match":
+            if self.own is None:
+                self.own = own_words(self.view.data)
+            if self.own:
+                inside = (start, end) if view is self.view else self.place(view, start, end)
+                if _within(self.own, *inside):
+                    return None
         return view.start(start), view.end(end)
 
     def place(self, view: View, start: int, end: int) -> Span:
@@ -100,8 +120,7 @@ class _Text:
     def forget(self) -> None:
         """Let go of what takes far more memory than the text does."""
         self.view.forget()
-        if "bare" in self.__dict__:
-            self.bare.forget()
+        self._view_of_bare = None
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -155,41 +174,55 @@ class Masker:
         self._finder = Finder(policy)
         self._gate = Gate(policy)
         self._known = _Known()
+        self._mask = lru_cache(_MOST_MASKS)(self._masked)
 
     def read(self, records: Sequence[tuple[bytes, str]]) -> list[Sources]:
         """Take records apart; many at once cost less for each.  A text of any kind has the format ""."""
         sources = [Sources(raw, *self._texts(raw, kind)) for raw, kind in records]
-        unseen = {id(text): text for each in sources for text in each.texts if text.may_hold is None}
-        flat = list(unseen.values())
-        for text in flat:
-            text.may_hold = False
-        for number in self._gate.hits([text.view.data for text in flat]):
-            flat[number].may_hold = True
+        unseen: list[_Text] = []
+        for each in sources:
+            for text in each.texts:
+                if text.levels is None:
+                    text.levels = []
+                    unseen.append(text)
+        zones = self._gate.zones([text.view.data for text in unseen])
+        further: list[tuple[_Text, View]] = []
+        for text, where in zip(unseen, zones, strict=True):
+            if where:
+                text.levels = [(text.view, where)]
+                further += [(text, view) for view in _further(text.view)]
+        zones = self._gate.zones([view.data for _, view in further])
+        for (text, view), where in zip(further, zones, strict=True):
+            if text.levels is not None:
+                text.levels.append((view, where))
         return sources
 
     def redact(self, sources: Sources, how: How = "everywhere") -> Redacted | None:
         """Return a record with its secrets masked; None where there is none."""
-        texts = sources.texts
+        texts, starts = sources.texts, sources.starts
         spans: list[tuple[int, int, bytes, int]] = []
         secrets: dict[bytes, Secret] = {}
+        own: dict[tuple[int, bytes], list[Own]] = {}
         for number in range(len(texts)):
-            begin = sources.starts[number]
-            for start, end, value in self._found(texts, number):
-                secret = secrets.get(value)
+            begin = starts[number]
+            for each in self._found(texts, number):
+                secret = secrets.get(each.value)
                 if secret is None:
-                    secret = secrets[value] = Secret(value, mask(value, self._key))
-                spans.append((begin + start, begin + end, secret.mask, number))
+                    secret = secrets[each.value] = Secret(each.value, self._mask(each.value))
+                spans.append((begin + each.start, begin + each.end, secret.mask, number))
+                own.setdefault((number, each.value), []).append(each)
         for secret in self._inner(list(secrets.values())):
             secrets.setdefault(secret.value, secret)
         if not secrets:
             return None
         if how != "in_place":
-            spans += self._elsewhere(sources, sorted(secrets.values(), key=lambda each: -len(each.value)))
+            spans += self._elsewhere(sources, sorted(secrets.values(), key=lambda each: -len(each.value)), own)
         if how == "whole":
-            spans = [(b, b + texts[n].region.end, m, n) for _, _, m, n in spans for b in (sources.starts[n],)]
-        matched = any(texts[number].region.kind == "match" for _, _, _, number in spans)
-        for number in {number for _, _, _, number in spans}:
+            spans = [(b, b + texts[n].region.end, m, n) for _, _, m, n in spans for b in (starts[n],)]
+        numbers = {number for _, _, _, number in spans}
+        for number in numbers:
             texts[number].forget()
+        matched = any(texts[number].region.kind == "match" for number in numbers)
         return Redacted(_replaced(sources.raw, spans), matched)
 
     def _texts(self, raw: bytes, kind: str) -> tuple[list[int], list[_Text]]:
@@ -198,56 +231,66 @@ class Masker:
         known = self._known.text
         return [r.start for r in regions], [known(raw[r.start : r.end], r, as_json=as_json) for r in regions]
 
-    def _found(self, texts: Sequence[_Text], number: int) -> Sequence[tuple[int, int, bytes]]:
+    def _found(self, texts: Sequence[_Text], number: int) -> Sequence[Own]:
         """Return the secrets of a text."""
         text = texts[number]
         region, view = text.region, text.view
         if region.exact and region.kind == "match" and number and b"found within" not in view.data:
             before = texts[number - 1]
             if before.region.name == b"match" and self._is_about_secret(before):
-                return [(0, region.end, plain(view.data))]
+                return [Own(0, region.end, plain(view.data), 0, len(view.data))]
         if text.found is not None:
             return text.found
-        found = list(self._find(text)) if text.may_hold or self._finder.is_secret(region) else []
-        if len(found) <= _MOST_SECRETS:
+        if text.levels or self._finder.is_secret(region):
+            found = list(self._find(text))
+            if len(found) > _MOST_SECRETS:
+                return found
+            text.levels = []
             text.found = found
-        return found
+        else:
+            text.found = ()
+        return text.found
 
     def _is_about_secret(self, text: _Text) -> bool:
         if text.speaks_of_secret is None:
             text.speaks_of_secret = self._finder.is_secret_target(text.view.data)
         return text.speaks_of_secret
 
-    def _find(self, text: _Text) -> Iterator[tuple[int, int, bytes]]:
-        for level in _levels(text.view):
-            for start, end in self._finder.find(level.data, text.region):
+    def _find(self, text: _Text) -> Iterator[Own]:
+        for level, zones in text.levels or [(level, []) for level in (text.view, *_further(text.view))]:
+            for start, end in self._finder.find(level.data, text.region, zones):
                 value = level.data[start:end]
                 if end == start or MASK_BYTES.fullmatch(value.strip()):
                     continue
                 place = text.outside(level, start, end)
                 if place is not None:
-                    yield *place, plain(value)
+                    yield Own(*place, plain(value), *((start, end) if level is text.view else (-1, -1)))
+
+    def _masked(self, value: bytes) -> bytes:
+        return mask(value, self._key)
 
     def _inner(self, secrets: Sequence[Secret]) -> Iterator[Secret]:
         for secret in secrets:
             for value in inner_secrets(secret.value.replace(b" ", b"+")):
-                yield Secret(value, mask(value, self._key))
+                yield Secret(value, self._mask(value))
 
-    def _elsewhere(self, sources: Sources, secrets: Sequence[Secret]) -> list[tuple[int, int, bytes, int]]:
-        """Where the values stand beside the places that gave them away."""
+    def _elsewhere(
+        self, sources: Sources, secrets: Sequence[Secret], own: Mapping[tuple[int, bytes], Sequence[Own]]
+    ) -> list[tuple[int, int, bytes, int]]:
+        """Where the values stand beside the places that gave them away, which are their `own`."""
         found: list[tuple[int, int, bytes, int]] = []
         texts = sources.texts
         wanted = [Wanted(secret) for secret in secrets if len(secret.value) >= _SHORT]
         for number, index in _pairs(texts, wanted[:_MOST_SECRETS]):
             each, text, begin = wanted[index], texts[number], sources.starts[number]
-            for view, start, end in each.places(text):
+            for view, start, end in each.places(text, own.get((number, each.value), ())):
                 place = text.outside(view, start, end)
                 if place is not None:
                     found.append((begin + place[0], begin + place[1], each.mask, number))
         if len(wanted) > _MOST_SECRETS:
             many = {each.value.lower(): each.mask for each in wanted[_MOST_SECRETS:]}
             for number, (begin, text) in enumerate(zip(sources.starts, texts, strict=True)):
-                for word in _WORD.finditer(text.low):
+                for word in _WORD.finditer(text.view.data.lower()):
                     known = many.get(word[0])
                     if known is not None:
                         first, last = text.view.start(word.start()), text.view.end(word.end())
@@ -259,10 +302,10 @@ def _pairs(texts: Sequence[_Text], wanted: Sequence[Wanted]) -> list[tuple[int, 
     """Return which texts may hold which of the values: a look at all of them together takes far less time."""
     pairs: set[tuple[int, int]] = set()
     for parts, needles in (
-        ([text.low for text in texts], [each.low for each in wanted]),
-        ([text.bare.data for text in texts], [each.needle for each in wanted]),
+        ([text.view.data for text in texts], [each.low for each in wanted]),
+        ([text.bare for text in texts], [each.needle for each in wanted]),
     ):
-        joined = b"\n".join(parts)
+        joined = b"\n".join(parts).lower()
         begins = list(accumulate((len(part) + 1 for part in parts), initial=0))
         for index, needle in enumerate(needles):
             position = joined.find(needle) if len(needle) >= _SHORT else -1
@@ -286,47 +329,59 @@ class Wanted:
         lead = self.low[: len(self.low) - len(self.low.lstrip(NO_LETTERS))]
         self._before, self._behind = lead, self.low[len(self.low.rstrip(NO_LETTERS)) :]
 
-    def places(self, text: _Text) -> Iterator[tuple[View, int, int]]:
-        """Give the places of the value in a text, in any encoding: a view, start and end."""
+    def places(self, text: _Text, own: Sequence[Own]) -> Iterator[tuple[View, int, int]]:
+        """Give the places of the value in a text beside its `own`, in any encoding: a view, start and end."""
         short = len(self.bare) < _LONG
         if short and text.region.kind not in ("body", "match"):
             return
         # A number may stand in a longer one by chance, such as a time.
         as_word = short or self.bare.isdigit()
-        low = text.low
+        low = text.view.data.lower()
+        known = {each.first for each in own}
         times = 0
         position = low.find(self.low)
         while position >= 0:
             end = position + len(self.low)
             times += 1
-            if not as_word or _is_word(low, position, end):
+            if position not in known and (not as_word or _is_word(low, position, end)):
                 yield text.view, position, end
             position = low.find(self.low, end)
-        needle, view = self.needle, text.bare
-        if len(needle) < _SHORT or view.data.count(needle) <= times:
+        needle, bare = self.needle, text.bare
+        if len(needle) < _SHORT or bare.count(needle) <= times + self._coded(low, own, times):
             return
-        position = view.data.find(needle)
+        view = text.view_of_bare()
+        position = bare.find(needle)
         while position >= 0:
             end, further = position + len(needle), len(needle)
-            while further < len(self.bare) and view.data[end : end + 1] == self.bare[further : further + 1]:
+            while further < len(self.bare) and bare[end : end + 1] == self.bare[further : further + 1]:
                 end += 1
                 further += 1
             first, last = text.place(view, position, end)
             if not as_word or _is_word(low, first, last):
                 yield view, position, end
-                yield from self._edges(text, first, last)
-            position = view.data.find(needle, end)
+                yield from self._edges(low, text, first, last)
+            position = bare.find(needle, end)
 
-    def _edges(self, text: _Text, first: int, last: int) -> Iterator[tuple[View, int, int]]:
+    def _coded(self, low: bytes, own: Sequence[Own], times: int) -> int:
+        """Return how many of its own places hold the value in another encoding."""
+        return len(
+            {
+                (each.start, each.end)
+                for each in own
+                if (low[each.first : each.last] != self.low if each.first >= 0 else not times)
+            }
+        )
+
+    def _edges(self, low: bytes, text: _Text, first: int, last: int) -> Iterator[tuple[View, int, int]]:
         """What stands before the first and behind the last letter of the value."""
-        if self._behind and text.low.startswith(self._behind, last):
+        if self._behind and low.startswith(self._behind, last):
             yield text.view, last, last + len(self._behind)
-        if self._before and text.low[max(first - len(self._before), 0) : first] == self._before:
+        if self._before and low[max(first - len(self._before), 0) : first] == self._before:
             yield text.view, first - len(self._before), first
 
 
-def _levels(view: View) -> Iterator[View]:
-    yield view
+def _further(view: View) -> Iterator[View]:
+    """Give the further levels of the encoding of a text."""
     plainer = view.unescaped()
     if plainer is not view:
         yield plainer

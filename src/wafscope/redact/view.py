@@ -140,8 +140,8 @@ class View:
             self._parent.forget()
 
     def _decoded(self, pattern: re.Pattern[bytes]) -> View:
-        data = pattern.sub(_unescaped, self.data)
-        return self if data == self.data else View(data, 0, self, pattern)
+        data, count = pattern.subn(_unescaped, self.data)
+        return View(data, 0, self, pattern) if count else self
 
     def from_json(self) -> View:
         """Return the view without the escapes of JSON: that of a text between quotes."""
@@ -205,6 +205,17 @@ def unescape(token: bytes) -> bytes:
     if first == b"&":
         return html.unescape(token.decode()).encode("utf-8", "surrogatepass")
     return b" "
+
+
+def bared(data: bytes) -> bytes:
+    """Return the bytes of `View.bare`, without the way back."""
+    for _ in range(_MOST_PASSES):
+        if not _is_encoded(data):
+            break
+        data, count = _CODED.subn(_unescaped, data)
+        if not count:
+            break
+    return bare(data)
 
 
 def plain(value: bytes) -> bytes:
