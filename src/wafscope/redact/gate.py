@@ -25,6 +25,8 @@ _FEW = 4
 """So few lines are looked into without asking: building the automaton takes as long as that."""
 _LITTLE = 1 << 12
 """So few bytes of texts, too."""
+_WINDOW = 1 << 9
+"""Bytes of a text that are looked at together at first: each piece between quotes costs something by itself."""
 _SELDOM = 0.1
 """Of lines of which more hold a name, not each is asked again: a longer pattern takes longer."""
 
@@ -56,17 +58,32 @@ class Gate:
         """Return for each text the pieces between quotes in which a name or a value may tell a secret."""
         if sum(map(len, texts)) <= _LITTLE:
             return [pieces(text) for text in texts]
-        parts = pc.split_pattern(pa.array(texts, pa.large_binary()), '"')
-        first = memoryview(parts.buffers()[1]).cast("i")
-        flat = parts.values
-        begins = memoryview(flat.buffers()[1]).cast("q")
-        hits: list[int] = pc.indices_nonzero(pc.match_substring_regex(flat, pattern=self._names)).to_pylist()
+        joined = b'"'.join(texts)
+        begins = array("q", [0])
+        begin = 0
+        while begin := joined.find(b'"', begin + _WINDOW) + 1:
+            begins.append(begin)
+        begins.append(len(joined))
+        windows = pa.LargeBinaryArray.from_buffers(
+            pa.large_binary(), len(begins) - 1, [None, pa.py_buffer(begins), pa.py_buffer(joined)]
+        )
+        found = pc.indices_nonzero(pc.match_substring_regex(windows, pattern=self._names)).to_pylist()
         zones: list[list[Span]] = [[] for _ in texts]
-        for hit in hits:
-            number = bisect_right(first, hit, hi=len(texts)) - 1
-            lead = first[number]
-            start = begins[hit] - begins[lead] + hit - lead
-            zones[number].append((start, start + begins[hit + 1] - begins[hit]))
+        if not found:
+            return zones
+        closer = [
+            (begins[window] + first, begins[window] + last)
+            for window in found
+            for first, last in pieces(joined[begins[window] : begins[window + 1]])
+        ]
+        named = pc.match_substring_regex(
+            pa.array([joined[first:last] for first, last in closer], pa.large_binary()), pattern=self._names
+        )
+        starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+        for hit in pc.indices_nonzero(named).to_pylist():
+            first, last = closer[hit]
+            number = bisect_right(starts, first) - 1
+            zones[number].append((first - starts[number], last - starts[number]))
         return zones
 
 

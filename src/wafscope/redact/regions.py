@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Literal
 
 import msgspec
@@ -29,7 +30,6 @@ class Region(msgspec.Struct, frozen=True, gc=False):
     """Whether the text ends where the region ends: a member of its own, no part of a line."""
 
 
-_STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)("?)([ \t\r\n]*:)?', re.DOTALL)
 _FIXED = frozenset(
     b"client_ip time_stamp timestamp unix_timestamp server_id unique_id id http_version method modsecurity connector"
     b" secrules_engine components ruleId file filename lineNumber line line_num severity ver version rev tags tag"
@@ -45,6 +45,13 @@ _MATCHES = frozenset({b"match", b"data", b"error_message", b"messages", b"error_
 _PLACES = frozenset(
     {b"uri", b"request_line", b"url_string", b"query_string", b"path", b"referrer", b"referer", b"Referer"}
 )
+_KINDS: dict[bytes, Kind | Literal["fixed"]] = {
+    **dict.fromkeys(_FIXED, "fixed"),
+    **dict.fromkeys(_BODIES, "body"),
+    **dict.fromkeys(_MATCHES, "match"),
+    **dict.fromkeys(_PLACES, "other"),
+}
+_SPACE = b" \t\r\n"
 _NAMING = frozenset({b"key", b"name"})
 _EXACT = ("v3.json", "coraza.json")
 
@@ -97,26 +104,32 @@ def _unknown(raw: bytes) -> Iterator[Region]:
 
 
 def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
+    """What stands between quotes and is no name of a member."""
+    # Escapes give way to as many bytes, so that every quote left is one of JSON.
+    plain = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in raw else raw
+    parts = plain.split(b'"')
     name = named = b""
-    for found in _STRING.finditer(raw):
-        if found[3]:
-            name = found[1]
+    at = 0
+    position = len(parts[0]) + 1
+    for string, after in zip_longest(parts[1::2], parts[2::2], fillvalue=b""):
+        start, end = position, position + len(string)
+        position = end + len(after) + 2
+        if after[:1] == b":" or (after[:1] in _SPACE and after.lstrip()[:1] == b":"):
+            name, at = string, start
             continue
-        start, end = found.span(1)
         if name in _NAMING:
-            named = found[1]
-        if name in _FIXED or start == end:
+            named = raw[start:end]
+        kind = _KINDS.get(name, "header")
+        if kind == "fixed" or start == end:
             continue
         if name == b"value" and named:
-            yield Region(start, end, "header", named, exact=True)
-        elif name in _BODIES:
-            yield Region(start, end, "body", name, exact=True)
-        elif name in _PLACES:
-            yield Region(start, end, "other", name, exact=True)
-        elif name in _MATCHES:
-            yield Region(start, end, "match", name, exact=exact and name == b"data")
+            yield Region(start, end, "header", named, True)
+        elif kind == "match":
+            yield Region(start, end, "match", name, exact and name == b"data")
+        elif kind == "header":
+            yield Region(start, end, "header", raw[at : at + len(name)], True)
         else:
-            yield Region(start, end, "header", name, exact=True)
+            yield Region(start, end, kind, name, True)
 
 
 def _native(raw: bytes) -> Iterator[Region]:
@@ -124,7 +137,14 @@ def _native(raw: bytes) -> Iterator[Region]:
     if first is None:
         yield from _lines(raw, 0, len(raw))
         return
-    marks = [line for line in _SEPARATOR.finditer(raw) if line[1] == first[1]]
+    marks = [first]
+    boundary = b"\n" + first[1]
+    begin = first.end()
+    while (begin := raw.find(boundary, begin)) >= 0:
+        begin += 1
+        line = _SEPARATOR.match(raw, begin)
+        if line is not None and line[1] == first[1]:
+            marks.append(line)
     for line, after in zip(marks, [*marks[1:], None], strict=True):
         start, end = min(line.end() + 1, len(raw)), after.start() if after else len(raw)
         letter = line[2]
