@@ -25,7 +25,7 @@ _FEW = 4
 """So few lines are looked into without asking: building the automaton takes as long as that."""
 _LITTLE = 1 << 12
 """So few bytes of texts, too."""
-_WINDOW = 1 << 9
+_WINDOW = 192
 """Bytes of a text that are looked at together at first: each piece between quotes costs something by itself."""
 _SELDOM = 0.1
 """Of lines of which more hold a name, not each is asked again: a longer pattern takes longer."""

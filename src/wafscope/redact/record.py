@@ -15,7 +15,7 @@ from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.finding import Finder, Span, inner_secrets
 from wafscope.redact.gate import Gate
 from wafscope.redact.regions import Kind, Region, is_json, own_words, regions_of
-from wafscope.redact.view import NO_LETTERS, View, bare, bared, plain
+from wafscope.redact.view import ESCAPED, NO_LETTERS, PERCENT, View, bare, bared, plain
 from wafscope.settings import Redaction
 
 _SHORT = 4
@@ -105,17 +105,7 @@ class _Text:
 
     def place(self, view: View, start: int, end: int) -> Span:
         """Turn a place in another view of the same into one in this text."""
-        first, last = view.start_in(self.view, start), view.start_in(self.view, end - 1) + 1
-        return self._at(view.start(start), first), self._at(view.end(end), last)
-
-    def _at(self, position: int, near: int) -> int:
-        """Return the first byte that begins at a position of the region or behind it, looking from a near one."""
-        start, most = self.view.start, len(self.view.data)
-        while near > 0 and start(near - 1) >= position:
-            near -= 1
-        while near < most and start(near) < position:
-            near += 1
-        return near
+        return view.start_in(self.view, start), view.end_in(self.view, end)
 
     def forget(self) -> None:
         """Let go of what takes far more memory than the text does."""
@@ -186,15 +176,23 @@ class Masker:
                     text.levels = []
                     unseen.append(text)
         zones = self._gate.zones([text.view.data for text in unseen])
-        further: list[tuple[_Text, View]] = []
+        asked: list[tuple[list[Span], int, bytes]] = []
         for text, where in zip(unseen, zones, strict=True):
             if where:
                 text.levels = [(text.view, where)]
-                further += [(text, view) for view in _further(text.view)]
-        zones = self._gate.zones([view.data for _, view in further])
-        for (text, view), where in zip(further, zones, strict=True):
-            if text.levels is not None:
-                text.levels.append((view, where))
+                view = text.view
+                for pattern in (ESCAPED, PERCENT):
+                    further, where = view.deeper(where, pattern)
+                    if further is not view:
+                        view = further
+                        # What was in a code may be quotes.
+                        now = [span for span in where if view.data.find(b'"', *span) < 0]
+                        asked += [(now, a, view.data[a:b]) for a, b in where if view.data.find(b'"', a, b) >= 0]
+                        text.levels.append((view, now))
+        for (now, offset, _), where in zip(asked, self._gate.zones([piece for _, _, piece in asked]), strict=True):
+            now += [(offset + first, offset + last) for first, last in where]
+        for now in {id(now): now for now, _, _ in asked}.values():
+            now.sort()
         return sources
 
     def redact(self, sources: Sources, how: How = "everywhere") -> Redacted | None:
@@ -257,7 +255,7 @@ class Masker:
         return text.speaks_of_secret
 
     def _find(self, text: _Text) -> Iterator[Own]:
-        for level, zones in text.levels or [(level, []) for level in (text.view, *_further(text.view))]:
+        for level, zones in text.levels or [(level, []) for level in _levels(text.view)]:
             for start, end in self._finder.find(level.data, text.region, zones):
                 value = level.data[start:end]
                 if end == start or MASK_BYTES.fullmatch(value.strip()):
@@ -380,14 +378,13 @@ class Wanted:
             yield text.view, first - len(self._before), first
 
 
-def _further(view: View) -> Iterator[View]:
-    """Give the further levels of the encoding of a text."""
-    plainer = view.unescaped()
-    if plainer is not view:
-        yield plainer
-    decoded = plainer.unquoted()
-    if decoded is not plainer:
-        yield decoded
+def _levels(view: View) -> Iterator[View]:
+    yield view
+    for pattern in (ESCAPED, PERCENT):
+        further, _ = view.deeper((), pattern)
+        if further is not view:
+            view = further
+            yield view
 
 
 def _is_word(text: bytes, start: int, end: int) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import accumulate, chain, count
 from typing import Literal
 
 import msgspec
@@ -45,14 +45,18 @@ _MATCHES = frozenset({b"match", b"data", b"error_message", b"messages", b"error_
 _PLACES = frozenset(
     {b"uri", b"request_line", b"url_string", b"query_string", b"path", b"referrer", b"referer", b"Referer"}
 )
-_KINDS: dict[bytes, Kind | Literal["fixed"]] = {
+_Sort = Kind | Literal["fixed", "naming", "value"]
+_SORTS: dict[bytes, _Sort] = {
     **dict.fromkeys(_FIXED, "fixed"),
     **dict.fromkeys(_BODIES, "body"),
     **dict.fromkeys(_MATCHES, "match"),
     **dict.fromkeys(_PLACES, "other"),
+    b"key": "naming",
+    b"name": "naming",
+    b"value": "value",
 }
+"""What the strings of a member are: `value` is that of the header whose name stands in one for `naming`."""
 _SPACE = b" \t\r\n"
-_NAMING = frozenset({b"key", b"name"})
 _EXACT = ("v3.json", "coraza.json")
 
 _SEPARATOR = re.compile(rb"^(-{2,3}[0-9A-Za-z]{8,16}-{1,3})([A-Z])--[ \t]*\r?$", re.MULTILINE)
@@ -108,28 +112,34 @@ def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
     # Escapes give way to as many bytes, so that every quote left is one of JSON.
     plain = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in raw else raw
     parts = plain.split(b'"')
+    # How many bytes there are before each piece, quotes left out.
+    before = list(accumulate(map(len, parts)))
     name = named = b""
-    at = 0
-    position = len(parts[0]) + 1
-    for string, after in zip_longest(parts[1::2], parts[2::2], fillvalue=b""):
-        start, end = position, position + len(string)
-        position = end + len(after) + 2
+    sort: _Sort | None = "header"
+    for quotes, string, after, size in zip(
+        count(1, 2), parts[1::2], chain(parts[2::2], (b"",)), before[::2], strict=False
+    ):
         if after[:1] == b":" or (after[:1] in _SPACE and after.lstrip()[:1] == b":"):
-            name, at = string, start
+            name, sort = string, _SORTS.get(string)
+            if sort is None:
+                name, sort = raw[size + quotes : size + quotes + len(string)], "header"
             continue
-        if name in _NAMING:
+        if sort == "fixed":
+            continue
+        start = size + quotes
+        end = start + len(string)
+        if sort == "naming":
             named = raw[start:end]
-        kind = _KINDS.get(name, "header")
-        if kind == "fixed" or start == end:
+        if not string:
             continue
-        if name == b"value" and named:
-            yield Region(start, end, "header", named, True)
-        elif kind == "match":
-            yield Region(start, end, "match", name, exact and name == b"data")
-        elif kind == "header":
-            yield Region(start, end, "header", raw[at : at + len(name)], True)
+        if sort in ("header", "naming"):
+            yield Region(start, end, "header", name, True)
+        elif sort == "value":
+            yield Region(start, end, "header", named or name, True)
+        elif sort == "match":
+            yield Region(start, end, sort, name, exact and name == b"data")
         else:
-            yield Region(start, end, kind, name, True)
+            yield Region(start, end, sort, name, True)
 
 
 def _native(raw: bytes) -> Iterator[Region]:
