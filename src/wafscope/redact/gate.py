@@ -123,7 +123,8 @@ _COLLECTIONS = "args|args_get|args_post|request_headers|response_headers|multipa
 _BEFORE = "|".join(
     (
         rf"{_OPEN}(?:[\w.-]+:)?[\w.-]*",
-        rf"(?:name|id|property|equiv)\s?=\s?{_QUOTE}?[^\s\"'>]*",
+        rf"{_OPEN}(?:input|meta|param)[^<>]*",
+        rf"(?:name|id|property|equiv)\s?=\s?{_QUOTE}[^\s\"'>]*",
         rf"form-data; ?name={_QUOTE}?[^\r\n;]*",
         rf"(?:{_COLLECTIONS}):[^\s'\"`,|]*",
         rf"{_QUOTE}(?:key|name){_QUOTE}:{_QUOTE}[^\"\\]*",

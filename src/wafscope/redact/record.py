@@ -97,15 +97,9 @@ class _Text:
         if self.region.kind == "match":
             if self.own is None:
                 self.own = own_words(self.view.data)
-            if self.own:
-                inside = (start, end) if view is self.view else self.place(view, start, end)
-                if _within(self.own, *inside):
-                    return None
-        return view.start(start), view.end(end)
-
-    def place(self, view: View, start: int, end: int) -> Span:
-        """Turn a place in another view of the same into one in this text."""
-        return view.start_in(self.view, start), view.end_in(self.view, end)
+            if self.own and _within(self.own, *view.span_in(self.view, start, end)):
+                return None
+        return view.span(start, end)
 
     def forget(self) -> None:
         """Let go of what takes far more memory than the text does."""
@@ -291,7 +285,7 @@ class Masker:
                 for word in _WORD.finditer(text.view.data.lower()):
                     known = many.get(word[0])
                     if known is not None:
-                        first, last = text.view.start(word.start()), text.view.end(word.end())
+                        first, last = text.view.span(*word.span())
                         found.append((begin + first, begin + last, known, number))
         return found
 
@@ -354,7 +348,7 @@ class Wanted:
             while further < len(self.bare) and bare[end : end + 1] == self.bare[further : further + 1]:
                 end += 1
                 further += 1
-            first, last = text.place(view, position, end)
+            first, last = view.span_in(text.view, position, end)
             if not as_word or _is_word(low, first, last):
                 yield view, position, end
                 yield from self._edges(low, text, first, last)
@@ -366,7 +360,7 @@ class Wanted:
             {
                 (each.start, each.end)
                 for each in own
-                if (low[each.first : each.last] != self.low if each.first >= 0 else not times)
+                if (self.low not in low[each.first : each.last] if each.first >= 0 else not times)
             }
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate, chain, count
+from itertools import accumulate
 from typing import Literal
 
 import msgspec
@@ -112,34 +112,37 @@ def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
     # Escapes give way to as many bytes, so that every quote left is one of JSON.
     plain = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in raw else raw
     parts = plain.split(b'"')
-    # How many bytes there are before each piece, quotes left out.
-    before = list(accumulate(map(len, parts)))
-    name = named = b""
-    sort: _Sort | None = "header"
-    for quotes, string, after, size in zip(
-        count(1, 2), parts[1::2], chain(parts[2::2], (b"",)), before[::2], strict=False
-    ):
-        if after[:1] == b":" or (after[:1] in _SPACE and after.lstrip()[:1] == b":"):
-            name, sort = string, _SORTS.get(string)
-            if sort is None:
-                name, sort = raw[size + quotes : size + quotes + len(string)], "header"
-            continue
+    strings, after = parts[1::2], parts[2::2]
+    # How many bytes there are before each string, quotes left out.
+    before = list(accumulate(map(len, parts)))[::2]
+    names = [
+        number
+        for number, text in enumerate(after)
+        if text[:1] == b":" or (text[:1] in _SPACE and text.lstrip()[:1] == b":")
+    ]
+    named = b""
+    for number, following in zip([-1, *names], [*names, len(strings)], strict=True):
+        name = strings[number] if number >= 0 else b""
+        sort = _SORTS.get(name)
         if sort == "fixed":
             continue
-        start = size + quotes
-        end = start + len(string)
-        if sort == "naming":
-            named = raw[start:end]
-        if not string:
-            continue
-        if sort in ("header", "naming"):
-            yield Region(start, end, "header", name, True)
-        elif sort == "value":
-            yield Region(start, end, "header", named or name, True)
-        elif sort == "match":
-            yield Region(start, end, sort, name, exact and name == b"data")
-        else:
-            yield Region(start, end, sort, name, True)
+        if sort is None:
+            name = raw[before[number] + 2 * number + 1 :][: len(name)] if b"_" in name else name
+        for place in range(number + 1, following):
+            start = before[place] + 2 * place + 1
+            end = start + len(strings[place])
+            if sort == "naming":
+                named = raw[start:end]
+            if start == end:
+                continue
+            if sort is None or sort == "naming":
+                yield Region(start, end, "header", name, True)
+            elif sort == "value":
+                yield Region(start, end, "header", named or name, True)
+            elif sort == "match":
+                yield Region(start, end, sort, name, exact and name == b"data")
+            else:
+                yield Region(start, end, sort, name, True)
 
 
 def _native(raw: bytes) -> Iterator[Region]:

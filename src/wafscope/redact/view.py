@@ -11,6 +11,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
+from operator import add, sub
 
 import msgspec
 
@@ -24,27 +26,30 @@ PERCENT = re.compile(rb"%(?:u[0-9a-fA-F]{4}|[0-9a-fA-F]{2})")
 ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|quot|amp|lt|gt|apos);")
 ANY = re.compile(rb"|".join((ESCAPED.pattern, PERCENT.pattern, ENTITY.pattern, rb"\+")), re.DOTALL)
 _ODD = re.compile(rb"[^A-Za-z0-9\x80-\xff]+")
+LETTERS = bytes(code for code in range(256) if code >= 128 or chr(code).isalnum())
 NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0", b"a": b"\a"}
 _SINGLE = {code: _LETTERS.get(bytes((code,)), bytes((code,))) for code in range(256) if chr(code) not in "ux"}
 _X = ord("x")
+_UNIT = re.compile(rb"u[0-9a-fA-F]{4}")
 _HEX = {
     (first + second).encode(): bytes.fromhex(first + second)
     for first in "0123456789abcdefABCDEF"
     for second in "0123456789abcdefABCDEF"
 }
+_LONGEST = 12
+"""Bytes of the longest escape."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF = 99
+"""In place of the size of an escape that may be half of a character: only what follows tells."""
 _MOST_PASSES = 4
-_BLOCK = 1 << 9
-_ODD_BLOCK = 1 << 8
-_SAFE = re.compile(rb"[^\\%&]{11}[^\\%&\x80-\xff]")
-"""Behind this no escape goes on, which has twelve bytes at most, nor does a character."""
+_BLOCK = 1 << 8
 
 
 class View:
     """Some bytes, each of which knows its place in the record.
 
-    The places are worked out block by block, as far as they are asked for: most texts hold no secret, and a long one
-    holds it in one place.
+    The places are worked out when one is asked for: most texts hold no secret.
     """
 
     def __init__(
@@ -54,100 +59,32 @@ class View:
         self._base = base
         self._parent = parent
         self._pattern = pattern
-        self._sizes = [0]
-        """Where each block begins, and the end of the last one."""
-        self._cuts = [0]
-        """The same in the parent."""
-        self._blocks: dict[int, tuple[list[int], list[tuple[int, int]]]] = {}
-        """By number of a block its segments: where each begins; where in the parent, and its end there, 0 for what
-        stands as it is."""
+        self._places: _Escapes | _Letters | None = None
+        """Where in the parent what stands; None while nobody has asked."""
 
-    def start(self, position: int) -> int:
-        """Return where the byte at `position` begins in the record."""
+    def span(self, start: int, end: int) -> Span:
+        """Return where a stretch begins and ends in the record."""
         if self._parent is None:
-            return self._base + position
-        begin, end, at = self._segment(position)
-        return self._parent.start(begin if end else begin + position - at)
+            return self._base + start, self._base + end
+        begin, last = self._above(start, end)
+        return self._parent.span(begin, last)
 
-    def start_in(self, view: View, position: int) -> int:
-        """Return where the byte at `position` begins in a view that this one was made of."""
+    def span_in(self, view: View, start: int, end: int) -> Span:
+        """Return where a stretch begins and ends in a view that this one was made of."""
         if self is view or self._parent is None:
-            return position
-        begin, end, at = self._segment(position)
-        return self._parent.start_in(view, begin if end else begin + position - at)
+            return start, end
+        return self._parent.span_in(view, *self._above(start, end))
 
-    def end(self, position: int) -> int:
-        """Return where the byte before `position` ends in the record."""
-        if self._parent is None:
-            return self._base + position
-        begin, end, at = self._segment(position - 1)
-        return self._parent.end(end or begin + position - at)
-
-    def end_in(self, view: View, position: int) -> int:
-        """Return where the byte before `position` ends in a view that this one was made of."""
-        if self is view or self._parent is None:
-            return position
-        begin, end, at = self._segment(position - 1)
-        return self._parent.end_in(view, end or begin + position - at)
-
-    def _segment(self, position: int) -> tuple[int, int, int]:
-        if position >= self._sizes[-1] and self._parent is not None:
-            self._reach(self._parent.data, position)
-        number = min(bisect_right(self._sizes, position), len(self._sizes) - 1) - 1
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._blocks[number] = self._placed(number)
-        begins, places = block
-        index = bisect_right(begins, position) - 1
-        return *places[index], begins[index]
-
-    def _reach(self, data: bytes, position: int) -> None:
-        """Measure blocks until one ends behind a position."""
-        odd = self._pattern is _ODD
-        cuts, sizes = self._cuts, self._sizes
-        while (sizes[-1] <= position and cuts[-1] < len(data)) or len(cuts) == 1:
-            begin = cuts[-1]
-            if odd:
-                end = min(begin + _ODD_BLOCK, len(data))
-            else:
-                safe = _SAFE.search(data, begin + _BLOCK)
-                end = safe.end() if safe else len(data)
-            cuts.append(end)
-            sizes.append(sizes[-1] + self._size(data[begin:end]))
-
-    def _size(self, piece: bytes) -> int:
-        """Return how long a piece of the parent is in here."""
-        if self._pattern is _ODD:
-            return len(piece.translate(None, NO_LETTERS))
-        if self._pattern is ESCAPED and b"\\u" not in piece and b"\\x" not in piece and piece[-1:] != b"\\":
-            # Two bytes become one.
-            return len(piece) - piece.count(b"\\") + piece.count(b"\\\\")
-        return len(decoded(piece, self._pattern))
-
-    def _placed(self, number: int) -> tuple[list[int], list[tuple[int, int]]]:
-        data = self._parent.data if self._parent is not None else self.data
-        begins: list[int] = []
-        places: list[tuple[int, int]] = []
-        size, position, last = self._sizes[number], self._cuts[number], self._cuts[number + 1]
-        for found in self._pattern.finditer(data, position, last):
-            start, stop = found.span()
-            if start > position:
-                begins.append(size)
-                places.append((position, 0))
-                size += start - position
-            piece = b"" if self._pattern is _ODD else unescape(found[0])
-            if piece:
-                begins.append(size)
-                places.append((start, stop))
-                size += len(piece)
-            position = stop
-        begins.append(size)
-        places.append((position, 0))
-        return begins, places
+    def _above(self, start: int, end: int) -> Span:
+        """Return where a stretch begins and ends in the parent."""
+        if self._places is None:
+            data = b"" if self._parent is None else self._parent.data
+            self._places = _Letters(data) if self._pattern is _ODD else _escapes(data, self._pattern)
+        return self._places.span(start, end)
 
     def forget(self) -> None:
         """Let go of the places, here and in what it was made of."""
-        self._blocks.clear()
+        self._places = None
         if self._parent is not None:
             self._parent.forget()
 
@@ -202,6 +139,99 @@ class View:
         return View(bare(view.data), 0, view, _ODD)
 
 
+class _Escapes:
+    """Where the escapes of a text are, and what stands for them."""
+
+    def __init__(self, data: bytes, begins: list[int], gone: list[int]) -> None:
+        self._data = data
+        self._begins = begins
+        """Where each begins once all are decoded."""
+        self._gone = gone
+        """How many bytes less there are before each."""
+
+    def span(self, start: int, end: int) -> Span:
+        """Return where a stretch of what was decoded begins and ends in the text."""
+        return self._at(start)[0], self._at(end - 1)[1]
+
+    def _at(self, position: int) -> Span:
+        number = bisect_right(self._begins, position) - 1
+        if number < 0:
+            return position, position + 1
+        begin = self._begins[number]
+        place = begin + self._gone[number]
+        size, now = _size_of(self._data[place : place + _LONGEST])
+        if position < begin + now:
+            return place, place + size
+        place += size + position - begin - now
+        return place, place + 1
+
+
+class _Letters:
+    """Where the letters and digits of a text are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._before = list(
+            accumulate(
+                (len(data[at : at + _BLOCK].translate(None, NO_LETTERS)) for at in range(0, len(data), _BLOCK)), initial=0
+            )
+        )
+        """How many there are before each block."""
+
+    def span(self, start: int, end: int) -> Span:
+        """Return where some that follow one another begin and end."""
+        first = self._at(start)
+        last = first + end - start
+        if not self._data[first:last].translate(None, LETTERS):
+            return first, last
+        return first, self._at(end - 1) + 1
+
+    def _at(self, number: int) -> int:
+        block = bisect_right(self._before, number) - 1
+        data = self._data[block * _BLOCK : (block + 1) * _BLOCK]
+        left = number - self._before[block]
+        return block * _BLOCK + bisect_right(
+            range(len(data)), left, key=lambda last: len(data[: last + 1].translate(None, NO_LETTERS))
+        )
+
+
+def _escapes(data: bytes, pattern: re.Pattern[bytes]) -> _Escapes:
+    """Return the escapes of a pattern in a text."""
+    parts, less = [data], list[int]()
+    if pattern is ESCAPED:
+        # The second of two backslashes begins nothing.
+        parts = data.replace(b"\\\\", b"\\_").split(b"\\")
+        less = [1 if part and part[0] in _SINGLE else _less(b"\\" + part[:5]) for part in parts[1:]]
+    elif pattern is PERCENT:
+        parts = data.split(b"%")
+        less = [2 if part[:2] in _HEX else _less(b"%" + part[:5]) for part in parts[1:]]
+    if pattern is ENTITY or _HALF in less:
+        found = list(pattern.finditer(data))
+        places = [each.start() for each in found]
+        less = [len(each[0]) - len(unescape(each[0])) for each in found]
+    else:
+        places = list(map(add, accumulate(map(len, parts[:-1])), range(len(less))))
+    gone = list(accumulate(less, initial=0))
+    return _Escapes(data, list(map(sub, places, gone)), gone)
+
+
+@lru_cache(1 << 12)
+def _less(start: bytes) -> int:
+    if _SURROGATE.match(start):
+        return _HALF
+    size, now = _size_of(start)
+    return size - now
+
+
+@lru_cache(1 << 12)
+def _size_of(start: bytes) -> Span:
+    """Return how long the escape is that bytes begin with, and what it stands for; the same where it is none."""
+    found = ENTITY.match(start) if start[:1] == b"&" else PERCENT.match(start) or ESCAPED.match(start)
+    if found is None:
+        return 1, 1
+    return found.end(), len(unescape(found[0]))
+
+
 def decoded(data: bytes, pattern: re.Pattern[bytes]) -> bytes:
     """Return bytes with what one of the patterns matches decoded; the very same where there is none.
 
@@ -230,9 +260,13 @@ def _unbackslashed(data: bytes) -> bytes:
         elif part[0] == _X:
             byte = _HEX.get(part[1:3])
             found += (b"x", part[1:]) if byte is None else (byte, part[3:])
-        else:
+        elif not _UNIT.match(part):
+            found += b"u", part[1:]
+        elif part[1] in b"dD" and part[2] in b"89abcdefABCDEF":
             # A character may be two of these.
             return ESCAPED.sub(_unescaped, data)
+        else:
+            found += unescape(b"\\" + part[:5]), part[5:]
     return b"".join(found)
 
 
