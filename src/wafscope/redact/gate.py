@@ -1,4 +1,4 @@
-"""Telling the records that can hold no secret, and where in the others one may be, at a fraction of the cost of looking.
+"""Telling which records can hold no secret, and where in the others one may be, at a fraction of the cost of looking.
 
 One automaton (RE2, which comes with Arrow) goes over all lines of a task in one call, at little more than a nanosecond
 a byte, and so it does over the texts of those records that it let through.  Whatever `Finder` finds in a text, it must

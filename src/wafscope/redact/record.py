@@ -169,24 +169,13 @@ class Masker:
                 if text.levels is None:
                     text.levels = []
                     unseen.append(text)
-        zones = self._gate.zones([text.view.data for text in unseen])
         asked: list[tuple[list[Span], int, bytes]] = []
-        for text, where in zip(unseen, zones, strict=True):
-            if where:
-                text.levels = [(text.view, where)]
-                view = text.view
-                for pattern in (ESCAPED, PERCENT):
-                    further, where = view.deeper(where, pattern)
-                    if further is not view:
-                        view = further
-                        # What was in a code may be quotes.
-                        now = [span for span in where if view.data.find(b'"', *span) < 0]
-                        asked += [(now, a, view.data[a:b]) for a, b in where if view.data.find(b'"', a, b) >= 0]
-                        text.levels.append((view, now))
-        for (now, offset, _), where in zip(asked, self._gate.zones([piece for _, _, piece in asked]), strict=True):
-            now += [(offset + first, offset + last) for first, last in where]
-        for now in {id(now): now for now, _, _ in asked}.values():
-            now.sort()
+        for text, zones in zip(unseen, self._gate.zones([text.view.data for text in unseen]), strict=True):
+            if zones:
+                text.levels = list(_levels(text.view, zones, asked))
+        for (zones, begin, _), found in zip(asked, self._gate.zones([piece for _, _, piece in asked]), strict=True):
+            zones += [(begin + first, begin + last) for first, last in found]
+            zones.sort()
         return sources
 
     def redact(self, sources: Sources, how: How = "everywhere") -> Redacted | None:
@@ -249,7 +238,7 @@ class Masker:
         return text.speaks_of_secret
 
     def _find(self, text: _Text) -> Iterator[Own]:
-        for level, zones in text.levels or [(level, []) for level in _levels(text.view)]:
+        for level, zones in text.levels or _levels(text.view, [], []):
             for start, end in self._finder.find(level.data, text.region, zones):
                 value = level.data[start:end]
                 if end == start or MASK_BYTES.fullmatch(value.strip()):
@@ -372,13 +361,26 @@ class Wanted:
             yield text.view, first - len(self._before), first
 
 
-def _levels(view: View) -> Iterator[View]:
-    yield view
+def _levels(
+    view: View, zones: list[Span], asked: list[tuple[list[Span], int, bytes]]
+) -> Iterator[tuple[View, list[Span]]]:
+    """Give the levels of an encoding, with the pieces between quotes in which there may be a secret.
+
+    Where quotes come out of a code, `asked` says of what more must be asked, and whose pieces they are then.
+    """
+    yield view, zones
+    spans = zones
     for pattern in (ESCAPED, PERCENT):
-        further, _ = view.deeper((), pattern)
+        further, spans = view.deeper(spans, pattern)
         if further is not view:
             view = further
-            yield view
+            now = []
+            for first, last in spans:
+                if view.data.find(b'"', first, last) < 0:
+                    now.append((first, last))
+                else:
+                    asked.append((now, first, view.data[first:last]))
+            yield view, now
 
 
 def _is_word(text: bytes, start: int, end: int) -> bool:

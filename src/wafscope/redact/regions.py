@@ -136,13 +136,13 @@ def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
             if start == end:
                 continue
             if sort is None or sort == "naming":
-                yield Region(start, end, "header", name, True)
+                yield Region(start, end, "header", name, exact=True)
             elif sort == "value":
-                yield Region(start, end, "header", named or name, True)
+                yield Region(start, end, "header", named or name, exact=True)
             elif sort == "match":
-                yield Region(start, end, sort, name, exact and name == b"data")
+                yield Region(start, end, sort, name, exact=exact and name == b"data")
             else:
-                yield Region(start, end, sort, name, True)
+                yield Region(start, end, sort, name, exact=True)
 
 
 def _native(raw: bytes) -> Iterator[Region]:

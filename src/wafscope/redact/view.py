@@ -108,13 +108,13 @@ class View:
 
     def deeper(self, spans: Sequence[Span], pattern: re.Pattern[bytes]) -> tuple[View, list[Span]]:
         """Return the view with what a pattern matches decoded, and where in it pieces between quotes then stand."""
-        if pattern is PERCENT and b"%" not in self.data or pattern is ESCAPED and b"\\" not in self.data:
+        if (pattern is PERCENT and b"%" not in self.data) or (pattern is ESCAPED and b"\\" not in self.data):
             return self, list(spans)
         data, parts, found = self.data, list[bytes](), list[Span]()
         position = size = 0
-        for first, last in spans:
+        for first, end in spans:
             # A quote may be part of an escape, and belongs to what follows.
-            last -= len(data[first:last]) - len(data[first:last].rstrip(b"\\"))
+            last = first + len(data[first:end].rstrip(b"\\"))
             between, piece = decoded(data[position:first], pattern), decoded(data[first:last], pattern)
             parts += between, piece
             size += len(between) + len(piece)
@@ -171,11 +171,8 @@ class _Letters:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._before = list(
-            accumulate(
-                (len(data[at : at + _BLOCK].translate(None, NO_LETTERS)) for at in range(0, len(data), _BLOCK)), initial=0
-            )
-        )
+        blocks = (data[at : at + _BLOCK] for at in range(0, len(data), _BLOCK))
+        self._before = list(accumulate((len(block.translate(None, NO_LETTERS)) for block in blocks), initial=0))
         """How many there are before each block."""
 
     def span(self, start: int, end: int) -> Span:
