@@ -18,6 +18,7 @@ from wafscope.reader.base import Context, Found
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
 from wafscope.redact.event import Redactor
+from wafscope.redact.gate import pieces
 from wafscope.redact.record import Masker
 from wafscope.settings import Redaction
 from wafscope.source.oneshot import read_once
@@ -30,6 +31,7 @@ pytestmark = [
 
 KEY = b"k" * 32
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_HEAD = 200_000
 MOST = tuple(run for run in RUNS if "-scale-" not in run)
 NAMELESS = b"<value>fake-admin-pw-XYZ123</value>", rb"\u003cvalue\u003efake-admin-pw-XYZ123"
 """The same password as a parameter of XML-RPC, which has no name: it may stay (SECRETS.tsv)."""
@@ -69,6 +71,16 @@ def paths(run: str) -> list[str]:
     return logs(run) + [str(path) for path in sorted((CORPUS / run).glob("error.log*"))]
 
 
+def head(run: str, folder: Path) -> Path:
+    """A copy of the first records of a run, to be imported a second time."""
+    path = folder / "head.log"
+    data = next(iter(read_once(paths(run)[0], settled))).data
+    # A part of a record would be kept whole in quarantine.
+    last = b"-Z--\n" if "native" in run else b"\n"
+    path.write_bytes(data if len(data) <= _HEAD else data[: data.rindex(last, 0, _HEAD) + len(last)])
+    return path
+
+
 def contents(file: Path) -> bytes:
     """All that is in a store: the file, the texts of each table, and what is compressed, unpacked."""
     parts = [file.read_bytes()]
@@ -89,14 +101,15 @@ def test_no_byte_of_a_store_holds_a_secret(run: str, tmp_path: Path) -> None:
     file = tmp_path / "s.duckdb"
     with DuckStore(file) as store:
         done = import_paths(store, paths(run), Setting("s", zone(run), workers=0))
-        again = import_paths(store, paths(run), Setting("s", zone(run), workers=0))
+        again = import_paths(store, [str(head(run, tmp_path))], Setting("s", zone(run), workers=0))
         assert store.quarantine(Quarantine(reason="not_masked")).value == ()
-    assert (again.stored, again.duplicate) == (0, done.stored + done.duplicate)
+    assert (again.stored, again.duplicate) == (0, again.received - again.quarantined)
+    assert 0 < again.duplicate <= done.stored + done.duplicate
     held = contents(file)
     for nameless in NAMELESS:
         held = held.replace(nameless, b"")
-    pattern = re.compile(b"|".join(map(re.escape, needles())), re.IGNORECASE)
-    assert {found[0] for found in pattern.finditer(held)} == set()
+    low = held.lower()
+    assert [needle for needle in needles() if needle.lower() in low] == []
     logged = b"".join(stretch.data for path in paths(run) for stretch in read_once(path, settled))
     for each in known():
         if each.policy == "must-stay" and each.value in logged:
@@ -106,7 +119,7 @@ def test_no_byte_of_a_store_holds_a_secret(run: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("run", MOST)
 def test_nothing_is_found_that_the_cheap_look_passes_over(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     quick, thorough = Redactor(Redaction(), KEY), Masker(Redaction(), KEY)
-    monkeypatch.setattr(thorough._gate, "hits", lambda texts: list(range(len(texts))))
+    monkeypatch.setattr(thorough._gate, "zones", lambda texts: [pieces(text) for text in texts])
     for path in paths(run):
         for stretch in read_once(path, settled):
             found = [piece for piece in read_pieces(stretch.data, 0, Context(arrival=1)) if isinstance(piece, Found)]
@@ -114,10 +127,11 @@ def test_nothing_is_found_that_the_cheap_look_passes_over(run: str, monkeypatch:
             masked = list(quick.records(found, quick.hot([stretch.data])[0], "UTC", lost.append))
             assert lost == []
             for before, after in zip(found, masked, strict=True):
+                if after.identity is not None:
+                    assert MASKED.search(after.event.raw)
+                    continue
                 (sources,) = thorough.read([(before.event.raw, before.event.format)])
-                redacted = thorough.redact(sources)
-                assert (redacted is None) is (after.identity is None)
-                assert redacted is None or MASKED.search(after.event.raw)
+                assert thorough.redact(sources, "in_place") is None
 
 
 MASKED = re.compile(rb"masked-[0-9a-f]{8}")

@@ -1,0 +1,60 @@
+"""The cheap look lets through whatever is found: in lines of a log, and in pieces of a text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wafscope.redact.finding import Finder
+from wafscope.redact.gate import Gate, pieces
+from wafscope.redact.regions import Kind, Region
+from wafscope.settings import Redaction
+
+POLICY = Redaction(names=("shibboleth",))
+GATE, FINDER = Gate(POLICY), Finder(POLICY)
+FILLER = b"nothing of interest " * 300
+"""So much that not every piece is looked into."""
+TOKENS = [
+    *b"password user.pass smtpAuth api_key Api-Key token otp cvv2 p%61ssword shibboleth sess%5fid stopwatch".split(),
+    *rb"""id = : " ":" ' & < > </ name=" value=" name= content=x @ ://bob: - ; %3D %22 \ "] [ { [ x1""".split(),
+    *b"eyJhbGciOi.abcdef.x 4111111111111111 123-45-6789 ARGS: REQUEST_COOKIES:sid REQUEST_HEADERS:Cookie".split(),
+    *(
+        b"masked-1a2b3c4d",
+        b" ",
+        b'" : ',
+        b"<input ",
+        b'form-data; name="',
+        b"\r\n\r\n",
+        b"\n--",
+        b"4111 1111 1111 1111",
+    ),
+    *(b"' (Value: `", b"' )", b'"] [', b'[data "', b"Matched Data: x1 found within "),
+]
+texts = st.lists(st.sampled_from(TOKENS), min_size=1, max_size=16).map(b"".join)
+
+
+@pytest.mark.parametrize("kind", ["body", "match", "other", "header"])
+@given(text=texts)
+def test_all_that_is_found_is_found_in_the_pieces_that_are_let_through(kind: Kind, text: bytes) -> None:
+    region = Region(0, len(text), kind, b"x")
+    before, zones, after = GATE.zones([FILLER, text, FILLER])
+    assert before == after == []
+    assert set(zones) <= set(pieces(text))
+    assert FINDER.find(text, region, zones) == FINDER.find(text, region, pieces(text))
+
+
+@given(text=texts)
+def test_a_line_in_which_something_is_found_is_hot(text: bytes) -> None:
+    line = text.replace(b"\r", b"").replace(b"\n", b" ")
+    quiet = [b"line %d" % number for number in range(100)]
+    data = b"\n".join([*quiet[:50], line, *quiet[50:]])
+    found = FINDER.find(line, Region(0, len(line), "match"), pieces(line))
+    hot = GATE.hot([data, b"", b"\n"])
+    assert hot[0] in ([], [data.index(line)])
+    assert hot[0] or not found
+
+
+def test_a_name_of_whose_letters_some_are_in_a_code_is_let_through() -> None:
+    for text in (rb"p\u0061ssword\":\"x", b"api%255fkey=x", rb"sess\x5fid=x", b"%70assword=x", rb"\u0070w=x"):
+        assert GATE.zones([FILLER, text])[1] != [], text
