@@ -71,3 +71,8 @@ def test_what_is_left_out_is_counted() -> None:
 def test_deep_and_broken_json_costs_what_it_is_long() -> None:
     for record in (b"{" + b"[" * MOST_TEXT, b"{" + b"]" * 9 + b'"\\' * 1000, b'{"' + b"a" * MOST_TEXT):
         assert sum(len(line.text) for line in show(record, "indented").lines) <= MOST_TEXT + 100 * MOST_LINES
+
+
+def test_what_is_masked_says_so() -> None:
+    assert show(b'{"Cookie":"sid=masked-d6af6132"}').is_masked
+    assert not show(b'{"Cookie":"sid=1"}').is_masked

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from wafscope.event.mask import MASK
 from wafscope.event.text import from_bytes
 
 MOST_LINES = 400
@@ -45,6 +46,8 @@ class Raw(msgspec.Struct, frozen=True):
     is_json: bool
     size: int
     """Characters of the whole record."""
+    is_masked: bool = False
+    """Whether a mask stands in it in the place of a secret - or what looks like one, since a client can write it."""
 
 
 def show(record: bytes, form: Form = "logged") -> Raw:
@@ -64,6 +67,7 @@ def show(record: bytes, form: Form = "logged") -> Raw:
         form=form,
         is_json=is_json,
         size=len(whole),
+        is_masked=MASK.search(whole) is not None,
     )
 
 
