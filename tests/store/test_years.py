@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from tests.store import keep
 from wafscope.errors import StoreError
 from wafscope.event.model import Event
 from wafscope.query.question import Count, Quarantine, Scope
-from wafscope.query.timespan import DAY, HOUR
+from wafscope.query.timespan import DAY, HOUR, Window
 from wafscope.reader.base import Unreadable
 from wafscope.store.duckdb import retention, rewrite
 from wafscope.store.duckdb.restore import restore
@@ -294,3 +296,37 @@ def test_room_of_removed_records_is_used_again(path: Path, monkeypatch: pytest.M
         retention.tidy(cursor, "store")
         assert rewrite.used(cursor, "store") < 0.9 * full
         assert sorted(cursor.execute("SELECT * FROM raw").fetchall()) == sorted(last)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from wafscope.store.duckdb import compact, rewrite
+from wafscope.store.duckdb.connection import Connection
+from wafscope.store.duckdb.store import DuckStore
+
+def end(*_): os._exit(9)
+
+def after(act): return lambda *given: (act(*given), end())
+
+if sys.argv[2] == "copy": rewrite.copy = after(rewrite.copy)
+if sys.argv[2] == "written": compact.write_anew = after(compact.write_anew)
+if sys.argv[2] == "checkpoint": Connection.checkpoint = after(Connection.checkpoint)
+if sys.argv[2] == "replace": Path.replace = after(Path.replace)
+if sys.argv[2] == "close": Connection.close = after(Connection.close)
+DuckStore(Path(sys.argv[1])).compact()
+"""
+
+
+@pytest.mark.parametrize("place", ["copy", "written", "checkpoint", "replace", "close"])
+def test_a_kill_in_a_compaction_leaves_a_good_store(place: str, path: Path) -> None:
+    with DuckStore(path) as store:
+        fill(store, range(2))
+        store.remove(Window(START, START + DAY), "age", NOW)
+    assert subprocess.run([sys.executable, "-c", KILLED, path, place], check=False).returncode == 9
+    with DuckStore(path) as store:
+        assert store.check().faults == ()
+        assert store.held().value.events == 40
+        # From the rename on it is the new file.
+        assert store.state().dirty is (place not in {"replace", "close"})
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
