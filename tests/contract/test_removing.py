@@ -14,7 +14,7 @@ from tests.make import START, event, hour, match, write
 
 from wafscope.event.model import Event
 from wafscope.query.parser import parse
-from wafscope.query.question import Count, Histogram, Page, Removed, Scope, Top
+from wafscope.query.question import OTHERS, Count, Histogram, Page, Removed, Scope, Top
 from wafscope.query.timespan import ALL_TIME, DAY, HOUR, Window
 from wafscope.store.base import EventStore
 from wafscope.store.memory import MemoryStore
@@ -113,6 +113,16 @@ def test_an_answer_tells_from_when_on_it_knows(both: Twins) -> None:
     assert both.store.top(Top("rule.id", Scope(filter=parse("host:a")), rolled=True)).since == FIRST.end
     assert both.store.count(Count(Scope(Window(START + 1, NOW)), rolled=True)).exact is False
     assert both.agree(lambda store: store.held()).since == FIRST.end
+
+
+def test_hosts_that_a_client_makes_up_do_not_fill_the_hourly_counts(both: Twins) -> None:
+    put(both, [event(hour(1), host="www.example.org") for _ in range(3)])
+    put(both, [event(hour(1) + number, host=f"made-up-{number:03}") for number in range(300)])
+    put(both, [event(hour(1))])
+    remove(both, FIRST)
+    found = both.top(Top("host", Scope(), limit=0, brief=True, rolled=True)).values
+    assert (found[0].value, found[0].events) == (OTHERS, 101)
+    assert (found[1].value, found[1].events, len(found)) == ("www.example.org", 3, 202)
 
 
 def test_what_is_removed_does_not_come_back(both: Twins) -> None:

@@ -74,6 +74,9 @@ def top_command(
         click.echo(_json(field, answer))
     else:
         _print(field, answer)
+    if answer.since is not None:
+        since = datetime.fromtimestamp(answer.since / 1_000_000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+        note(text("Only from {time} on: older events were removed.", time=since))
 
 
 def _window(start: str, end: str, zone: str) -> Window:

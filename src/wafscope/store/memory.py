@@ -59,7 +59,7 @@ from wafscope.store.base import Records, Tally, Written
 from wafscope.store.counters import counted_source, recounted, released, without
 from wafscope.store.pairing import in_order, pairs
 from wafscope.store.piece import chosen, counted, listed, quarantined
-from wafscope.store.removal import EVERYTHING_HELD, Reach, by_day, hourly, reach, together, with_more
+from wafscope.store.removal import EVERYTHING_HELD, Reach, by_day, frequent_hosts, hourly, reach, together, with_more
 
 T = TypeVar("T")
 
@@ -213,7 +213,8 @@ class MemoryStore:
             before = self._removed.get((start, reason))
             self._removed[start, reason] = with_more(before, part) if before else part
             removed.append(part)
-        self._hourly += tuple(hourly(stored) for stored in gone)
+        hosts = frequent_hosts(gone)
+        self._hourly += tuple(hourly(stored, hosts) for stored in gone)
         self._events = tuple(stored for stored in self._events if stored.id not in ids)
         self._by_id = {each: stored for each, stored in self._by_id.items() if stored.id not in ids}
         for kept in (self._own, self._errors, self._reviewed):

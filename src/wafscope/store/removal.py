@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from wafscope.event.model import Event, Match
-from wafscope.query.question import Count, Histogram, Removed, Scope, StoredEvent, Top
+from wafscope.event.text import storable
+from wafscope.query.question import OTHERS, Count, Histogram, Removed, Scope, StoredEvent, Top
 from wafscope.query.rollup import can_tell, is_exact
 from wafscope.query.timespan import DAY, HOUR
 
@@ -61,14 +63,25 @@ def with_more(before: Removed, more: Removed) -> Removed:
     )
 
 
-def hourly(stored: StoredEvent) -> StoredEvent:
+MOST_HOSTS = 200
+"""Hosts that hourly counts tell apart, of what is removed at a time: a client can make up as many as it likes."""
+
+
+def frequent_hosts(gone: Iterable[StoredEvent]) -> frozenset[str]:
+    """The hosts that hourly counts tell apart; the others are `OTHERS`."""
+    counts = Counter(storable(stored.event.host) for stored in gone if stored.event.host is not None)
+    return frozenset(sorted(counts, key=lambda host: (-counts[host], host))[:MOST_HOSTS])
+
+
+def hourly(stored: StoredEvent, hosts: frozenset[str]) -> StoredEvent:
     """What hourly counts tell of an event: its hour, the fields they know, its rules."""
     event = stored.event
+    is_known = event.host is None or storable(event.host) in hosts
     kept = Event(
         raw=b"",
         format="",
         time=event.time // HOUR * HOUR,
-        host=event.host,
+        host=event.host if is_known else OTHERS,
         outcome=event.outcome,
         attack_class=event.attack_class,
         matches=tuple(Match(rule_id=match.rule_id, bookkeeping=match.bookkeeping) for match in event.matches),

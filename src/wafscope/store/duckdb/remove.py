@@ -12,7 +12,7 @@ import pyarrow as pa
 import zstandard
 from duckdb import DuckDBPyConnection
 
-from wafscope.query.question import RemovalReason, Removed
+from wafscope.query.question import OTHERS, RemovalReason, Removed
 from wafscope.query.timespan import DAY, HOUR, Window
 from wafscope.reader.joining import FORMATS
 from wafscope.store.duckdb import recount, rewrite
@@ -22,6 +22,7 @@ from wafscope.store.duckdb.encode import BLOCK_BYTES, BLOCK_RECORDS
 from wafscope.store.duckdb.schema import HOURLY_FIELDS, RAW_SCHEMA
 from wafscope.store.duckdb.take import unpack
 from wafscope.store.pairing import UNTIMED
+from wafscope.store.removal import MOST_HOSTS
 
 _LEVEL = 3
 _EVERY = 1 << 62
@@ -38,9 +39,14 @@ _GONE = f"""
 """
 _NOTED = "CREATE OR REPLACE TEMP TABLE noted AS SELECT seq, gaps FROM event LIMIT 0"
 
+_KEPT_FIELDS = ", ".join(f'"{f.column}"' if f.column != "host" else "kept_host" for f in HOURLY_FIELDS)
 _HOURLY = f"""
-    INSERT INTO hourly SELECT {_HOUR} AS hour, {_FIELDS}, count(*), sum(match_count), sum(scoring_count)
-    FROM gone GROUP BY ALL ORDER BY hour
+    INSERT INTO hourly
+    WITH often AS (SELECT host FROM gone WHERE host IS NOT NULL GROUP BY host ORDER BY count(*) DESC, host
+        LIMIT {MOST_HOSTS})
+    SELECT {_HOUR} AS hour, {_KEPT_FIELDS}, count(*), sum(match_count), sum(scoring_count)
+    FROM (SELECT *, CASE WHEN host IS NULL OR host IN (FROM often) THEN host ELSE ? END AS kept_host FROM gone)
+    GROUP BY ALL ORDER BY hour
 """
 _HOURLY_RULE = f"""
     INSERT INTO hourly_rule SELECT {_HOUR} AS hour, rule_id, sum(once), count(*) FROM
@@ -72,7 +78,7 @@ def remove(
     if not days:
         return ()
     cursor.execute(_NOTED)
-    cursor.execute(_HOURLY)
+    cursor.execute(_HOURLY, [OTHERS])
     cursor.execute(_HOURLY_RULE)
     _count_log(cursor)
     cursor.execute(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import duckdb
 import msgspec
 
 from wafscope.errors import StoreError, StoreHeld
@@ -60,6 +61,8 @@ T = TypeVar("T")
 
 _EVER = 100_000
 """Days: for what is kept without limit."""
+_SOON = 10.0
+"""Seconds that a person waits for something to be written."""
 _OWN_LIMIT = 60.0
 """Seconds that a question of the service itself may take."""
 
@@ -121,8 +124,13 @@ class DuckStore:
         return written
 
     def review(self, event_id: bytes, now: int | None) -> bool:
-        with self._one, self._connection.writing() as cursor:
-            is_there = reviewed.mark(cursor, event_id, now)
+        if not self._one.acquire(timeout=_SOON):
+            raise StoreError(text("The store is busy being rewritten: try again in a while."))
+        try:
+            with self._connection.writing() as cursor:
+                is_there = reviewed.mark(cursor, event_id, now)
+        finally:
+            self._one.release()
         self._generation += 1
         return is_there
 
@@ -291,7 +299,12 @@ class DuckStore:
 
     def retain(self, keeping: Keeping, now: int) -> Retained:
         with self._one:
-            retained = self._retain(keeping, now)
+            try:
+                retained = self._retain(keeping, now)
+            except duckdb.Error as error:
+                raise StoreError(
+                    text("The store could not be written: {reason}", reason=str(error)), where=str(self.path)
+                ) from error
             self._note_since()
         if not retained.is_nothing:
             self._generation += 1
