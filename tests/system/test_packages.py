@@ -92,6 +92,22 @@ def named(machine: Machine) -> str:
     return machine.do("find", "/etc", "/lib/systemd", "/usr", "/var/lib", "-xdev", "-name", "*wafscope*")
 
 
+def asked_and_told(machine: Machine) -> None:
+    """The service under its restrictions: new settings, wrong ones, and the command line beside it."""
+    settings = ("wafscope", "--config", "/etc/wafscope/wafscope.toml")
+    machine.do("systemctl", "reload", "wafscope")
+    until(lambda: "taken anew" in machine.do("journalctl", "-u", "wafscope", "-o", "cat"), "the new settings")
+    machine.write("/etc/wafscope/wafscope.toml", b"[wbe]\n")
+    assert machine.do("sh", "-c", "systemctl reload wafscope || echo refused").endswith("refused")
+    assert "Did you mean web" in machine.do("journalctl", "-u", "wafscope", "-o", "cat")
+    machine.do("sed", "-i", "/wbe/d", "/etc/wafscope/wafscope.toml")
+    assert machine.do("systemctl", "is-active", "wafscope") == "active"
+    assert " sources, " in machine.do("systemctl", "show", "-p", "StatusText", "wafscope")
+    assert json.loads(machine.do(*settings, "top", "status", "--json"))["events"] == 1
+    stranger = " ".join(("runuser -u nobody --", *settings[:1], "top status --store /var/lib/wafscope/wafscope.duckdb"))
+    assert "as root" in machine.do("sh", "-c", f"{stranger} 2>&1 || true")
+
+
 def test_the_debian_package_installs_starts_and_goes(dist: Path, tmp_path: Path, kept: Path) -> None:
     """By dpkg and systemd: in an overlay of this machine, or in the clean root that scripts/try-deb.sh makes."""
     package = only(dist, "*.deb")
@@ -113,6 +129,7 @@ def test_the_debian_package_installs_starts_and_goes(dist: Path, tmp_path: Path,
         machine.write(log, json_record(1))
         until(lambda: json.loads(machine.get(f"{CONSOLE}/healthz"))["events"] == 1, "the event")
         machine.write("/etc/wafscope/wafscope.toml", b'\n[log]\nlevel = "info"\n')
+        asked_and_told(machine)
 
         machine.do("dpkg", "--install", f"/run/{package.name}")  # as an upgrade does it
         assert machine.do("systemctl", "is-active", "wafscope") == "active"

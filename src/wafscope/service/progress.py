@@ -82,8 +82,9 @@ class Watch(threading.Thread):
         self._stuck: tuple[str, ...] = ()
 
     def run(self) -> None:
-        while not self._ended.wait(self._every):
+        while not self._ended.is_set():
             self.look()
+            self._ended.wait(self._every)
 
     def look(self) -> None:
         """Look once."""
