@@ -145,3 +145,13 @@ def test_examples_in_yaml(file: Path) -> None:
 @pytest.mark.parametrize("file", sorted(EXAMPLES.rglob("*.toml")), ids=lambda file: file.name)
 def test_examples_of_settings(file: Path) -> None:
     settings.load(file, {})
+
+
+@pytest.mark.parametrize("file", [ROOT / "Containerfile", EXAMPLES / "compose" / "web.Containerfile"], ids=str)
+def test_what_an_image_is_made_from_is_there(file: Path) -> None:
+    """Images of other hosts are not to be had in a test; that both build and run was tried by hand, with buildah."""
+    lines = file.read_text().splitlines()
+    copied = [line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    assert copied != []
+    assert [source for source in copied if not (file.parent / source).exists()] == []
+    assert [line for line in lines if line.startswith("FROM ") and not line.startswith("FROM debian:")] == []
