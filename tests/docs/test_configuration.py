@@ -147,7 +147,9 @@ def test_examples_of_settings(file: Path) -> None:
     settings.load(file, {})
 
 
-@pytest.mark.parametrize("file", [ROOT / "Containerfile", EXAMPLES / "compose" / "web.Containerfile"], ids=str)
+@pytest.mark.parametrize(
+    "file", [ROOT / "Containerfile", EXAMPLES / "compose" / "web.Containerfile"], ids=lambda file: file.name
+)
 def test_what_an_image_is_made_from_is_there(file: Path) -> None:
     """Images of other hosts are not to be had in a test; that both build and run was tried by hand, with buildah."""
     lines = file.read_text().splitlines()

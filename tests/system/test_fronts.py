@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.browser.conftest import load, sample_lines, served
 from tests.browser.test_hostile import hostile_log
-from tests.system.fronts import CRS, NAME, WORDS, behind_apache
-from tests.system.servers import NGINX_MODULE, free_port, needs, nginx, visit
+from tests.system.fronts import CRS, EXAMPLES, NAME, WORDS, behind_apache
+from tests.system.servers import NGINX_MODULE, PATIENCE, free_port, needs, nginx, program, running, visit
 
 from wafscope.query.parser import encode
 from wafscope.store.memory import MemoryStore
@@ -85,3 +87,61 @@ def test_no_rule_fires_on_a_filter_at_the_highest_paranoia_level(tmp_path: Path)
     assert len(quiet) > 200
     assert [data for data in fired if "ARGS:f" in data or not data] == []
     assert loud["messages"] != []
+
+
+SITE = """
+load_module {module}; {user} daemon off; worker_processes 1; pid {place}/nginx.pid; error_log {place}/error.log;
+events {{}}
+http {{
+    access_log off; {temporary}
+    modsecurity on;
+    modsecurity_rules_file {place}/site.conf;
+    server {{ listen 127.0.0.1:{port}; server_name other.example.org; root {place}/www; }}
+    server {{ listen 127.0.0.1:{port}; server_name wafscope.example.org; root {place}/www; {own} }}
+}}
+"""
+
+
+def first_line(at: int, target: str) -> str:
+    """Ask with the name of the console in the Host header, whatever the request line names."""
+    with socket.create_connection(("127.0.0.1", at), timeout=PATIENCE) as opened:
+        opened.sendall(f"GET {target} HTTP/1.1\r\nHost: {NAME}\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode())
+        with opened.makefile("rb") as answer:
+            return answer.readline().decode().split(maxsplit=1)[1].strip()
+
+
+@pytest.mark.parametrize("where", ["server", "http"])
+def test_exclusions_stand_in_the_server_block_of_the_console(place: Path, where: str) -> None:
+    """The rules of the site hold for all servers. Why the guide warns of loading the exclusions there, too."""
+    needs("nginx", files=[NGINX_MODULE, CRS])
+    exclusions = EXAMPLES / "crs" / "wafscope-console.conf"
+    (place / "www").mkdir()
+    (place / "www" / "events").write_text("ok")
+    (place / "site.conf").write_text(
+        "Include /etc/nginx/modsecurity.conf\nSecRuleEngine On\nSecAuditEngine Off\n"
+        "Include /etc/modsecurity/crs/crs-setup.conf\n"
+        + (f"Include {exclusions}\n" if where == "http" else "")
+        + "Include /usr/share/modsecurity-crs/rules/*.conf\n"
+    )
+    at = free_port()
+    (place / "nginx.conf").write_text(
+        SITE.format(
+            module=NGINX_MODULE,
+            user="user root;" if os.geteuid() == 0 else "",
+            place=place,
+            port=at,
+            temporary=" ".join(
+                f"{n}_temp_path {place}/{n};" for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            ),
+            own=f"modsecurity_rules_file {exclusions};" if where == "server" else "",
+        )
+    )
+    command: list[str | Path] = [program("nginx"), "-p", place, "-e", place / "error.log", "-c", place / "nginx.conf"]
+    with running(command, at, place / "nginx.out"):
+        attack = "union+select+password+from+users"
+        answers = [
+            first_line(at, target)
+            for target in (f"/events?q={attack}", f"/events?x={attack}", f"http://other.example.org/events?q={attack}")
+        ]
+
+    assert answers == ["200 OK", "403 Forbidden", "403 Forbidden" if where == "server" else "200 OK"]
