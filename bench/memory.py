@@ -44,10 +44,10 @@ class Sampler:
     def _run(self) -> None:
         while not self._done.wait(INTERVAL):
             pids = tree(self._pid)
-            used = [used(pid) for pid in pids]
+            sizes = [used(pid) for pid in pids]
             self.peak = Peak(
-                max(self.peak.bytes, sum(share for share, _ in used)),
-                max(self.peak.resident_bytes, sum(resident for _, resident in used)),
+                max(self.peak.bytes, sum(share for share, _ in sizes)),
+                max(self.peak.resident_bytes, sum(resident for _, resident in sizes)),
                 max(self.peak.processes, len(pids)),
             )
 
