@@ -181,5 +181,5 @@ def check_reach(command: Sequence[str]) -> None:
             raise SettingsError(
                 text("A service can not start what lies in somebody’s home directory."),
                 where=path,
-                hint=text("Install it for all: pipx install --global wafscope."),
+                hint=text("Install it for all: PIPX_HOME=/opt/pipx PIPX_BIN_DIR=/usr/local/bin pipx install …"),
             )
