@@ -79,6 +79,8 @@ def test_the_store_is_rewritten_backed_up_and_checked_under_a_service(tmp_path: 
             assert service.ask("/")[0] == 200
         backed_up = told(store, "backup", str(backup))
         assert told(store, "check")["faults"] == []
+        held = run("store", "restore", str(backup), "--store", str(store), "--force", status=5)
+        assert b"another process" in held.stderr
         # It is ended in the middle of rewriting.
         with subprocess.Popen([*COMMAND, "store", "compact", "--store", store], stderr=subprocess.DEVNULL):
             time.sleep(0.3)
