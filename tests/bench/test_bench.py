@@ -68,3 +68,20 @@ def test_a_year_in_small_keeps_its_promises() -> None:
     assert (report.held, report.removed) == (5 * 200, 4 * 200)
     assert not report.marked_after
     assert "overview" in year.render(report)
+
+
+def test_flood_reports_the_same_counts_with_and_without_sampling() -> None:
+    report = run("flood", "--events", "600", "--others", "300", "--rounds", "1", "--above", "50")
+    assert report["same"]
+    assert report["stored"]["whole"]["without_record"] == 0
+    assert report["stored"]["sampled"]["without_record"] > 100
+    assert {panel["window"] for panel in report["panels"]} >= {"hour", "all", "hour, client"}
+    assert all(panel["exact"] for panel in report["panels"])
+
+
+def test_soak_reports_memory_and_that_nothing_is_lost() -> None:
+    report = run("soak", "--seconds", "5", "--idle", "0.5", "--rotate", "2", "--before", "100")
+    assert (report["lost"], report["twice"], report["quarantined"]) == (0, 0, 0)
+    assert report["rotations"] > 0
+    assert report["visible"]["count"] > 0
+    assert report["memory"]["own"]["last"] > 0
