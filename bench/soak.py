@@ -17,10 +17,12 @@ from statistics import fmean
 
 import msgspec
 
-from bench import build, memory
+from bench import generate, memory
 from bench.report import Check, at_most, megabytes, percentile, sentence, table
 from bench.visit import Reader, get
 from bench.writer import SENSORS, Sender, Writer
+from wafscope.ingest.pipeline import Setting, import_paths, start_workers
+from wafscope.store.open import WRITING, open_store
 
 FLAT = 1.10
 """What the last third of the time may take of the memory of the first, at most."""
@@ -99,7 +101,12 @@ class Report(msgspec.Struct, frozen=True):
     idle_cpu: float
     visible: Visible
     late: int
-    """Lines that no page showed in time."""
+    """Lines that no page showed."""
+    failed: int
+    """Pages that did not come."""
+    cores: int
+    load: float
+    """Of the machine, at the end of the writing."""
     store_bytes: int
     flat: Check
     idle: Check
@@ -139,9 +146,21 @@ def run(wish: Wish, say: Say) -> Report:
         settings = _settings(folder, console, receiver)
         if wish.before:
             say(f"making a store of {wish.before} events")
-            build.build(folder / "store.duckdb", wish.before, lambda _: None)
+            _fill(folder, wish.before)
         with _service(settings, console) as process:
             return _soak(wish, folder, process.pid, (console, receiver), say)
+
+
+def _fill(folder: Path, events: int) -> None:
+    log = folder / "before.log"
+    generate.write_log(log, events)
+    setting = Setting("bench")
+    with (
+        start_workers([str(log)], setting) as workers,
+        open_store(f"duckdb:///{folder}/store.duckdb", threads=WRITING) as store,
+    ):
+        import_paths(store, [str(log)], setting, workers=workers)
+    log.unlink()
 
 
 def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) -> Report:
@@ -157,6 +176,7 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
     for thread in (writer, sender):
         thread.ending.set()
         thread.join()
+    load = round(os.getloadavg()[0], 2)
     seconds, busy = time.monotonic() - begun, _cpu(pid) - cpu
     written = writer.written + sender.sent
     _wait_for(console, wish.before + written)
@@ -185,6 +205,9 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
         idle_cpu=round(idle, 5),
         visible=visible,
         late=reader.missed,
+        failed=reader.failed,
+        cores=os.cpu_count() or 1,
+        load=load,
         store_bytes=(folder / "store.duckdb").stat().st_size,
         flat=at_most(used.own.last / used.own.first, FLAT),
         idle=at_most(idle, IDLE),
@@ -293,14 +316,15 @@ def render(report: Report) -> str:
             (
                 f"{report.written} records in {report.seconds:.0f} s, {report.sent} of them over HTTP,"
                 f" {report.rotations} rotations; lost {report.lost}, twice {report.twice},"
-                f" in quarantine {report.quarantined}; store {megabytes(report.store_bytes)}"
+                f" in quarantine {report.quarantined}; store {megabytes(report.store_bytes)};"
+                f" {report.cores} cores, load {report.load}"
             ),
             table((f"memory of {used.processes} processes", "first third", "last third", "peak"), rows),
             f"own memory, last third to first: {sentence(report.flat)}",
             f"CPU, share of a core: {report.busy_cpu:.3f} while written and looked at; idle {sentence(report.idle)}",
             (
                 f"seconds from a line to the page: p50 {seen.p50:.2f}, max {seen.max:.2f} of {seen.count},"
-                f" {report.late} not seen; p95 {sentence(report.soon)}"
+                f" {report.late} not seen, {report.failed} pages failed; p95 {sentence(report.soon)}"
             ),
         )
     )

@@ -39,6 +39,8 @@ class Reader(threading.Thread):
         self._seen: set[int] = set()
         self.ending = threading.Event()
         self.took: list[float] = []
+        self.failed = 0
+        """Pages that did not come."""
 
     @property
     def missed(self) -> int:
@@ -49,9 +51,12 @@ class Reader(threading.Thread):
         turn = 0
         while not self.ending.wait(_WAIT):
             turn += 1
-            self._turn()
-            if turn % _ROUND == 0:
-                get(self._port, _OTHERS[turn // _ROUND % len(_OTHERS)])
+            try:
+                self._turn()
+                if turn % _ROUND == 0:
+                    get(self._port, _OTHERS[turn // _ROUND % len(_OTHERS)])
+            except OSError:
+                self.failed += 1
         self._turn()
 
     def _turn(self) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from wafscope.event.format import is_error_log
 from wafscope.event.model import Event
+from wafscope.event.outline import SAMPLED
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.web.visible import plain
 
@@ -234,7 +235,9 @@ def held(gaps: tuple[tuple[str, int], ...]) -> list[tuple[str, int]]:
 
 
 def in_request(gaps: tuple[str, ...]) -> tuple[str, ...]:
-    """The gaps that are about the request."""
+    """The gaps that are about the request; of a record that was not kept, that alone."""
+    if SAMPLED in gaps:
+        return (SAMPLED,)
     return tuple(gap for gap in LACKS if gap in gaps)
 
 
