@@ -72,9 +72,11 @@ def log(store: DuckStore) -> Log:
 
 
 @pytest.fixture
-def console(store: DuckStore, log: Log) -> Iterator[str]:
+def console(store: DuckStore, log: Log, window: Window) -> Iterator[str]:
     with served(store, LIVE) as address:
         yield address
+        # Pages that ask a server that has gone complain.
+        window.close()
 
 
 def shows(locator: Locator, count: int) -> None:
