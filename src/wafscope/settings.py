@@ -71,7 +71,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days: int = 0
     """Days before today for which events are kept; 0 for no limit of age."""
     size: str = "20GB"
-    """What the store may use, and never more than half of what its disk has room for; "" for no limit of size."""
+    """What the store may use, and never more than half of its disk; "" for no limit of size."""
     reviewed: Literal["keep", "remove"] = "keep"
     """What becomes of events that are marked as reviewed when their time is over."""
     rollup_days: int = 730

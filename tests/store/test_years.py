@@ -116,9 +116,9 @@ def test_of_today_it_is_an_hour_at_a_time(store: DuckStore, monkeypatch: pytest.
 
 
 def test_the_other_half_of_the_disk_is_left_for_copies() -> None:
-    assert limit(Keeping(size=1_000), file=400, free=5_000) == 1_000
-    assert limit(Keeping(size=1_000), file=400, free=600) == 500
-    assert limit(Keeping(), file=400, free=600) == 0
+    assert limit(Keeping(size=1_000), disk=5_000) == 1_000
+    assert limit(Keeping(size=1_000), disk=1_000) == 500
+    assert limit(Keeping(), disk=1_000) == 0
 
 
 def test_hourly_counts_and_pieces_in_quarantine_have_their_own_time(store: DuckStore) -> None:

@@ -46,9 +46,9 @@ STATE = State(
         ),
     ),
     StoreState(
-        "/s", 1, file=4096, log=17, used=2048, free=9, events=30, matches=0, first=None, last=None, since=None,
-        counted_since=None, reviewed=0, quarantined=1, removed_events=6, removed=(), dirty=False, compacted=4_000_000,
-        backups=(),
+        "/s", 1, file=4096, log=17, used=2048, free=9, disk=90, events=30, matches=0, first=None, last=None,
+        since=None, counted_since=None, reviewed=0, quarantined=1, removed_events=6, removed=(), dirty=False,
+        compacted=4_000_000, backups=(),
     ),
 )  # fmt: skip
 

@@ -53,7 +53,7 @@ def status_command(settings: Settings, file: str, as_json: bool) -> None:
     """Print a few lines, or one JSON object."""
     with _open(settings, file, read_only=True) as store:
         state = store.state()
-    most = limit(keeping(settings), state.file, state.free)
+    most = limit(keeping(settings), state.disk)
     if as_json:
         _put({**_plain(state), "limit": most or None})
         return

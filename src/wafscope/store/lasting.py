@@ -53,6 +53,8 @@ class StoreState(msgspec.Struct, frozen=True):
     """Of the file; the rest is used again, and given back by a compaction."""
     free: int
     """Room on the disk."""
+    disk: int
+    """Size of the disk."""
     events: int
     matches: int
     first: int | None
@@ -111,12 +113,13 @@ class Checked(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def limit(keeping: Keeping, file: int, free: int) -> int:
-    """Bytes that a store may use: what is wished, and never more than half of what the disk has room for.
+def limit(keeping: Keeping, disk: int) -> int:
+    """Bytes that a store may use: what is wished, and never more than half of the disk.
 
-    The other half is for the copy that a compaction, a backup or an upgrade makes.  0 stands for no limit.
+    The other half is for the copy that a compaction, a backup or an upgrade makes.  What others have written to the
+    disk makes no difference: no event may go because somebody fills it.  0 stands for no limit.
     """
-    return min(keeping.size, (file + free) // 2) if keeping.size else 0
+    return min(keeping.size, disk // 2) if keeping.size else 0
 
 
 REASONS: tuple[RemovalReason, ...] = ("age", "size", "hand")

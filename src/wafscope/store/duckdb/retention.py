@@ -25,9 +25,9 @@ _MOVED = 0.5
 
 
 def next_window(
-    cursor: DuckDBPyConnection, name: str, keeping: Keeping, now: int, sizes: tuple[int, int]
+    cursor: DuckDBPyConnection, name: str, keeping: Keeping, now: int, disk: int
 ) -> tuple[Window, RemovalReason] | None:
-    """Return what is to be removed next and why; `sizes` are those of the file and of the room beside it."""
+    """Return what is to be removed next and why; `disk` is the size of its disk."""
     oldest = _oldest(cursor, keeping)
     if oldest is None:
         return None
@@ -35,7 +35,7 @@ def next_window(
     today = now // DAY * DAY
     if keeping.days and end <= today - (keeping.days - 1) * DAY and oldest < today - keeping.days * DAY:
         return _portion(cursor, keeping, Window(oldest, end)), "hand" if keeping.by_hand else "age"
-    most = limit(keeping, *sizes)
+    most = limit(keeping, disk)
     if not most or rewrite.used(cursor, name) < max(most // 2, min(most * _FULL, most - _MARGIN)):
         return None
     if end > today:

@@ -64,6 +64,12 @@ def free(folder: Path) -> int:
     return system.f_bavail * system.f_frsize
 
 
+def disk(folder: Path) -> int:
+    """Size of the disk that a folder is on."""
+    system = os.statvfs(folder)
+    return system.f_blocks * system.f_frsize
+
+
 def check_room(path: Path, needed: int) -> None:
     """Raise StoreError where there is no room for so many bytes more beside a file."""
     left = free(path.parent)

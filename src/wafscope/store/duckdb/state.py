@@ -28,6 +28,7 @@ def state(cursor: DuckDBPyConnection, path: Path, held: Held) -> StoreState:
         log=file_size(Path(f"{path}.wal")),
         used=rewrite.used(cursor, NAME),
         free=rewrite.free(path.parent),
+        disk=rewrite.disk(path.parent),
         events=held.events,
         matches=matches,
         first=held.first,

@@ -311,14 +311,14 @@ class DuckStore:
         return retained
 
     def _retain(self, keeping: Keeping, now: int) -> Retained:
-        cursor, sizes = self._connection.writer, (file_size(self.path), rewrite.free(self.path.parent))
+        cursor, disk = self._connection.writer, rewrite.disk(self.path.parent)
         if self._copying.locked():
             return Retained(waits=True)
         waits = bool(keeping.size) and not self._room.is_there(cursor)
         if waits:
             keeping = msgspec.structs.replace(keeping, size=0)
         with self._connection.writing():
-            found = retention.next_window(cursor, NAME, keeping, now, sizes)
+            found = retention.next_window(cursor, NAME, keeping, now, disk)
             removed = remove(cursor, *found, now, reviewed=keeping.reviewed) if found else ()
             hours = now - (keeping.rollup_days or _EVER) * DAY
             pieces = now - (keeping.quarantine_days or _EVER) * DAY
