@@ -51,6 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Close the pages before any server: one that still asks would complain that it has gone."""
+    window = getattr(item, "funcargs", {}).get("window")
+    if isinstance(window, Window):
+        window.close()
+
+
 class Truth(msgspec.Struct):
     """Figures of the last seven days, counted with nothing but json."""
 

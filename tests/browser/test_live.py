@@ -72,11 +72,9 @@ def log(store: DuckStore) -> Log:
 
 
 @pytest.fixture
-def console(store: DuckStore, log: Log, window: Window) -> Iterator[str]:
+def console(store: DuckStore, log: Log) -> Iterator[str]:
     with served(store, LIVE) as address:
         yield address
-        # Pages that ask a server that has gone complain.
-        window.close()
 
 
 def shows(locator: Locator, count: int) -> None:
