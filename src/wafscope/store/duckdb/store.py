@@ -100,7 +100,7 @@ class DuckStore:
         self._gate = compact.Gate()
         self._room = retention.Room(NAME)
         self._copying = threading.Lock()
-        """Held while a copy of the store is made."""
+        """Held while a copy of the store is made, or all of it is checked."""
 
     @property
     def generation(self) -> int:
@@ -294,8 +294,9 @@ class DuckStore:
     # --- over the years ---
 
     def state(self) -> StoreState:
+        held = self.held(time_limit=_OWN_LIMIT).value
         with self._gate.asking(), self._connection.copying() as cursor:
-            return state(cursor, self.path, self.held(time_limit=_OWN_LIMIT).value)
+            return state(cursor, self.path, held)
 
     def retain(self, keeping: Keeping, now: int) -> Retained:
         with self._one:
@@ -354,7 +355,8 @@ class DuckStore:
             return compact.back_up(self._connection, self.path, Path(path), overwrite=overwrite)
 
     def check(self) -> Checked:
-        with self._gate.asking(), self._connection.copying() as cursor:
+        # The file does not change until it is done.
+        with self._copying, self._connection.copying() as cursor:
             cursor.execute("BEGIN")
             try:
                 return check(cursor)
