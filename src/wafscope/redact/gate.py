@@ -71,13 +71,10 @@ class Gate:
         zones: list[list[Span]] = [[] for _ in texts]
         if not found:
             return zones
-        closer = [
-            (begins[window] + first, begins[window] + last)
-            for window in found
-            for first, last in pieces(joined[begins[window] : begins[window + 1]])
-        ]
+        closer = [piece for window in found for piece in pieces(joined, begins[window], begins[window + 1])]
+        view = memoryview(joined)
         named = pc.match_substring_regex(
-            pa.array([joined[first:last] for first, last in closer], pa.large_binary()), pattern=self._names
+            pa.array([view[first:last] for first, last in closer], pa.large_binary()), pattern=self._names
         )
         starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
         for hit in pc.indices_nonzero(named).to_pylist():
@@ -98,14 +95,14 @@ def _lines(part: bytes) -> array[int]:
     return begins
 
 
-def pieces(text: bytes) -> list[Span]:
-    """Return all pieces between quotes."""
+def pieces(text: bytes, start: int = 0, end: int | None = None) -> list[Span]:
+    """Return all pieces between quotes, of a part of a text."""
+    end = len(text) if end is None else end
     found: list[Span] = []
-    start = 0
-    for piece in text.split(b'"'):
-        found.append((start, start + len(piece)))
-        start += len(piece) + 1
-    return found
+    while (quote := text.find(b'"', start, end)) >= 0:
+        found.append((start, quote))
+        start = quote + 1
+    return [*found, (start, end)]
 
 
 _CODED = r"(?:%(?:25)*|\\+(?:x|u00))"
