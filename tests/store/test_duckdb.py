@@ -214,3 +214,14 @@ def test_a_file_without_tables_is_made_a_store(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "store.duckdb")).close()
     with DuckStore(tmp_path / "store.duckdb") as store:
         assert store.positions() == {}
+
+
+def test_an_event_whose_record_can_not_be_read_any_more_is_made_of_its_columns() -> None:
+    odd = event(hour(1), 942100, raw=b"no record of any format", host="www.example.org", score=5)
+    with DuckStore(None) as store:
+        write(store, [odd])
+        (row,) = store.page(Page(Scope())).value.rows
+        found = store.event(row.id).value
+    assert found is not None
+    assert (found.event.raw, found.event.host, found.event.score) == (odd.raw, "www.example.org", 5)
+    assert [match.rule_id for match in found.event.matches] == [942100]

@@ -436,7 +436,7 @@ def _several(ask_store: _Ask, questions: tuple[Top, ...]) -> tuple[TopValues, ..
 def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
     """Read the records of an event again from their raw bytes: whatever is not a column comes from there.
 
-    An event whose record was not kept is made of its columns.
+    An event whose record was not kept, or can not be read any more, is made of its columns.
 
     The id of a record that is joined leads to its event.
     """
@@ -449,8 +449,9 @@ def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
         return None
     seq, high, low, sensor, source, offset, length, *place = found[0]
     rows = ask_store(Sql(_JOINED, (seq,)))
-    event = _record(ask_store, place) if place[_LENGTH] else outline.read(ask_store, seq, is_joined=bool(rows))
-    errors = [_record(ask_store, row[3:]) for row in rows]
+    event = _own(ask_store, seq, place, is_joined=bool(rows))
+    read = [(row, error) for row in rows if (error := _record(ask_store, row[3:])[1]) is not None]
+    errors = [error for _, error in read]
     return StoredEvent(
         id=_identity(high, low),
         event=joined(event, errors) if errors else event,
@@ -458,10 +459,7 @@ def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
         source=source or "",
         offset=offset,
         length=length,
-        joined=tuple(
-            JoinedRecord(error.format, row[0] or "", row[1], row[2], error.raw)
-            for row, error in zip(rows, errors, strict=True)
-        ),
+        joined=tuple(JoinedRecord(error.format, row[0] or "", row[1], row[2], error.raw) for row, error in read),
         reviewed=ask_store(Sql(_REVIEWED, (seq,)))[0][0],
     )
 
@@ -478,9 +476,20 @@ _LENGTH = 2
 """Where a place has the length of the record; it is 0 where that was not kept."""
 
 
-def _record(ask_store: _Ask, place: Sequence[Any]) -> Event:
-    packed = ask_store(Sql("SELECT data FROM raw WHERE block = ?", (place[0],)))[0][0]
-    return record(unpack(packed), place)
+def _own(ask_store: _Ask, seq: int, place: Sequence[Any], *, is_joined: bool) -> Event:
+    """The event of a record that was kept, else of its columns; so is one that can not be read any more."""
+    raw, event = _record(ask_store, place) if place[_LENGTH] else (b"", None)
+    return event or msgspec.structs.replace(outline.read(ask_store, seq, is_joined=is_joined), raw=raw)
+
+
+def _record(ask_store: _Ask, place: Sequence[Any]) -> tuple[bytes, Event | None]:
+    """The bytes of a record, and what they say; None where they can not be read any more."""
+    block = unpack(ask_store(Sql("SELECT data FROM raw WHERE block = ?", (place[0],)))[0][0])
+    try:
+        event = record(block, place)
+    except (ValueError, RecursionError):
+        return block[place[1] : place[1] + place[2]], None
+    return event.raw, event
 
 
 _HELD = Sql(
