@@ -179,7 +179,7 @@ class _Size:
 
 
 def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threading.Event) -> Iterator[Task]:
-    """Group stretches to tasks: a long file in pieces as it was cut, many small files together."""
+    """Group stretches to tasks: a long file in pieces, many small files together."""
     encoder = store.encoder()
     for path in paths:
         kept: list[Stretch] = []
@@ -189,7 +189,7 @@ def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threadin
                 return
             kept.append(stretch)
             size += len(stretch.data)
-            if size >= PIECE // 2 or stretch.offset or len(kept) >= _MOST_FILES:
+            if size >= PIECE // 2 or len(kept) >= _MOST_FILES:
                 yield _task(path, setting, kept, encoder)
                 kept, size = [], 0
         if kept:

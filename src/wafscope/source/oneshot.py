@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
 import sys
 import tarfile
 import time
@@ -133,15 +132,9 @@ def _nearby(place: Path) -> Text:
 class _Meter:
     """Counts the bytes taken from a file, whatever decompression stands on top of it."""
 
-    def __init__(self, stream: BinaryIO, before: int = 0, end: int | None = None) -> None:
-        """Begin at `before`; `end` is what will have been counted when all is taken, None where that says little."""
+    def __init__(self, stream: BinaryIO, before: int = 0) -> None:
         self._stream = stream
         self.count = before
-        self._end = end
-
-    def portion(self) -> int:
-        """How much to read at once: less towards the end, so that all workers have something to do until then."""
-        return PIECE if self._end is None else max(PIECE // 8, min(PIECE, (self._end - self.count) // 4))
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
@@ -153,8 +146,7 @@ class _Meter:
 
 
 def _file(source: str, name: str, stream: BufferedReader, before: int, cutter: Cutter) -> Iterator[Stretch]:
-    size = 0 if _packed(stream) else _size(stream)
-    meter = _Meter(stream, before, before + size if size else None)
+    meter = _Meter(stream, before)
     opened = cast("BinaryIO", _Steady(_decompressed(stream, meter)))
     head = opened.read(_HEAD)
     whole = cast("BinaryIO", _Rejoined(head, opened))
@@ -164,22 +156,9 @@ def _file(source: str, name: str, stream: BufferedReader, before: int, cutter: C
         yield from _stretches(source, name, whole, meter, cutter)
 
 
-def _packed(stream: BufferedReader) -> str:
-    """How a file is compressed; "" where it is not."""
-    magic = stream.peek(6)
-    return next((k for m, k in _MAGIC.items() if magic.startswith(m)), "")
-
-
-def _size(stream: BufferedReader) -> int:
-    """The size of a file; 0 for a pipe."""
-    try:
-        return os.fstat(stream.fileno()).st_size
-    except OSError:
-        return 0
-
-
 def _decompressed(stream: BufferedReader, meter: _Meter) -> IO[bytes]:
-    kind = _packed(stream)
+    magic = stream.peek(6)
+    kind = next((k for m, k in _MAGIC.items() if magic.startswith(m)), "")
     counted = cast("IO[bytes]", meter)
     if kind == "gzip":
         return cast("IO[bytes]", gzip.GzipFile(fileobj=counted, mode="rb"))
@@ -253,7 +232,7 @@ def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: 
     offset, look_at = 0, 0
     rest = b""
     while True:
-        data, damage, ended = _piece(stream, meter.portion())
+        data, damage, ended = _piece(stream)
         data = rest + data if rest else data
         if ended:
             if data or damage:
@@ -275,15 +254,15 @@ def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: 
             rest, look_at = data, 2 * len(data)
 
 
-def _piece(stream: BinaryIO, size: int) -> tuple[bytes, str, bool]:
+def _piece(stream: BinaryIO) -> tuple[bytes, str, bool]:
     """Return the next bytes, what is wrong with the rest, and whether there is no rest."""
     data = b""
     try:
-        data = stream.read(size)
-        more = data if len(data) == size else stream.read(1)
+        data = stream.read(PIECE)
+        more = data if len(data) == PIECE else stream.read(1)
     except BROKEN:
         return data, "damaged_archive", True
-    return (data, "", False) if len(data) == size else (data + more, "", not more)
+    return (data, "", False) if len(data) == PIECE else (data + more, "", not more)
 
 
 def _skip(data: bytes, stream: BinaryIO) -> tuple[int, bytes]:

@@ -35,9 +35,7 @@ from wafscope.store.duckdb.schema import (
 )
 
 _TOGETHER = 10_000
-"""Events that are written by one statement..."""
-_AT_THE_END = 1_000
-"""...and once payloads become smaller: that is the end of a long log, and soon nobody else has work."""
+"""Events that are written by one statement."""
 
 _NUMBER = pa.int64()
 _EVENTS = EVENT_BATCH.append(pa.field("seq", _NUMBER)).append(pa.field("first_block", _NUMBER))
@@ -121,7 +119,6 @@ class Writing:
         self._next_block: int = _row(cursor, _NEXT_BLOCK)[0]
         self._since: int | None = _row(cursor, _SINCE)[0]
         self._waiting: list[_Part] = []
-        self._largest = 0
         self._written: list[Written] = []
         self._rules: dict[int, Rule] = {}
         self._counts: dict[tuple[str, str], list[int]] = {}
@@ -143,9 +140,7 @@ class Writing:
         self._joining.see(tables)
         self._next += tables.event_count
         self._next_block += tables.block_count
-        self._largest = max(self._largest, tables.event_count)
-        ending = tables.event_count * 2 < self._largest
-        if self._next - self._waiting[0].first_event >= (_AT_THE_END if ending else _TOGETHER):
+        if self._next - self._waiting[0].first_event >= _TOGETHER:
             self._flush()
 
     def finish(self) -> tuple[Written, ...]:
