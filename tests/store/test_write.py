@@ -26,10 +26,11 @@ def part(store: EventStore, events: Sequence[Event], source: str = SOURCE) -> tu
     return payload, Tally(source, "web1", len(events), sum(len(each.matches) for each in events), 1)
 
 
-@pytest.mark.parametrize("together", [1, 3, 10_000])
-def test_each_payload_is_told_what_became_of_it(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("together", "most"), [(1, 1 << 30), (3, 1 << 30), (20_000, 1 << 30), (20_000, 1)])
+def test_each_payload_is_told_what_became_of_it(together: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a record stands in the same payload, in another of the transaction, or in the store before."""
     monkeypatch.setattr("wafscope.store.duckdb.write._TOGETHER", together)
+    monkeypatch.setattr("wafscope.store.duckdb.write._MOST_BYTES", most)
     known, one, two, three = (event(hour(n), *[942100] * n, 949110) for n in range(4))
     groups: tuple[list[Event], ...] = ([known, one], [one, two, two], [known, one, two], [], [three])
     with DuckStore(None) as store, MemoryStore() as reference:

@@ -84,6 +84,11 @@ class Tables(msgspec.Struct, frozen=True):
     has_untimed: bool = False
     """Whether some of them tell no time."""
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return self.events.nbytes + self.matches.nbytes + self.raw.nbytes
+
 
 class DuckEncoder(msgspec.Struct, frozen=True):
     """Encodes records for one store: `key` is that store's key of event ids."""

@@ -34,8 +34,10 @@ from wafscope.store.duckdb.schema import (
     first_table,
 )
 
-_TOGETHER = 10_000
-"""Events that are written by one statement."""
+_TOGETHER = 20_000
+"""Events that are written by one statement..."""
+_MOST_BYTES = 32 << 20
+"""...or fewer, when what waits takes so much memory."""
 
 _NUMBER = pa.int64()
 _EVENTS = EVENT_BATCH.append(pa.field("seq", _NUMBER)).append(pa.field("first_block", _NUMBER))
@@ -119,6 +121,7 @@ class Writing:
         self._next_block: int = _row(cursor, _NEXT_BLOCK)[0]
         self._since: int | None = _row(cursor, _SINCE)[0]
         self._waiting: list[_Part] = []
+        self._bytes = 0
         self._written: list[Written] = []
         self._rules: dict[int, Rule] = {}
         self._counts: dict[tuple[str, str], list[int]] = {}
@@ -140,7 +143,8 @@ class Writing:
         self._joining.see(tables)
         self._next += tables.event_count
         self._next_block += tables.block_count
-        if self._next - self._waiting[0].first_event >= _TOGETHER:
+        self._bytes += tables.size
+        if self._next - self._waiting[0].first_event >= _TOGETHER or self._bytes >= _MOST_BYTES:
             self._flush()
 
     def finish(self) -> tuple[Written, ...]:
@@ -189,7 +193,7 @@ class Writing:
                         continue
                     if known is None or rule.time >= known.time:
                         self._rules[rule.rule_id] = rule
-        self._waiting = []
+        self._waiting, self._bytes = [], 0
 
     def _write(self, parts: list[_Part]) -> None:
         """Write the events of some payloads, and note in each how many were stored."""
