@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 import zstandard
 
+from wafscope.source.spool import sync_directory
+
 _DAY = re.compile(r"(?:^|/)(\d{8})/")
 _PIECE = 1 << 20
 
@@ -69,7 +71,7 @@ class Archive:
             os.truncate(archive, size)
             raise
         if is_new:
-            _sync_folder(archive.parent)
+            sync_directory(archive.parent)
 
 
 def _mend(archive: Path) -> set[_Entry]:
@@ -106,11 +108,3 @@ def _frame(file: BinaryIO, start: int) -> tuple[bytes, int] | None:
         except zstandard.ZstdError:
             return None
     return b"".join(parts), start + read - len(unpacker.unused_data)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
