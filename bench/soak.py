@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from statistics import fmean
 import msgspec
 
 from bench import generate, memory
+from bench.process import cpu_seconds, free_port
 from bench.report import Check, at_most, megabytes, percentile, sentence, table
 from bench.visit import Reader, get
 from bench.writer import SENSORS, Sender, Writer
@@ -37,7 +37,6 @@ _EVERY = 2.0
 _PATIENCE = 120.0
 _SETTLE = 10.0
 """Seconds that a service gets to come to rest, before what it costs to do nothing is measured."""
-_TICK = os.sysconf("SC_CLK_TCK")
 
 Say = Callable[[str], None]
 
@@ -169,7 +168,7 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
     sender, reader, watch = Sender(receiver), Reader(console, writer), _Watch(pid)
     threads = (writer, sender, reader, watch)
     say(f"writing {wish.rate} records a second for {wish.seconds:g} s")
-    begun, cpu = time.monotonic(), _cpu(pid)
+    begun, cpu = time.monotonic(), cpu_seconds(pid)
     for thread in threads:
         thread.start()
     _tell(wish, begun, watch, say)
@@ -177,7 +176,7 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
         thread.ending.set()
         thread.join()
     load = round(os.getloadavg()[0], 2)
-    seconds, busy = time.monotonic() - begun, _cpu(pid) - cpu
+    seconds, busy = time.monotonic() - begun, cpu_seconds(pid) - cpu
     written = writer.written + sender.sent
     _wait_for(console, wish.before + written)
     for thread in (reader, watch):
@@ -185,9 +184,9 @@ def _soak(wish: Wish, folder: Path, pid: int, ports: tuple[int, int], say: Say) 
         thread.join()
     time.sleep(min(_SETTLE, wish.idle))
     say(f"doing nothing for {wish.idle:g} s")
-    cpu, begun = _cpu(pid), time.monotonic()
+    cpu, begun = cpu_seconds(pid), time.monotonic()
     time.sleep(wish.idle)
-    idle = (_cpu(pid) - cpu) / max(time.monotonic() - begun, 1e-9)
+    idle = (cpu_seconds(pid) - cpu) / max(time.monotonic() - begun, 1e-9)
     used, took = _memory(watch.samples), reader.took
     visible = Visible(len(took), *(round(percentile(took, part), 3) for part in (0.5, 0.95, 1.0)))
     status = json.loads(get(console, "/api/status"))
@@ -234,26 +233,6 @@ def _memory(samples: Sequence[_Sample]) -> Memory:
 
     processes = max(each.processes for each in samples)
     return Memory(thirds("own"), thirds("share"), thirds("resident"), processes, len(samples))
-
-
-def _cpu(pid: int) -> float:
-    """CPU seconds of a process and all below it that run now."""
-    return sum(map(_cpu_of, memory.tree(pid)))
-
-
-def _cpu_of(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICK
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _settings(folder: Path, console: int, receiver: int) -> Path:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from bench import generate
-from bench.memory import Sampler, tree
+from bench.memory import Sampler
+from bench.process import cpu_seconds, free_port
 from bench.report import Check, at_most, megabytes, sentence, table
+from bench.visit import get
 
 LIMIT_PERCENT = 5.0
 """Per cent of a core that a service with nothing to do must not exceed."""
@@ -62,7 +60,7 @@ def run(wish: Wish, say: Say) -> Report:
         say(f"writing {wish.files} files")
         write_tree(directory / "records.log", root, wish.files)
         with ExitStack() as stack:
-            port = _free_port()
+            port = free_port()
             process = stack.enter_context(_service(directory, root, port, wish.after))
             stack.callback(process.terminate)
             sampler = stack.enter_context(Sampler(process.pid))
@@ -74,12 +72,12 @@ def run(wish: Wish, say: Say) -> Report:
             if wish.after != "keep":
                 _until(lambda: not any(root.iterdir()))
                 gone = round(time.monotonic() - begun - stored, 1)
-            busy = _cpu(process.pid)
+            busy = cpu_seconds(process.pid)
             time.sleep(_SETTLE)
             say(f"idle for {wish.idle:g} s")
-            before, since = _cpu(process.pid), time.monotonic()
+            before, since = cpu_seconds(process.pid), time.monotonic()
             time.sleep(wish.idle)
-            idle = 100 * (_cpu(process.pid) - before) / (time.monotonic() - since)
+            idle = 100 * (cpu_seconds(process.pid) - before) / (time.monotonic() - since)
             events = _events(port)
         return Report(
             wish.files,
@@ -114,18 +112,9 @@ def _service(directory: Path, root: Path, port: int, after: str) -> subprocess.P
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-        return port
-
-
 def _events(port: int) -> int:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return int(told["events"])
+        return int(json.loads(get(port, "/healthz"))["events"])
     except OSError:
         return -1
 
@@ -136,15 +125,6 @@ def _until(happens: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(0.25)
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of processor that a process and all below it have taken."""
-    ticks = 0
-    for each in tree(pid):
-        values = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(values[11]) + int(values[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def render(report: Report) -> str:
