@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -103,6 +104,8 @@ class Upkeep:
             return True
         if retained.waits:
             return False
+        if self._store.renew():
+            _trim()
         if self._times.has_come(now) and self._store.state().dirty:
             with self._around():
                 done = self._store.compact()
@@ -115,6 +118,12 @@ class Upkeep:
             self._store.recover()
         except WafscopeError as error:
             _log.error("the store can not be opened again", reason=str(error))
+
+
+def _trim() -> None:
+    """Give free memory back to the system, where the C library can do that (glibc): by itself it hardly does."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _tell(removed: tuple[Removed, ...]) -> None:

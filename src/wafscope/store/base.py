@@ -224,6 +224,13 @@ class LastingStore(EventStore, Protocol):
         """Remove some of what is not to be kept any longer; it did nothing when there is nothing left to remove."""
         ...
 
+    def renew(self) -> bool:
+        """Give back the memory that piles up with every commit; tell whether that was done.
+
+        Nothing is done while there is little of it, or something else goes on for long.  Questions wait for a moment.
+        """
+        ...
+
     def compact(self) -> Compacted:
         """Write the file anew, with what is held and nothing else; raises StoreError, and then it is as it was.
 

@@ -51,13 +51,13 @@ class Gate:
                 self._changed.notify_all()
 
     @contextmanager
-    def shut(self) -> Iterator[None]:
-        """Keep questions out, and give those inside some time to come to an end."""
+    def shut(self, patience: float = _PATIENCE) -> Iterator[bool]:
+        """Keep questions out, give those inside some seconds to come to an end, and tell whether all have."""
         with self._changed:
             self._is_shut = True
-            self._changed.wait_for(lambda: not self._inside, _PATIENCE)
+            is_empty = self._changed.wait_for(lambda: not self._inside, patience)
         try:
-            yield
+            yield is_empty
         finally:
             with self._changed:
                 self._is_shut = False

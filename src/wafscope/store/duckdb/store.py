@@ -65,6 +65,10 @@ _SOON = 10.0
 """Seconds that a person waits for something to be written."""
 _OWN_LIMIT = 60.0
 """Seconds that a question of the service itself may take."""
+_WORN = 300
+"""Commits after which the database is opened anew: DuckDB keeps some tens of kB for each, small as it may be, until then."""
+_SHORT = 0.5
+"""Seconds that questions may take for it."""
 
 
 class DuckStore:
@@ -99,6 +103,8 @@ class DuckStore:
         self._coding = Coding()
         self._gate = compact.Gate()
         self._room = retention.Room(NAME)
+        self._commits = 0
+        """Since the database was opened."""
         self._copying = threading.Lock()
         """Held while a copy of the store is made, or all of it is checked."""
 
@@ -120,6 +126,7 @@ class DuckStore:
                     writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
                 written = writing.finish()
             self._coding.keep()
+            self._commits += 1
         self._generation += 1
         return written
 
@@ -161,7 +168,7 @@ class DuckStore:
             self._generation += 1
             self._coding.forget()
             # One that is gone is not made anew: what was read already would be missing in it.
-            self._connection = self._open(makes=False)
+            self._connection, self._commits = self._open(makes=False), 0
             self._note_since()
 
     def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
@@ -334,6 +341,19 @@ class DuckStore:
             self._room.expect(cursor)
         return Retained(removed, *cleared, waits=waits)
 
+    def renew(self) -> bool:
+        if self._commits < _WORN or not self._copying.acquire(blocking=False):
+            return False
+        try:
+            with self._one, self._gate.shut(_SHORT) as is_quiet:
+                if is_quiet:
+                    self._connection.checkpoint()
+                    self._connection.close()
+                    self._connection, self._commits = self._open(makes=False), 0
+            return is_quiet
+        finally:
+            self._copying.release()
+
     def compact(self) -> Compacted:
         started, before = time.monotonic(), file_size(self.path)
         with self._copying, self._one:
@@ -346,7 +366,7 @@ class DuckStore:
                 compact.check_log(self.path)
                 rewrite.take_place(rewrite.copy_name(self.path), self.path)
                 self._connection.close()
-                self._connection = self._open()
+                self._connection, self._commits = self._open(), 0
         self._generation += 1
         return Compacted(before, file_size(self.path), round(time.monotonic() - started, 3))
 
