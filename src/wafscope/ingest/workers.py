@@ -55,7 +55,7 @@ class Workers:
         self._threads = ThreadPoolExecutor(count, "worker") if count else None
 
     def encode(self, tasks: Iterable[Task]) -> Iterator[tuple[Encoded, Task]]:
-        """Encode tasks, and give the results in the order of the tasks."""
+        """Encode tasks, and give the results in the order of the tasks; the processes end behind the last one."""
         if self._threads is None:
             for task in tasks:
                 yield encode(task), task
@@ -70,6 +70,9 @@ class Workers:
         while waiting:
             future, done = waiting.popleft()
             yield future.result(), done
+        # While the last ones are written there is time for it.
+        for worker in reversed(self._workers):
+            worker.dismiss()
 
     @property
     def count(self) -> int:
@@ -154,9 +157,13 @@ class _Worker:
         encoded: Encoded = msgspec.structs.replace(answer, payload=payload)
         return encoded
 
+    def dismiss(self) -> None:
+        """Let the process end when it has nothing left to do."""
+        self._tasks.close()
+
     def close(self) -> None:
         """End the process."""
-        self._tasks.close()
+        self.dismiss()
         self._answers.close()
         self._results.close()
         self._process.join()

@@ -316,15 +316,17 @@ class _Matches:
 
     def add(self, events: Sequence[Event], first: int) -> None:
         """Add the matches of events, the first of which has the number `first`."""
-        for event_number, event in enumerate(events, first):
-            matches = event.matches
-            if matches:
-                for match, number in zip(matches, map(self._numbers.__getitem__, map(id, matches)), strict=True):
-                    if number == len(self._distinct):
-                        self._distinct.append(match)
-                    self._number.append(number)
-                self._event.extend(repeat(event_number, len(matches)))
-                self._time.extend(repeat(event.time, len(matches)))
+        found = [(number, e.time, e.matches) for number, e in enumerate(events, first) if e.matches]
+        fired = [match for _, _, matches in found for match in matches]
+        numbers = list(map(self._numbers.__getitem__, map(id, fired)))
+        if len(self._numbers) > len(self._distinct):
+            for match, number in zip(fired, numbers, strict=True):
+                if number == len(self._distinct):
+                    self._distinct.append(match)
+        self._number.extend(numbers)
+        for number, time, matches in found:
+            self._event.extend(repeat(number, len(matches)))
+            self._time.extend(repeat(time, len(matches)))
 
     def columns(self) -> dict[str, pa.Array]:
         """The columns of the table of matches."""
@@ -348,11 +350,12 @@ class _Matches:
 
     def rules(self) -> tuple[Rule, ...]:
         """What the latest match of each rule says; of several at one time, the last one."""
-        last: dict[int, int] = {}
-        times = self._time
-        for place, number in enumerate(self._number):
-            if times[place] >= times[last.setdefault(number, place)]:
-                last[number] = place
+        times = self._time.tolist()
+        last = dict(zip(self._number, range(len(times)), strict=True))
+        if times != sorted(times):
+            for place, number in enumerate(self._number):
+                if times[place] >= times[last[number]]:
+                    last[number] = place
         latest: dict[int, tuple[int, int, Match]] = {}
         for number, place in last.items():
             match = self._distinct[number]
