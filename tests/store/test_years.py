@@ -53,6 +53,10 @@ def fill(store: DuckStore, days: range, each: int = 40) -> None:
         write(store, [record(day, number, MARKER if (day, number) == (2, 3) else "") for number in range(each)])
 
 
+def held(store: DuckStore) -> int:
+    return store.count(Count(Scope())).value.events
+
+
 def retain(store: DuckStore, keeping: Keeping, now: int = NOW) -> list[Retained]:
     done = []
     while not (step := store.retain(keeping, now)).is_nothing or step.waits:
@@ -330,3 +334,42 @@ def test_a_kill_in_a_compaction_leaves_a_good_store(place: str, path: Path) -> N
         # From the rename on it is the new file.
         assert store.state().dirty is (place not in {"replace", "close"})
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_store_is_opened_anew_after_many_commits(store: DuckStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.store.duckdb.store._WORN", 3)
+    fill(store, range(2))
+    assert not store.renew()
+    fill(store, range(2, 3))
+    before = held(store)
+    assert store.renew()
+    assert held(store) == before
+    assert not store.renew()
+    # What is known of the rows that stand once is still right, and what was stored is known.
+    fill(store, range(4))
+    assert held(store) == before // 3 * 4
+    assert store.check().faults == ()
+
+
+def test_a_store_is_not_opened_anew_while_it_is_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.store.duckdb.store._WORN", 1)
+    monkeypatch.setattr("wafscope.store.duckdb.store._SHORT", 0.01)
+    asked, answered = threading.Event(), threading.Event()
+    with DuckStore(path) as store:
+        fill(store, range(1))
+        fetch = store._connection.fetch
+
+        def slow(*question: object) -> list[tuple[object, ...]]:
+            asked.set()
+            answered.wait()
+            return fetch(*question)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store._connection, "fetch", slow)
+        thread = threading.Thread(target=held, args=(store,))
+        thread.start()
+        asked.wait()
+        assert not store.renew()
+        answered.set()
+        thread.join()
+        assert store.renew()
+        assert held(store) == 40

@@ -66,7 +66,7 @@ _SOON = 10.0
 _OWN_LIMIT = 60.0
 """Seconds that a question of the service itself may take."""
 _WORN = 300
-"""Commits after which the database is opened anew: DuckDB keeps some tens of kB for each, small as it may be, until then."""
+"""Commits after which the database is opened anew: DuckDB keeps some tens of kB for each, however small, until then."""
 _SHORT = 0.5
 """Seconds that questions may take for it."""
 
