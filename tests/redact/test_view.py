@@ -45,6 +45,16 @@ def test_a_byte_knows_its_place_whatever_was_decoded(pattern: re.Pattern[bytes],
         assert view.span(0, position + 1) == (100 + places[0][0], 100 + end)
 
 
+@pytest.mark.parametrize("lead", range(4))
+@pytest.mark.parametrize("piece", [rb"\n", rb"\\", rb"\\a\"b\n", rb"abcde", rb"a\"\u0041\x41"])
+def test_a_byte_of_a_long_text_knows_its_place(piece: bytes, lead: int) -> None:
+    text = b"x" * lead + piece * 300
+    expected, places = plainly(text, ESCAPED)
+    view = View(text, 0).unescaped()
+    assert view.data == expected
+    assert [view.span(position, position + 1) for position in range(len(places))] == places
+
+
 @given(text=texts)
 def test_letters_are_found_again_through_every_level(text: bytes) -> None:
     view = View(text, 0).bare()

@@ -59,7 +59,7 @@ class View:
         self._base = base
         self._parent = parent
         self._pattern = pattern
-        self._places: _Escapes | _Letters | None = None
+        self._places: _Escapes | _Pairs | _Letters | None = None
         """Where in the parent what stands; None while nobody has asked."""
 
     def span(self, start: int, end: int) -> Span:
@@ -166,6 +166,34 @@ class _Escapes:
         return place, place + 1
 
 
+class _Pairs:
+    """Where the escapes of a text are, when each is a backslash and one more byte, and stands for one byte."""
+
+    def __init__(self, data: bytes) -> None:
+        """Take a text in which no backslash is the second byte of an escape."""
+        self._data = data
+        blocks = (data[at : at + _BLOCK] for at in range(0, len(data), _BLOCK))
+        self._begins = list(accumulate((len(block) - block.count(b"\\") for block in blocks), initial=0))
+        """Where each block begins once all are decoded."""
+
+    def span(self, start: int, end: int) -> Span:
+        """Return where a stretch of what was decoded begins and ends in the text."""
+        return self._at(start)[0], self._at(end - 1)[1]
+
+    def _at(self, position: int) -> Span:
+        number = bisect_right(self._begins, position) - 1
+        place, left = number * _BLOCK, position - self._begins[number]
+        # An escape that goes on in the block counts as the first byte of it.
+        first = place - (self._data[max(place - 1, 0) : place] == b"\\")
+        for escapes, part in enumerate(self._data[first : place + _BLOCK + 1].split(b"\\")):
+            if left < len(part):
+                place = first + left
+                return (place - 1, place + 1) if escapes and not left else (place, place + 1)
+            left -= len(part)
+            first += len(part) + 1
+        raise IndexError(position)
+
+
 class _Letters:
     """Where the letters and digits of a text are."""
 
@@ -192,12 +220,15 @@ class _Letters:
         )
 
 
-def _escapes(data: bytes, pattern: re.Pattern[bytes]) -> _Escapes:
+def _escapes(data: bytes, pattern: re.Pattern[bytes]) -> _Escapes | _Pairs:
     """Return the escapes of a pattern in a text."""
     parts, less = [data], list[int]()
     if pattern is ESCAPED:
         # The second of two backslashes begins nothing.
-        parts = data.replace(b"\\\\", b"\\_").split(b"\\")
+        plain = data.replace(b"\\\\", b"\\_")
+        if b"\\u" not in plain and b"\\x" not in plain and plain[-1:] != b"\\":
+            return _Pairs(plain)
+        parts = plain.split(b"\\")
         less = [1 if part and part[0] in _SINGLE else _less(b"\\" + part[:5]) for part in parts[1:]]
     elif pattern is PERCENT:
         parts = data.split(b"%")
