@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
-from wafscope.cli.say import note, said
+from wafscope.cli.options import config_file, in_json
+from wafscope.cli.say import note, print_json, said
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import english, ntext, text
 from wafscope.service.check import Finding, check_settings
@@ -31,8 +31,8 @@ def config_command() -> None:
         )
     ),
 )
-@click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
-@click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
+@config_file
+@in_json
 @click.pass_context
 def check_command(context: click.Context, config: Path | None, as_json: bool) -> None:
     """Print what was found, errors first."""
@@ -40,7 +40,7 @@ def check_command(context: click.Context, config: Path | None, as_json: bool) ->
     found = sorted(check_settings(path, os.environ), key=lambda finding: finding.level != "error")
     errors = sum(finding.level == "error" for finding in found)
     if as_json:
-        click.echo(msgspec.json.encode([_as_json(finding) for finding in found]).decode())
+        print_json([_plain(finding) for finding in found])
     else:
         for finding in found:
             _print(finding)
@@ -69,7 +69,7 @@ def _conclude(findings: int, errors: int) -> None:
         note(text("Root may read everything; the user of the service may not: see docs/reference/service.md."))
 
 
-def _as_json(finding: Finding) -> dict[str, Any]:
+def _plain(finding: Finding) -> dict[str, Any]:
     return {
         "level": finding.level,
         "where": finding.where,

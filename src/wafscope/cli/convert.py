@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -18,16 +14,14 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wafscope.cli.importing import local_zone
 from wafscope.cli.options import written_by
+from wafscope.cli.progress import progress_bar, stoppable
 from wafscope.cli.say import complain, note, said
 from wafscope.errors import SettingsError, WafscopeError
 from wafscope.export.base import Options
-from wafscope.export.stream import FORMS, Conversion, Setting, Summary
-from wafscope.export.stream import Progress as Moved
+from wafscope.export.stream import FORMS, Conversion, Progress, Setting, Summary
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.settings import Settings, check_zone
 from wafscope.source.oneshot import STANDARD_INPUT
@@ -88,12 +82,17 @@ def convert_command(
     file = "" if file == _STANDARD_OUTPUT else file
     if file:
         _check_output(file, paths)
-    with _stoppable() as stop, _Output(file) as output:
+    with stoppable() as stop, _Output(file) as output:
         conversion = Conversion(FORMS[form](options), setting, output.write)
         try:
-            with _bar(shown=bool(file) or not _on_terminal()) as show:
-                conversion.run(list(paths), progress=show, stop=stop, warn=complain)
-            interrupted = stop()
+            # A terminal to which the events are written has no room for a bar.
+            with progress_bar(shown=bool(file) or not _on_terminal()) as bar:
+
+                def show(moved: Progress) -> None:
+                    bar.move(moved.events, moved.consumed, moved.total)
+
+                conversion.run(list(paths), progress=show, stop=stop.is_set, warn=complain)
+            interrupted = stop.is_set()
         except KeyboardInterrupt:
             interrupted = True
         except BrokenPipeError:
@@ -185,51 +184,6 @@ def _standard_output() -> RawIOBase | BinaryIO:
 
 def _on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end the conversion behind the event that is being written; a second one at once."""
-    stopped = False
-
-    def interrupt(_number: int, _frame: object) -> None:
-        nonlocal stopped
-        if stopped:
-            raise KeyboardInterrupt
-        stopped = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: stopped
-        return
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield lambda: stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Show:
-    """Moves the bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-        self._task = bar.add_task("", total=None, rate="")
-        self._started = time.monotonic()
-
-    def __call__(self, moved: Moved) -> None:
-        rate = moved.events / max(time.monotonic() - self._started, 1e-6)
-        words = said(text("{rate} records/s", rate=round(rate)))
-        self._bar.update(self._task, total=moved.total, completed=moved.consumed, rate=words)
-
-
-@contextmanager
-def _bar(*, shown: bool) -> Iterator[_Show]:
-    """A progress bar on a terminal, unless the events themselves are written to it."""
-    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not (shown and sys.stderr.isatty())
-    ) as bar:
-        yield _Show(bar)
 
 
 def _summarised(summary: Summary) -> Text:

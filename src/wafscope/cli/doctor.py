@@ -13,7 +13,8 @@ import msgspec
 
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address
-from wafscope.cli.say import complain, language, note, said
+from wafscope.cli.options import config_file, in_json, store_file
+from wafscope.cli.say import complain, iso, language, note, print_json, said
 from wafscope.doctor.diagnosis import ORDER, Diagnosis
 from wafscope.doctor.examine import Examined, examine, key
 from wafscope.doctor.person import Person, me, named
@@ -43,7 +44,7 @@ _MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "notice": ("·", 
     ),
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+@config_file
 @click.option(
     "--site",
     type=click.Path(path_type=Path),
@@ -51,14 +52,14 @@ _MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "notice": ("·", 
         text("Configuration of the web server or engine, such as /etc/nginx/nginx.conf; looked for unless given.")
     ),
 )
-@click.option("--store", "file", default="", help=said(text("File of the store; that of the settings unless given.")))
+@store_file
 @click.option(
     "--user", default="", help=said(text("Examine as this user may read; the user of the service unless given."))
 )
 @click.option(
     "--ignore", multiple=True, metavar="CODE", help=said(text("A code that is accepted; may be given again."))
 )
-@click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
+@in_json
 @click.pass_obj
 def doctor_command(
     settings: Settings,
@@ -93,7 +94,7 @@ def doctor_command(
         for source, known in zip(sources, figures, strict=True)
     ]
     if as_json:
-        click.echo(msgspec.json.encode(_json(found, figures)).decode())
+        print_json(_plain(found, figures))
     else:
         for examined, known in zip(found, figures, strict=True):
             _print(examined, known)
@@ -205,7 +206,7 @@ def _moment(microseconds: int) -> str:
 # --- for programs: docs/reference/doctor.md has the keys ---
 
 
-def _json(found: list[Examined], figures: tuple[Figures | None, ...]) -> dict[str, Any]:
+def _plain(found: list[Examined], figures: tuple[Figures | None, ...]) -> dict[str, Any]:
     severities = [examined.severity for examined in found if examined.severity]
     worst = min(severities, key=ORDER.index) if severities else "healthy"
     sources = [_source(examined, known) for examined, known in zip(found, figures, strict=True)]
@@ -252,6 +253,4 @@ def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def _iso(microseconds: int | None) -> str | None:
-    if microseconds is None:
-        return None
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+    return None if microseconds is None else iso(microseconds)

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from wafscope.cli.options import written_by
-from wafscope.cli.say import complain, said
+from wafscope.cli.progress import progress_bar, stoppable
+from wafscope.cli.say import complain, print_json, said
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest import pipeline
 from wafscope.ingest.pipeline import Setting, Summary
@@ -46,7 +38,7 @@ def import_command(
     ):
         summary = read_in(store, paths, setting, workers)
     if as_json:
-        click.echo(msgspec.json.encode(summary).decode())
+        print_json(summary)
     else:
         click.echo(said(summarised(summary)))
 
@@ -92,78 +84,36 @@ def local_zone() -> str:
 
 def summarised(summary: Summary) -> Text:
     """One sentence about an import."""
+    counts: dict[str, str | float | Text] = {
+        "stored": ntext("{n} event", "{n} events", n=summary.stored - summary.joined),
+        "duplicate": summary.duplicate,
+        "quarantined": summary.quarantined,
+        "foreign": summary.foreign,
+        "matches": summary.matches,
+        "megabytes": round(summary.bytes / 1e6, 1),
+        "seconds": round(summary.seconds, 1),
+    }
     if summary.joined:
         return text(
             "{stored} stored, with {joined} of the error log, {duplicate} known already, {quarantined} not readable,"
             " {foreign} foreign lines; {matches} matches, {megabytes} MB in {seconds} s.",
-            stored=ntext("{n} event", "{n} events", n=summary.stored - summary.joined),
             joined=ntext("{n} record", "{n} records", n=summary.joined),
-            duplicate=summary.duplicate,
-            quarantined=summary.quarantined,
-            foreign=summary.foreign,
-            matches=summary.matches,
-            megabytes=round(summary.bytes / 1e6, 1),
-            seconds=round(summary.seconds, 1),
+            **counts,
         )
     return text(
         "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign} foreign lines;"
         " {matches} matches, {megabytes} MB in {seconds} s.",
-        stored=ntext("{n} event", "{n} events", n=summary.stored),
-        duplicate=summary.duplicate,
-        quarantined=summary.quarantined,
-        foreign=summary.foreign,
-        matches=summary.matches,
-        megabytes=round(summary.bytes / 1e6, 1),
-        seconds=round(summary.seconds, 1),
+        **counts,
     )
 
 
 def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting, workers: Workers) -> Summary:
     """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError."""
-    with _stoppable() as stop, _bar() as show:
+    with stoppable(text("Stopping: what was read is kept.")) as stop, progress_bar() as bar:
+
+        def show(progress: pipeline.Progress) -> None:
+            bar.move(progress.summary.received, progress.consumed, progress.total)
+
         return pipeline.import_paths(
             store, list(paths), setting, progress=show, stop=stop, warn=complain, workers=workers
         )
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C end the import and keep what was read; a second one ends the program."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def interrupt(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        click.echo(said(text("Stopping: what was read is kept.")), err=True)
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Show:
-    """Moves the bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-        self._task = bar.add_task("", total=None, rate="")
-        self._started = time.monotonic()
-
-    def __call__(self, progress: pipeline.Progress) -> None:
-        rate = progress.summary.received / max(time.monotonic() - self._started, 1e-6)
-        words = said(text("{rate} records/s", rate=round(rate)))
-        self._bar.update(self._task, total=progress.total, completed=progress.consumed, rate=words)
-
-
-@contextmanager
-def _bar() -> Iterator[_Show]:
-    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        yield _Show(bar)

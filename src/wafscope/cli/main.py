@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from wafscope import __version__, settings
+from wafscope.cli.options import config_file
 from wafscope.cli.say import fail, said
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
@@ -50,7 +51,7 @@ class _Commands(click.Group):
     help=said(text("Read ModSecurity audit logs, see what the firewall saw, tune it with proof.")),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+@config_file
 @click.version_option(__version__, prog_name="wafscope")
 @click.pass_context
 def cli(context: click.Context, config: Path | None) -> None:

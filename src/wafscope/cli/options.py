@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -11,6 +12,17 @@ from wafscope.cli.say import said
 from wafscope.i18n.text import text
 
 Command = TypeVar("Command", bound=Callable[..., object])
+
+config_file = click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+"""Add --config (`config`)."""
+
+store_file = click.option(
+    "--store", "file", default="", help=said(text("File of the store; that of the settings unless given."))
+)
+"""Add --store (`file`), for a command about a store that there is: `importing.store_address` says which."""
+
+in_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
+"""Add --json (`as_json`)."""
 
 
 def in_zone(command: Command) -> Command:

@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from wafscope.cli.importing import make_setting, store_address
-from wafscope.cli.options import in_zone
-from wafscope.cli.say import note, said
+from wafscope.cli.options import in_json, in_zone, store_file
+from wafscope.cli.say import iso, note, print_json, said
 from wafscope.errors import InputError, SettingsError
 from wafscope.event.text import from_bytes
 from wafscope.i18n.text import ntext, text
@@ -27,10 +26,6 @@ from wafscope.web.visible import plain
 
 _TIME_LIMIT = 600.0
 
-_store = click.option(
-    "--store", "file", default="", help=said(text("File of the store; that of the settings unless given."))
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
 _reason = click.option(
     "--reason", default="", type=click.Choice(["", *REASONS]), help=said(text("Only pieces with this reason."))
 )
@@ -42,12 +37,12 @@ def quarantine_command() -> None:
 
 
 @quarantine_command.command("list", help=said(text("List the pieces that could not be read, oldest first.")))
-@_store
+@store_file
 @_reason
 @click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(min=0), help=said(text("How many pieces; 0 for all."))
 )
-@_as_json
+@in_json
 @click.pass_obj
 def list_command(settings: Settings, file: str, reason: str, limit: int, as_json: bool) -> None:
     """Print a table, or a JSON object a line."""
@@ -55,7 +50,7 @@ def list_command(settings: Settings, file: str, reason: str, limit: int, as_json
         pieces = store.quarantine(Quarantine(reason=reason, limit=limit), time_limit=_TIME_LIMIT).value
     if as_json:
         for piece in pieces:
-            click.echo(_json(piece))
+            print_json(_plain(piece))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in (text("Id"), text("Seen"), text("Source"), text("Offset"), text("Length"), text("Reason")):
@@ -72,7 +67,7 @@ def list_command(settings: Settings, file: str, reason: str, limit: int, as_json
 
 @quarantine_command.command("show", help=said(text("Print one piece as it was logged.")))
 @click.argument("number", type=click.IntRange(min=1), metavar="ID")
-@_store
+@store_file
 @click.option("--raw", is_flag=True, help=said(text("The bytes as they are, secrets too, for a file or a pipe.")))
 @click.pass_obj
 def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
@@ -105,10 +100,10 @@ def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
     "retry", help=said(text("Read pieces again, all or those named; what can be read now is stored."))
 )
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
-@_store
+@store_file
 @_reason
 @in_zone
-@_as_json
+@in_json
 @click.pass_obj
 def retry_command(
     settings: Settings, numbers: tuple[int, ...], file: str, reason: str, zone: str, as_json: bool
@@ -119,7 +114,7 @@ def retry_command(
     with reach_store(store_address(file, settings)) as store:
         done = retry(store, Quarantine(reason=reason, ids=numbers), setting)
     if as_json:
-        click.echo(msgspec.json.encode(done).decode())
+        print_json(done)
         return
     click.echo(
         said(
@@ -138,10 +133,10 @@ def retry_command(
     "discard", help=said(text("Let go of pieces for good, those named or all; they count as dropped."))
 )
 @click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
-@_store
+@store_file
 @_reason
 @click.option("--all", "everything", is_flag=True, help=said(text("All pieces that there are.")))
-@_as_json
+@in_json
 @click.pass_obj
 def discard_command(
     settings: Settings, numbers: tuple[int, ...], file: str, reason: str, everything: bool, as_json: bool
@@ -153,7 +148,7 @@ def discard_command(
     with reach_store(store_address(file, settings)) as store:
         gone = store.discard(Quarantine(reason=reason, ids=numbers))
     if as_json:
-        click.echo(msgspec.json.encode({"discarded": gone}).decode())
+        print_json({"discarded": gone})
     else:
         click.echo(said(ntext("{n} piece discarded.", "{n} pieces discarded.", n=gone)))
 
@@ -179,9 +174,7 @@ def _moment(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _json(piece: QuarantinedPiece) -> str:
-    known: dict[str, Any] = {
-        name: getattr(piece, name) for name in ("id", "source", "sensor", "offset", "length", "reason")
-    }
-    seen = datetime.fromtimestamp(piece.seen / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
-    return msgspec.json.encode({**known, "seen": seen, "more": piece.more}).decode()
+def _plain(piece: QuarantinedPiece) -> dict[str, Any]:
+    """A piece for JSON, without its bytes."""
+    known = {name: getattr(piece, name) for name in ("id", "source", "sensor", "offset", "length", "reason")}
+    return {**known, "seen": iso(piece.seen), "more": piece.more}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import NoReturn
 
 import click
+import msgspec
 
 from wafscope.errors import FilterError, WafscopeError
 from wafscope.i18n.catalogue import choose, render
@@ -29,6 +31,16 @@ def said(value: Text) -> str:
 def note(value: Text) -> None:
     """Say something on standard error."""
     click.echo(plain(said(value)), err=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value on standard output as one line of JSON, for programs."""
+    click.echo(msgspec.json.encode(value).decode())
+
+
+def iso(microseconds: int) -> str:
+    """Write microseconds since the epoch as RFC 3339 has them, in UTC."""
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
 
 
 def complain(error: WafscopeError) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from wafscope import logs
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
-from wafscope.cli.options import written_by
+from wafscope.cli.options import config_file, written_by
 from wafscope.cli.say import said
 from wafscope.i18n.text import Text, text
 from wafscope.logs import is_journal
@@ -31,7 +31,7 @@ from wafscope.web.visible import plain
     ),
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+@config_file
 @click.option("--store", "file", default="", help=said(text("File of the store; made when it is not there.")))
 @click.option("--listen", "place", default="", help=said(text("Address and port of the console.")))
 @written_by

@@ -13,8 +13,9 @@ from typing import Any
 import click
 import msgspec
 
-from wafscope.cli.importing import address
-from wafscope.cli.say import note, said
+from wafscope.cli.importing import store_address
+from wafscope.cli.options import in_json, store_file
+from wafscope.cli.say import note, print_json, said
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest.upkeep import keeping
@@ -27,11 +28,6 @@ from wafscope.web.visible import plain
 
 _AGAIN = 0.1
 
-_store = click.option(
-    "--store", "file", default="", help=said(text("File of the store; that of the settings unless given."))
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
-
 
 @click.group("store", help=said(text("How the store is; prune, compact, check, back up, restore and upgrade it.")))
 def store_command() -> None:
@@ -39,15 +35,15 @@ def store_command() -> None:
 
 
 def _open(settings: Settings, file: str, *, read_only: bool = False) -> LastingStore:
-    return open_lasting(address(file) if file else settings.store.uri, read_only=read_only)
+    return open_lasting(store_address(file, settings), read_only=read_only)
 
 
 # --- status ----------------------------------------------------------------------
 
 
 @store_command.command("status", help=said(text("How large the store is, what it holds, and what was removed of it.")))
-@_store
-@_as_json
+@store_file
+@in_json
 @click.pass_obj
 def status_command(settings: Settings, file: str, as_json: bool) -> None:
     """Print a few lines, or one JSON object."""
@@ -55,7 +51,7 @@ def status_command(settings: Settings, file: str, as_json: bool) -> None:
         state = store.state()
     most = limit(keeping(settings), state.disk)
     if as_json:
-        _put({**_plain(state), "limit": most or None})
+        print_json({**_plain(state), "limit": most or None})
         return
     for label, what in _lines(state, most):
         click.echo(f"{said(label)}: {plain(said(what))}")
@@ -120,11 +116,11 @@ def _megabytes(state: StoreState) -> dict[str, Any]:
 @store_command.command(
     "prune", help=said(text("Remove what is older or more than the settings keep; hourly counts of it stay."))
 )
-@_store
+@store_file
 @click.option("--days", type=click.IntRange(min=0), help=said(text("Days before today to keep, whatever is set.")))
 @click.option("--size", help=said(text("What the store may use, such as 20GB, whatever is set.")))
 @click.option("--reviewed", is_flag=True, help=said(text("Remove events that are marked as reviewed, too.")))
-@_as_json
+@in_json
 @click.pass_obj
 def prune_command(
     settings: Settings, file: str, days: int | None, size: str | None, reviewed: bool, as_json: bool
@@ -152,7 +148,7 @@ def prune_command(
                 time.sleep(_AGAIN)
     if as_json:
         days_removed = {_moment(day)[:10]: events for day, events in sorted(removed.items())}
-        _put({"removed": sum(removed.values()), "days": days_removed, "hours": hours, "pieces": pieces})
+        print_json({"removed": sum(removed.values()), "days": days_removed, "hours": hours, "pieces": pieces})
         return
     for day, events in sorted(removed.items()):
         what = ntext("{n} event", "{n} events", n=events)
@@ -165,15 +161,15 @@ def prune_command(
 @store_command.command(
     "compact", help=said(text("Rewrite the file: what was removed is in no byte of it, and room is given back."))
 )
-@_store
-@_as_json
+@store_file
+@in_json
 @click.pass_obj
 def compact_command(settings: Settings, file: str, as_json: bool) -> None:
     """Rewrite, and say what it came to."""
     with _open(settings, file) as store:
         done = store.compact()
     if as_json:
-        click.echo(msgspec.json.encode(done).decode())
+        print_json(done)
         return
     click.echo(
         said(
@@ -191,16 +187,16 @@ def compact_command(settings: Settings, file: str, as_json: bool) -> None:
     "backup", help=said(text("Write all that is held to another file; a service goes on meanwhile."))
 )
 @click.argument("target", type=click.Path(path_type=Path), metavar="FILE")
-@_store
+@store_file
 @click.option("--force", is_flag=True, help=said(text("Overwrite FILE.")))
-@_as_json
+@in_json
 @click.pass_obj
 def backup_command(settings: Settings, target: Path, file: str, force: bool, as_json: bool) -> None:
     """Back up, and say what it came to."""
     with _open(settings, file) as store:
         done = store.backup(str(target.absolute()), overwrite=force)
     if as_json:
-        click.echo(msgspec.json.encode(done).decode())
+        print_json(done)
         return
     events, size = ntext("{n} event", "{n} events", n=done.events), round(done.bytes / 1e6, 1)
     click.echo(said(text("{events} in {path}, {size} MB.", events=events, path=plain(done.path), size=size)))
@@ -208,20 +204,20 @@ def backup_command(settings: Settings, target: Path, file: str, force: bool, as_
 
 @store_command.command("restore", help=said(text("Put a backup in the place of the store; stop its service first.")))
 @click.argument("source", type=click.Path(path_type=Path), metavar="FILE")
-@_store
+@store_file
 @click.option("--force", is_flag=True, help=said(text("Replace the store that is there: what it holds is lost.")))
-@_as_json
+@in_json
 @click.pass_obj
 def restore_command(settings: Settings, source: Path, file: str, force: bool, as_json: bool) -> None:
     """Restore, and say what it came to."""
     from wafscope.store.duckdb.restore import restore
 
-    uri = address(file) if file else settings.store.uri
+    uri = store_address(file, settings)
     if not uri.startswith(FILE):
         raise SettingsError(text("A backup can only be put into a file."), where="store.uri")
     done = restore(source.absolute(), Path(uri.removeprefix(FILE)), force=force)
     if as_json:
-        click.echo(msgspec.json.encode(done).decode())
+        print_json(done)
         return
     events = ntext("{n} event", "{n} events", n=done.events)
     click.echo(said(text("{events} are in {path} now.", events=events, path=plain(done.path))))
@@ -231,15 +227,15 @@ def restore_command(settings: Settings, source: Path, file: str, force: bool, as
     "check",
     help=said(text("Compare all that is counted with the events, and read every record again; status 1 for a fault.")),
 )
-@_store
-@_as_json
+@store_file
+@in_json
 @click.pass_context
 def check_command(context: click.Context, file: str, as_json: bool) -> None:
     """Check, and exit with 1 when something is wrong."""
     with _open(context.obj, file, read_only=True) as store:
         found = store.check()
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        print_json(found)
     else:
         _print_check(found)
     context.exit(1 if found.faults else 0)
@@ -271,7 +267,7 @@ def _print_check(found: Checked) -> None:
 @store_command.command(
     "upgrade", help=said(text("Bring a store of an earlier version up to date; a backup stays beside it."))
 )
-@_store
+@store_file
 @click.pass_obj
 def upgrade_command(settings: Settings, file: str) -> None:
     """Open the store for writing: that is all it takes."""
@@ -308,7 +304,3 @@ def _plain(value: msgspec.Struct) -> dict[str, Any]:
         else:
             found[name] = each
     return found
-
-
-def _put(value: dict[str, Any]) -> None:
-    click.echo(msgspec.json.encode(value).decode())

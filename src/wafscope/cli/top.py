@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from wafscope.cli.importing import store_address
-from wafscope.cli.say import note, said
+from wafscope.cli.options import store_file
+from wafscope.cli.say import note, print_json, said
 from wafscope.errors import SettingsError, StoreError
 from wafscope.event.fields import DAY, find
 from wafscope.i18n.text import text
@@ -31,7 +32,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 @click.command("top", help=said(text("Print how often each value of a field occurs, most frequent first.")))
 @click.argument("field")
-@click.option("--store", "file", default="", help=said(text("File of the store; that of the settings unless given.")))
+@store_file
 @click.option(
     "--filter",
     "line",
@@ -71,7 +72,7 @@ def top_command(
             hint=text("Narrow it with --from and --to."),
         )
     if as_json:
-        click.echo(_json(field, answer))
+        print_json(_plain(field, answer))
     else:
         _print(field, answer)
     if answer.since is not None:
@@ -104,11 +105,9 @@ def _moment(written: str, zone: str, option: str, *, whole_day: bool = False) ->
     return round(moment.timestamp() * 1_000_000)
 
 
-def _json(field: str, answer: Answer[TopValues]) -> str:
+def _plain(field: str, answer: Answer[TopValues]) -> dict[str, Any]:
     values = [{"value": v.value, "events": v.events, "matches": v.matches} for v in answer.value.values]
-    return msgspec.json.encode(
-        {"field": field, "exact": answer.exact, "events": answer.value.events, "values": values}
-    ).decode()
+    return {"field": field, "exact": answer.exact, "events": answer.value.events, "values": values}
 
 
 def _print(field: str, answer: Answer[TopValues]) -> None:
