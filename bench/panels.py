@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -35,7 +34,7 @@ from wafscope.query.question import (
     TopValues,
 )
 from wafscope.query.timespan import ALL_TIME, DAY, Window
-from wafscope.store.base import Encoder, EventStore, Tally, Written
+from wafscope.store.base import Closing, Encoder, EventStore, Tally, Written
 
 T = TypeVar("T")
 Ask = Callable[[Answers, View], object]
@@ -84,7 +83,7 @@ def _worst(qualities: Sequence[Quality]) -> Quality:
     return Quality(all(q.exact for q in qualities), any(q.cut for q in qualities))
 
 
-class Timed:
+class Timed(Closing):
     """A store that writes down how long it took to answer; `EventStore` in every other way."""
 
     def __init__(self, store: EventStore) -> None:
@@ -180,14 +179,6 @@ class Timed:
 
     def close(self) -> None:
         self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _named(name: str, window: Window) -> str:

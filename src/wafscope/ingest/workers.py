@@ -19,14 +19,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import msgspec
 
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
 from wafscope.ingest.worker import Encoded, Task, encode, start_worker
+from wafscope.store.base import Closing
 
 _PIPE = 1 << 20
 """Bytes that a pipe holds, where that can be chosen: the more, the fewer turns sender and receiver take."""
@@ -39,7 +39,7 @@ NEEDED = (encode.__module__, "wafscope.store.duckdb.encode")
 """Modules that workers need."""
 
 
-class Workers:
+class Workers(Closing):
     """Some worker processes; with none, tasks are done in this process."""
 
     def __init__(self, count: int, *, fork: bool = False) -> None:
@@ -92,7 +92,11 @@ class Workers:
 
     def close(self) -> None:
         """End the processes."""
-        self.__exit__(None, None, None)
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+        # The later ones hold copies of the pipes to the earlier ones, which must be closed for those to end.
+        for worker in reversed(self._workers):
+            worker.close()
 
     def _call(self, task: Task) -> Encoded:
         worker = self._idle.get()
@@ -100,18 +104,6 @@ class Workers:
             return worker.call(task)
         finally:
             self._idle.put(worker)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._threads is not None:
-            self._threads.shutdown(cancel_futures=True)
-        # The later ones hold copies of the pipes to the earlier ones, which must be closed for those to end.
-        for worker in reversed(self._workers):
-            worker.close()
 
 
 def _context(*, fork: bool) -> Any:

@@ -11,8 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from secrets import token_bytes
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -55,7 +54,7 @@ from wafscope.query.question import (
 from wafscope.query.timespan import DAY as DAY_LENGTH
 from wafscope.query.timespan import Window
 from wafscope.reader.joining import joined, takes_matches
-from wafscope.store.base import Records, Tally, Written
+from wafscope.store.base import Closing, Records, Tally, Written
 from wafscope.store.counters import counted_source, recounted, released, without
 from wafscope.store.pairing import in_order, pairs
 from wafscope.store.piece import chosen, counted, listed, quarantined
@@ -86,7 +85,7 @@ class MemoryEncoder(msgspec.Struct, frozen=True):
         return pickle.dumps(records)
 
 
-class MemoryStore:
+class MemoryStore(Closing):
     """Keeps events as long as the process runs."""
 
     def __init__(self) -> None:
@@ -299,14 +298,6 @@ class MemoryStore:
         self._by_id, self._events = {}, ()
         self._own, self._errors = {}, {}
         self._reviewed, self._hourly = {}, ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _with_mark(self, stored: StoredEvent | None) -> StoredEvent | None:
         return stored and msgspec.structs.replace(stored, reviewed=self._reviewed.get(stored.id))

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import msgspec
@@ -43,7 +42,7 @@ from wafscope.query.question import (
 )
 from wafscope.query.timespan import DAY, Window
 from wafscope.reader.joining import joined
-from wafscope.store.base import Encoder, Tally, Written
+from wafscope.store.base import Closing, Encoder, Tally, Written
 from wafscope.store.duckdb import ask, coding, compact, outline, quarantine, retention, reviewed, rewrite
 from wafscope.store.duckdb.check import check
 from wafscope.store.duckdb.coding import Coding
@@ -71,7 +70,7 @@ _SHORT = 0.5
 """Seconds that questions may take for it."""
 
 
-class DuckStore:
+class DuckStore(Closing):
     """A store in one DuckDB file (or in memory, with `path` None, for tests)."""
 
     def __init__(
@@ -396,14 +395,6 @@ class DuckStore:
 
     def close(self) -> None:
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _Ask = Callable[[Sql], list[tuple[Any, ...]]]

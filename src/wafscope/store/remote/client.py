@@ -8,8 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -17,7 +16,7 @@ from wafscope import __version__
 from wafscope.errors import StoreError
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
-from wafscope.store.base import Encoder, LastingStore, Tally, Written
+from wafscope.store.base import Closing, Encoder, LastingStore, Tally, Written
 from wafscope.store.lasting import BackedUp
 from wafscope.store.remote.calls import (
     LEFT_OUT,
@@ -40,7 +39,7 @@ _PATIENCE = 10.0
 """Seconds for the service to say hello."""
 
 
-class RemoteStore:
+class RemoteStore(Closing):
     """A store that a service holds.
 
     Its methods are those of `LastingStore`: see `calls.methods`.  What is written goes in portions, each in one act.
@@ -144,14 +143,6 @@ class RemoteStore:
 
     def close(self) -> None:
         self._line.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _move(file: Path, target: Path) -> None:

@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 import structlog
@@ -18,7 +16,7 @@ import structlog
 from wafscope import __version__
 from wafscope.errors import StoreError, WafscopeError
 from wafscope.i18n.text import text
-from wafscope.store.base import LastingStore
+from wafscope.store.base import Closing, LastingStore
 from wafscope.store.remote.calls import PROTOCOL, Call, Hello, Reply, failure, method, methods, peer, receive, send
 from wafscope.store.remote.place import place, short
 
@@ -29,7 +27,7 @@ _MOST = 16
 """Programs that may ask at a time."""
 
 
-class StoreServer:
+class StoreServer(Closing):
     """Lets others ask the store that this process has open."""
 
     def __init__(
@@ -128,11 +126,3 @@ class StoreServer:
                 with contextlib.suppress(OSError):
                     line.shutdown(socket.SHUT_RDWR)
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
