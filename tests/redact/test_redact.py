@@ -157,6 +157,11 @@ def test_the_name_the_attributes_and_all_else_stay_byte_for_byte() -> None:
     assert redacted(raw).event.raw == expected
 
 
+def test_the_scheme_of_credentials_stays() -> None:
+    raw = record(headers={"Authorization": "Bearer some-token-1"})
+    assert redacted(raw).event.raw == raw.replace(b"some-token-1", mask(b"some-token-1", KEY))
+
+
 def test_equal_values_have_equal_masks_and_another_store_has_others() -> None:
     one = redacted(record(headers={"Cookie": "a=the-same-value"})).event.raw
     two = redacted(record(body="password=the%2Dsame%2dvalue")).event.raw
@@ -177,6 +182,7 @@ def test_credentials_hide_no_password() -> None:
         headers={"Authorization": f"Basic {credentials}"},
         messages=(
             matched("REQUEST_HEADERS:X", "bob:open-sesame-42"),
+            matched("REQUEST_URI", "/?q=open-sesame-42"),
             matched("REQUEST_HEADERS:Authorization", credentials),
         ),
     )
@@ -186,11 +192,14 @@ def test_credentials_hide_no_password() -> None:
 
 
 def test_cards_and_national_numbers_are_told_by_their_form() -> None:
-    raw = record(body='{"a":"4111 1111 1111 1111","b":"4111111111111112","c":"123-45-6789","d":"2026-11-24"}')
+    raw = record(
+        body='{"a":"4111 1111 1111 1111","b":"4111111111111112","c":"123-45-6789","d":"2026-11-24",'
+        '"thirteen":"4222222222222","one digit":"6666666666666"}'
+    )
     done = redacted(raw).event
     assert done.request_body is not None
     assert re.sub("masked-[0-9a-f]{8}", "*", done.request_body) == (
-        '{"a":"*","b":"4111111111111112","c":"*","d":"2026-11-24"}'
+        '{"a":"*","b":"4111111111111112","c":"*","d":"2026-11-24","thirteen":"*","one digit":"6666666666666"}'
     )
     off = Redactor(Redaction(cards=False, national=False), KEY)
     assert redacted(raw, off).event.raw == raw
@@ -223,6 +232,30 @@ def test_a_secret_that_is_a_common_word_does_no_harm(word: str) -> None:
         assert getattr(before, name) == getattr(after, name), name
     assert [match.rule_id for match in after.matches] == [942100]
     assert MASK.search(after.request_body or "")
+
+
+@pytest.mark.parametrize("word", ["example.org", "/rules/x.conf", "1795487314"])
+def test_a_secret_that_the_engine_says_of_itself_leaves_that_alone(word: str) -> None:
+    raw = NATIVE.replace(b"/x.conf", b"/rules/x.conf").replace(b"native-secret-3%27+or+1%3D1", word.encode())
+    raw = raw.replace(b"Content-Type", b"X-Said-Again: " + word.encode() + b"\nContent-Type")
+    done = redacted(raw).event
+    assert b"password=" + word.encode() not in done.raw
+    assert b"X-Said-Again: masked-" in done.raw
+    assert (done.host, done.time) == ("example.org", redacted(NATIVE).event.time)
+    assert [match.file for match in done.matches] == ["/rules/x.conf"]
+
+
+def test_a_number_that_is_a_secret_is_not_looked_for_inside_of_longer_ones() -> None:
+    raw = record(body="token=79548731&at=1795487314&again=79548731")
+    number = mask(b"79548731", KEY)
+    assert redacted(raw).event.raw == raw.replace(b"=79548731", b"=" + number)
+
+
+def test_of_very_many_secrets_none_stays_elsewhere() -> None:
+    values = [f"q-{n:03}-Secret" for n in range(100)]
+    body = "&".join(f"token{n}={value}" for n, value in enumerate(values))
+    done = redacted(record(uri="/?" + "+".join(values), body=body)).event
+    assert b"Secret" not in done.raw
 
 
 PLACES: dict[str, Callable[[str], dict[str, Any]]] = {

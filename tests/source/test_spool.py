@@ -77,9 +77,10 @@ def test_each_sensor_has_its_own_chunk_and_position(tmp_path: Path) -> None:
     first, second = feed.take(MOST)
     assert [s.data for s in first.stretches] == [b"0", b"2", b"4"]
     assert (second.sensor, second.zone) == ("web1", "Europe/Berlin")
-    feed.committed(first.position)
-    feed.close()
     spool.close()
+    feed.committed(first.position)
+    assert len(segments(tmp_path)) == 1
+    feed.close()
     # The process ends after one of two chunks was committed.
     feed = SpoolFeed(tmp_path, {first.position.key: first.position.state})
     assert drain(feed, {}) == [b"1", b"3", b"5"]
