@@ -18,7 +18,8 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
 import msgspec
@@ -29,6 +30,12 @@ from wafscope.i18n.text import Text, text
 _PREFIX = "WAFSCOPE_"
 _SOURCE, _ZONE = "source", "timezone"
 
+Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
+"""Up to a hundred years, each date of which can still be told."""
+Events = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+Bytes = Annotated[int, msgspec.Meta(ge=1 << 10, le=1 << 31)]
+"""What one record may take: from the smallest that engines write to half of what a value in the store can hold."""
+
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where events rest."""
@@ -36,7 +43,7 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uri: str = "duckdb:///wafscope.duckdb"
     """duckdb:///relative, duckdb:////absolute, or memory:."""
     memory_limit: str = "256MB"
-    """Memory that DuckDB may take."""
+    """Memory that DuckDB may take, 64MB or more."""
 
 
 class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,33 +55,33 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Host names under which it may be called, beside localhost; protects against DNS rebinding."""
     timezone: str = "UTC"
     """IANA zone in which times are shown."""
-    time_limit: float = 5.0
+    time_limit: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 5.0
     """Seconds that one question to the store may take."""
 
 
 class Ingest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Reading logs."""
 
-    workers: int | None = None
+    workers: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
     """Worker processes; one a core unless set, 0 to read in the main process."""
-    largest_record: int = 64 << 20
+    largest_record: Bytes = 64 << 20
     """Bytes; a larger record is counted and named in quarantine, and never held in memory."""
-    sample_above: Annotated[int, msgspec.Meta(ge=0)] = 0
+    sample_above: Events = 0
     """Events of one client in an hour, from which on most are kept without their records; 0 keeps all records."""
-    sample_one_in: Annotated[int, msgspec.Meta(ge=1)] = 100
+    sample_one_in: Annotated[int, msgspec.Meta(ge=1, le=10**9)] = 100
     """Of the events beyond `sample_above`, one in so many is kept with its record."""
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is kept how long; the service removes the rest, the oldest day first."""
 
-    days: int = 0
+    days: Days = 0
     """Days before today for which events are kept; 0 for no limit of age."""
     size: str = "20GB"
-    """What the store may use, and never more than half of its disk; "" for no limit of size."""
+    """What the store may use, 10MB or more, and never more than half of its disk; "" for no limit of size."""
     reviewed: Literal["keep", "remove"] = "keep"
     """What becomes of events that are marked as reviewed when their time is over."""
-    rollup_days: int = 730
+    rollup_days: Days = 730
     """Days for which hourly counts of removed events are kept; 0 for no limit."""
     compact: str = "03:00-05:00"
     """When the file is rewritten after something was removed, in the zone of the console; "" for never."""
@@ -98,7 +105,7 @@ class Redaction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Quarantine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What could not be read."""
 
-    days: int = 30
+    days: Days = 30
     """Days for which it is kept whole, with all secrets in it; 0 for no limit."""
 
 
@@ -142,7 +149,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may send to a receiver with name and password, as mlogc does."""
     spool: str = ""
     """Directory that keeps what was acknowledged; beside the store unless given."""
-    spool_limit: int = 1 << 30
+    spool_limit: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 50)] = 1 << 30
     """Bytes."""
 
 
@@ -188,7 +195,7 @@ def read(path: Path) -> str:
 def parse(written: str, where: str, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a text in TOML and the environment; raises SettingsError, which names `where`."""
     values = values_of(written, where, environ)
-    for error in problems(values, where):
+    for error in problems(values, where, environ):
         raise error
     return msgspec.convert(values, Settings, strict=False)
 
@@ -218,15 +225,16 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def problems(values: dict[str, Any], where: str) -> Iterator[SettingsError]:
-    """Tell what is wrong with values, key by key: unknown names, wrong types, unknown zones."""
+def problems(values: dict[str, Any], where: str, environ: Mapping[str, str]) -> Iterator[SettingsError]:
+    """Tell what is wrong with values, key by key: unknown names, wrong types, numbers out of range, unknown zones."""
+    file = f"{where}: " if where else ""
     for section, inner in values.items():
         if section not in Settings.__struct_fields__:
             yield _unknown(section, where)
             continue
         is_list = section == _SOURCE
         for number, table in enumerate(inner if is_list and isinstance(inner, list) else [inner], 1):
-            place = f"{where}: {section} {number}" if is_list else f"{where}: {section}"
+            place = f"{file}{section} {number}" if is_list else f"{file}{section}"
             if not isinstance(table, dict) or (is_list and not isinstance(inner, list)):
                 written = f"[[{section}]]" if is_list else f"[{section}]"
                 yield SettingsError(
@@ -235,7 +243,9 @@ def problems(values: dict[str, Any], where: str) -> Iterator[SettingsError]:
                 continue
             kind = Source if is_list else type(getattr(Settings(), section))
             for key, value in table.items():
-                yield from _wrong(section, kind, key, value, where if key not in _keys(kind) else f"{place}.{key}")
+                named = variable(section, key)
+                at = f"{section}.{key}, {named}" if named in environ else f"{place}.{key}"
+                yield from _wrong(section, kind, key, value, where if key not in _keys(kind) else at)
 
 
 def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where: str) -> Iterator[SettingsError]:
@@ -246,6 +256,8 @@ def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where
         msgspec.convert(value, _keys(kind)[key], strict=False)
     except msgspec.ValidationError as error:
         what = text("A setting has a wrong value: {reason}", reason=str(error))
+        if _is_number(_keys(kind)[key], value):
+            what = text("“{value}” is out of range.", value=str(value))
         yield SettingsError(what, where=where, hint=_expected(_keys(kind)[key]))
         return
     check = check_zone if key == _ZONE and value else _CHECKS.get((section, key))
@@ -256,6 +268,33 @@ def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where
             yield error
 
 
+def _is_number(kind: Any, value: Any) -> bool:
+    """Whether a value is of the type of a setting that is a number, in its range or not."""
+    if bounds(kind) is None or isinstance(value, bool):
+        return False
+    try:
+        msgspec.convert(value, _bare(kind), strict=False)
+    except msgspec.ValidationError:
+        return isinstance(value, int)  # too large for any
+    return True
+
+
+def bounds(kind: Any) -> tuple[float, float] | None:
+    """Return the lowest and the highest value of a setting that is a number; None for any other."""
+    for each in (kind, *get_args(kind)):
+        if get_origin(each) is Annotated:
+            meta = get_args(each)[1]
+            return meta.ge, meta.le
+    return None
+
+
+def _bare(kind: Any) -> Any:
+    """The type without its range, and without None."""
+    while get_origin(kind) in {Annotated, Union, UnionType}:
+        kind = get_args(kind)[0]
+    return kind
+
+
 def _expected(kind: Any) -> Text | None:
     """What to write for a type."""
     origin, inner = get_origin(kind), get_args(kind)
@@ -263,13 +302,12 @@ def _expected(kind: Any) -> Text | None:
         return text("It is one of {names}.", names=", ".join(inner))
     if origin is tuple:
         return text('Write a list: ["…", "…"].')
-    known = {
-        str: text('Write a text in quotes: "…".'),
-        int: text("Write a whole number."),
-        float: text("Write a number."),
-        bool: text("Write true or false."),
-    }
-    return known.get(inner[0] if inner and origin is not dict else kind)
+    if limits := bounds(kind):
+        low, high = map(str, limits)
+        if _bare(kind) is int:
+            return text("Write a whole number from {low} to {high}.", low=low, high=high)
+        return text("Write a number from {low} to {high}.", low=low, high=high)
+    return {str: text('Write a text in quotes: "…".'), bool: text("Write true or false.")}.get(kind)
 
 
 def _keys(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -303,20 +341,35 @@ def check_zone(zone: str, where: str) -> str:
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+_SMALLEST_STORE, _SMALLEST_MEMORY = 10 * 10**6, 64 * 10**6
+_LARGEST_SIZE = 1000 * 10**12
 
 
 def parse_size(written: str, where: str = "retention.size") -> int:
     """Return the bytes of a size such as 20GB or 512MiB, 0 for ""; raises SettingsError."""
-    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", written)
-    if not written.strip():
-        return 0
+    return _size(written, where, _SMALLEST_STORE, text("Write it as 20GB or 512MiB.")) if written.strip() else 0
+
+
+def parse_memory(written: str, where: str = "store.memory_limit") -> int:
+    """Return the bytes of a size such as 256MB, whose unit has to be written; raises SettingsError."""
+    hint = text("Write it as 256MB or 1GiB.")
+    if written.strip().isdigit():
+        raise SettingsError(text("“{size}” is no size.", size=written), where=where, hint=hint)
+    return _size(written, where, _SMALLEST_MEMORY, hint)
+
+
+def _size(written: str, where: str, smallest: int, hint: Text) -> int:
+    found = re.fullmatch(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)\s*", written, re.ASCII)
     if found is None or found[2].upper() not in _UNITS:
+        raise SettingsError(text("“{size}” is no size.", size=written), where=where, hint=hint)
+    size = int(float(found[1]) * _UNITS[found[2].upper()])
+    if not smallest <= size <= _LARGEST_SIZE:
         raise SettingsError(
-            text("“{size}” is no size.", size=written),
+            text("“{value}” is out of range.", value=written),
             where=where,
-            hint=text("Write it as 20GB or 512MiB."),
+            hint=text("Write a size from {low} to {high}.", low=f"{smallest // 10**6}MB", high="1000TB"),
         )
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    return size
 
 
 def parse_hours(written: str, where: str = "retention.compact") -> tuple[int, int] | None:
@@ -339,6 +392,7 @@ def parse_hours(written: str, where: str = "retention.compact") -> tuple[int, in
 
 
 _CHECKS: dict[tuple[str, str], Callable[[str, str], object]] = {
+    ("store", "memory_limit"): parse_memory,
     ("retention", "size"): parse_size,
     ("retention", "compact"): parse_hours,
 }

@@ -85,6 +85,39 @@ def test_what_can_not_be_is_an_error(tmp_path: Path, settings: str, where: str, 
     assert told[place if place in told else ""].startswith("error")
 
 
+NUMBERS = [(s.name, k.name, k.type) for s in sections() for k in s.keys if "number" in k.type]
+
+
+@pytest.mark.parametrize(("section", "key", "kind"), NUMBERS)
+def test_every_number_has_its_range(tmp_path: Path, section: str, key: str, kind: str) -> None:
+    low, high = re.findall(r"[0-9.]+", kind)
+    sign = "[[source]]\npath = 'x'" if section == "source" else f"[{section}]"
+    for value in ("-1", f"{high}0", "nan", "inf"):
+        told = found(f"{sign}\n{key} = {value}\n", tmp_path)
+        where = f"source 1.{key}" if section == "source" else f"{section}.{key}"
+        assert list(told) == [where]
+        assert f"“{value}” is out of range." in told[where] or "Expected" in told[where]
+        assert f"from {low} to {high}." in told[where]
+    for value in (low, high):
+        told = found(f"{sign}\n{key} = {value}\n", tmp_path)
+        assert "out of range" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("setting", "what"),
+    [
+        ('retention.size = "1MB"', "“1MB” is out of range. Write a size from 10MB to 1000TB."),
+        ('retention.size = "0GB"', "“0GB” is out of range."),
+        (f'retention.size = "{"9" * 400}"', "is no size. Write it as 20GB or 512MiB."),
+        ('store.memory_limit = "2MB"', "“2MB” is out of range. Write a size from 64MB to 1000TB."),
+        ('store.memory_limit = "256"', "“256” is no size. Write it as 256MB or 1GiB."),
+        ('store.memory_limit = ""', "“” is no size."),
+    ],
+)
+def test_every_size_has_its_range(tmp_path: Path, setting: str, what: str) -> None:
+    assert what in found(setting, tmp_path)[setting.partition(" ")[0]]
+
+
 def test_what_will_not_work_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
     told = found(
@@ -141,7 +174,9 @@ def test_commands_ask_the_store_of_the_settings(tmp_path: Path) -> None:
 
 def test_an_environment_that_is_wrong_is_named(tmp_path: Path) -> None:
     wrong = found('[[source]]\npath = "x"\n', tmp_path, {"WAFSCOPE_WEB_TIME_LIMIT": "soon"})
-    assert "web.time_limit" in wrong
+    assert wrong == {
+        "web.time_limit, WAFSCOPE_WEB_TIME_LIMIT": wrong["web.time_limit, WAFSCOPE_WEB_TIME_LIMIT"],
+    }
     settings = parse("", "", {"WAFSCOPE_WEB_TIME_LIMIT": "7", "WAFSCOPE_REDACTION_KEEP": "a,b"})
     assert (settings.web.time_limit, settings.redaction.keep) == (7.0, ("a", "b"))
 

@@ -35,7 +35,7 @@ def check_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[Findi
         values = values_of(read(path) if path else "", where, environ)
     except SettingsError as error:
         return (_error(error),)
-    wrong = tuple(_error(error) for error in problems(values, where))
+    wrong = tuple(_error(error) for error in problems(values, where, environ))
     if wrong:
         return wrong
     settings = msgspec.convert(values, Settings, strict=False)

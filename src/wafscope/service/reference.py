@@ -10,12 +10,12 @@ import inspect
 import types
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from wafscope import settings
-from wafscope.settings import SECTIONS, Settings, Source, variable
+from wafscope.settings import SECTIONS, Settings, Source, bounds, variable
 
 _WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _WIDTH = 116
@@ -87,12 +87,13 @@ def _words(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{each}`" for each in inner)
     if origin is Annotated:
-        return _words(inner[0])
+        low, high = bounds(kind) or ("", "")
+        return f"{_words(inner[0])}, {low} to {high}"
     if origin is tuple:
         return f"list of {_words(inner[0])}s"
     if origin is dict:
         return "table of tables" if _table(kind) else f"table of {_words(inner[1])}s"
-    if origin is types.UnionType:
+    if origin in {Union, types.UnionType}:
         return " or ".join(_words(each) for each in inner if each is not type(None))
     return _WORDS.get(kind, "table")
 
