@@ -16,9 +16,10 @@ from wafscope.cli.importing import address
 from wafscope.cli.options import config_file, in_json, store_file
 from wafscope.cli.say import complain, iso, language, note, print_json, said
 from wafscope.doctor.diagnosis import ORDER, Diagnosis
-from wafscope.doctor.examine import Examined, examine, key
+from wafscope.doctor.examine import Examined, key
 from wafscope.doctor.person import Person, me, named
 from wafscope.doctor.suggest import suggested
+from wafscope.doctor.usual import examine_all
 from wafscope.errors import InputError, SettingsError, StoreError
 from wafscope.i18n import number
 from wafscope.i18n.text import Text, english, ntext, text
@@ -89,10 +90,10 @@ def doctor_command(
         figures = gather(sources, settings) or figures
     except StoreError as error:
         complain(error)
-    found = [
-        _without(examine(source, sites, reader=reader, pieces=known.reasons if known else None), ignore)
-        for source, known in zip(sources, figures, strict=True)
-    ]
+    pieces = [known.reasons if known else None for known in figures]
+    examined_all = examine_all(sources, sites, reader=reader, pieces=pieces)
+    figures = tuple(known for each, known in zip(examined_all, figures, strict=True) if not each.is_left_out)
+    found = [_without(each, ignore) for each in examined_all if not each.is_left_out]
     if as_json:
         print_json(_plain(found, figures))
     else:

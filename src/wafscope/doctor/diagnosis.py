@@ -122,6 +122,11 @@ AILMENTS: dict[str, Ailment] = {
     "log_missing": Ailment(
         "error", text("The log is not there."), text("The engine has not written yet, or writes elsewhere.")
     ),
+    "no_usual_log": Ailment(
+        "error",
+        text("None of the usual audit logs is there."),
+        text("The settings are those of a new installation, and no engine has written yet, or one writes elsewhere."),
+    ),
     "log_empty": Ailment("warning", text("The log is empty."), text("Nothing has been logged since it was made.")),
     "no_records": Ailment(
         "error",

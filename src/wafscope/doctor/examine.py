@@ -35,6 +35,8 @@ class Examined(msgspec.Struct, frozen=True):
     """Records of the log that were looked at."""
     last: int | None = None
     """Time of the newest of them, microseconds since the epoch."""
+    is_left_out: bool = False
+    """It was not looked at: one of the usual logs, which nobody misses where another is there."""
 
     @property
     def severity(self) -> Severity | None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from wafscope.doctor.usual import HINT, absent
 from wafscope.errors import SettingsError, WafscopeError
 from wafscope.i18n.text import Text, text
 from wafscope.service.plan import make_plan
@@ -96,8 +97,12 @@ def _twice(addresses: Mapping[str, str]) -> Iterator[Finding]:
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
     """What is there no more, or not yet, or may not be read by whoever checks."""
+    gone = absent(settings.source)
+    if gone and len(gone) == len(settings.source):
+        where = ", ".join(each.path for each in gone)
+        yield Finding("warning", text("None of the usual audit logs is there."), where, HINT)
     for number, source in enumerate(settings.source, 1):
-        if source.path:
+        if source.path and source not in gone:
             yield from _log(source, f"source {number}: {source.path}")
         if source.after == "archive" and source.archive:
             yield from _directory(Path(source.archive), f"source {number}.archive: {source.archive}")

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from wafscope.doctor.examine import Checkup, examine, key
+from wafscope.doctor.examine import Checkup, key
+from wafscope.doctor.usual import examine_all
 from wafscope.errors import WafscopeError
 from wafscope.query.question import Quarantine
 from wafscope.rules.site import find
@@ -44,9 +45,9 @@ class Checkups:
             self._newest = None
 
     def _examine(self) -> Checkup:
-        sites = find.look()
-        found = tuple(examine(source, sites, pieces=self._pieces(source)) for source in self._sources)
-        return Checkup(found, _now())
+        pieces = [self._pieces(source) for source in self._sources]
+        found = examine_all(self._sources, find.look(), pieces=pieces)
+        return Checkup(tuple(each for each in found if not each.is_left_out), _now())
 
     def _pieces(self, source: Source) -> Mapping[str, int]:
         """What of a source is in quarantine; a store that is down must not take the doctor with it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from wafscope.doctor.usual import USUAL_LOGS
 from wafscope.errors import InputError, SettingsError
 from wafscope.i18n.text import text
 from wafscope.service.unit import CONFIG, NAME, STATE, USER, Needs, unit
@@ -20,14 +21,6 @@ SYSUSERS = Path("/etc/sysusers.d/wafscope.conf")
 
 USERS = f'u {USER} - "Wafscope" {STATE} /usr/sbin/nologin\n'
 """What systemd-sysusers is told: sysusers.d(5)."""
-
-_LOGS = (
-    "/var/log/apache2/modsec_audit.log",
-    "/var/log/httpd/modsec_audit.log",
-    "/var/log/nginx/modsec_audit.log",
-    "/var/log/modsec_audit.log",
-)
-"""Where the packages of distributions, and the recommended configuration of ModSecurity, put the audit log."""
 
 
 class Write(msgspec.Struct, frozen=True, tag="write"):
@@ -58,9 +51,9 @@ Step = Write | Remove | Run
 
 def first_settings(root: Path = Path("/")) -> str:
     """Return the settings that a new installation begins with: the audit logs that are there, or may come."""
-    there = [log for log in _LOGS if (root / log.lstrip("/")).exists()]
-    sources = "".join(f'\n[[source]]\npath = "{log}"\n' for log in there or _LOGS)
-    note = "" if there else "# None of these is there yet; each is waited for. Take out what you do not have.\n"
+    there = [log for log in USUAL_LOGS if (root / log.lstrip("/")).exists()]
+    sources = "".join(f'\n[[source]]\npath = "{log}"\n' for log in there or USUAL_LOGS)
+    note = "" if there else "# The usual places; each is waited for. Name yours instead if it is another.\n"
     return f"{_FIRST}{note}{sources}"
 
 
