@@ -30,6 +30,9 @@ from wafscope.i18n.text import Text, text
 _PREFIX = "WAFSCOPE_"
 _SOURCE, _ZONE = "source", "timezone"
 
+INSTALLED = Path("/etc/wafscope/wafscope.toml")
+"""The settings of the service of this machine, where it was installed as one."""
+
 Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
 """Up to a hundred years, each date of which can still be told."""
 Events = Annotated[int, msgspec.Meta(ge=0, le=10**9)]

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from wafscope import __version__, settings
-from wafscope.cli.options import config_file
+from wafscope.cli.options import config_file, installed
 from wafscope.cli.say import fail, said
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
@@ -34,7 +34,19 @@ _COMMANDS = {
 }
 
 
+_OF_THE_SERVICE = frozenset({"config", "doctor", "quarantine", "store", "top"})
+"""Commands that are about the service of this machine, where there is one, unless told otherwise.  `serve` is, too, but
+only where no log is named."""
+_OTHERWISE = ("--config", "--store", "--help", "-h")
+_REST = "wafscope.rest"
+
+
 class _Commands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        ctx.meta[_REST] = tuple(rest)
+        return rest
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - asked so by click
         return sorted(_COMMANDS)
 
@@ -58,8 +70,11 @@ def cli(context: click.Context, config: Path | None) -> None:
     """Load the settings for whatever command comes."""
     from wafscope import logs
 
+    name, rest = context.invoked_subcommand, context.meta[_REST]
+    if config is None and name in _OF_THE_SERVICE and not any(each.partition("=")[0] in _OTHERWISE for each in rest):
+        config = context.params["config"] = installed()
     # The command about the settings tells itself what is wrong with them.
-    load = context.invoked_subcommand != "config"
+    load = name != "config"
     context.obj = settings.load(config, os.environ) if load else settings.Settings()
     logs.set_up(context.obj.log.level, context.obj.log.format)
 

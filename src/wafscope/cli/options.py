@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from wafscope.cli.say import said
+from wafscope import settings
+from wafscope.cli.say import note, said
 from wafscope.i18n.text import text
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-config_file = click.option("--config", type=click.Path(path_type=Path), help=said(text("Settings file (TOML).")))
+config_file = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help=said(text("Settings file (TOML); that of the service of this machine unless given.")),
+)
 """Add --config (`config`)."""
 
 store_file = click.option(
@@ -23,6 +29,26 @@ store_file = click.option(
 
 in_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
 """Add --json (`as_json`)."""
+
+
+def installed() -> Path | None:
+    """Return the settings of the service of this machine, if there are some that may be read, and say so."""
+    path = settings.INSTALLED
+    try:
+        if not path.is_file():
+            return None
+    except PermissionError:  # the directory may not be looked into, which tells that it is there
+        pass
+    if not os.access(path, os.R_OK):
+        note(
+            text(
+                "{path} may not be read, so the defaults hold. Ask as root, or give --config or --store.",
+                path=str(path),
+            )
+        )
+        return None
+    note(text("Settings: {path}", path=str(path)))
+    return path
 
 
 def in_zone(command: Command) -> Command:

@@ -11,7 +11,7 @@ import msgspec
 from wafscope import logs
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
-from wafscope.cli.options import config_file, written_by
+from wafscope.cli.options import config_file, installed, written_by
 from wafscope.cli.say import said
 from wafscope.i18n.text import Text, text
 from wafscope.logs import is_journal
@@ -53,7 +53,10 @@ def serve_command(
     after: str,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    file, config = address(file) if file else "", config or context.find_root().params["config"]
+    config = config or context.find_root().params["config"]
+    if config is None and not (paths or file):
+        config = installed()
+    file = address(file) if file else ""
     named = [_source(path, sensor, zone, after) for path in paths]
 
     def load() -> Settings:

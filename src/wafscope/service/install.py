@@ -58,7 +58,7 @@ def first_settings(root: Path = Path("/")) -> str:
 
 
 _FIRST = f"""\
-# Settings of Wafscope. After a change: wafscope --config {CONFIG} config check && systemctl reload wafscope
+# Settings of Wafscope. After a change: wafscope config check && systemctl reload wafscope
 # What else can be set: wafscope config reference
 
 [store]

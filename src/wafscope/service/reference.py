@@ -24,8 +24,9 @@ _UNSET = "…"
 
 HEAD = """# Settings
 
-Settings come from the defaults, then from a file in TOML (`wafscope --config FILE …`), then from the environment, where
-lists are separated by commas. `wafscope config check` tells all that is wrong with a file at once, with what was meant;
+Settings come from the defaults, then from a file in TOML (`wafscope --config FILE …`; commands about the service of
+this machine [read its own](service.md#the-command-line-beside-it)), then from the environment, where lists are
+separated by commas. `wafscope config check` tells all that is wrong with a file at once, with what was meant;
 `wafscope config reference` prints this page as a file to begin with. This page is made from the program itself:
 `python scripts/make_settings_page.py`.
 """

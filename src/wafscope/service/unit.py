@@ -13,12 +13,12 @@ import msgspec
 
 from wafscope.errors import SettingsError
 from wafscope.service.sources import ARRIVING
-from wafscope.settings import Settings
+from wafscope.settings import INSTALLED, Settings
 from wafscope.source.listener import parse_address
 
 USER = "wafscope"
 STATE = Path("/var/lib/wafscope")
-CONFIG = Path("/etc/wafscope/wafscope.toml")
+CONFIG = INSTALLED
 NAME = "wafscope.service"
 
 WATCHDOG = 120
