@@ -12,10 +12,17 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
+    """A port on which nobody listens, kept for servers of this process as long as that runs.
+
+    It stays bound, but not listened on: the kernel gives it to nobody who asks for any port, nor to a connection, and
+    only who names it, as a server does with SO_REUSEADDR, may have it, as often as it is started.
+    """
+    with socket.socket() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(("127.0.0.1", 0))
+        port: int = opened.getsockname()[1]
+        opened.detach()
+        return port
 
 
 def cpu_seconds(pid: int) -> float:

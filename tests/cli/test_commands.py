@@ -20,6 +20,8 @@ import zstandard
 SAMPLES = Path(__file__).parents[1] / "samples"
 SERIAL = SAMPLES / "gen-v3.0.9-json-serial.log"
 RECORDS = 36
+PATIENCE = 240
+"""Seconds; far more than a command takes."""
 COMMAND = [sys.executable, "-m", "wafscope.cli.main"]
 
 
@@ -31,7 +33,7 @@ def run(
         [*COMMAND, *arguments],
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, "LC_ALL": language},
     )
@@ -186,7 +188,7 @@ def started(*arguments: str) -> tuple[subprocess.Popen[str], str]:
 def stopped(process: subprocess.Popen[str]) -> str:
     """End it with Ctrl-C; it must end cleanly."""
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     return errors
 
@@ -194,7 +196,7 @@ def stopped(process: subprocess.Popen[str]) -> str:
 def test_view_serves_the_log_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     process, address = started("view", "--no-open", "--store", str(tmp_path / "kept.duckdb"), str(SERIAL))
     try:
-        with urllib.request.urlopen(address, timeout=20) as page:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as page:
             assert page.status == 200
             assert b"Wafscope" in page.read()
     finally:
@@ -222,7 +224,7 @@ def test_ctrl_c_during_the_import_keeps_what_was_read_and_goes_on() -> None:
             process.stdin.close()
             assert "http://127.0.0.1:" in process.stdout.readline().decode()
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=PATIENCE) == 0
         finally:
             process.kill()
         assert "what was read is kept" in process.stderr.read().decode()

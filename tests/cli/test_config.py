@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -135,11 +136,19 @@ def test_what_will_not_work_is_a_warning(tmp_path: Path) -> None:
     assert "concurrent" in told[f"source 2: {tmp_path}"]
 
 
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory that anybody may enter, as none is below that of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_a_log_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    log, config = tmp_path / "root.log", tmp_path / "w.toml"
+def test_a_log_that_may_not_be_read_is_named(open_path: Path) -> None:
+    log, config = open_path / "root.log", open_path / "w.toml"
     log.touch(mode=0o600)
-    config.write_text(f'[[source]]\npath = "{log}"\n[store]\nuri = "duckdb:///{tmp_path}/s.duckdb"\n')
+    config.write_text(f'[[source]]\npath = "{log}"\n[store]\nuri = "duckdb:///{open_path}/s.duckdb"\n')
     script = (
         "import os, sys; from pathlib import Path; from wafscope.service.check import check_settings;"
         "from wafscope.i18n.text import english; path = Path(sys.argv[1]); os.chdir(path.parent); os.setgroups([]);"
@@ -148,11 +157,8 @@ def test_a_log_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         "import os; os.access = lambda p, m, a=os.access: a(p, m, effective_ids=True);"
         "print(*(english(each.what) for each in check_settings(path, {})))"
     )
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
-    tmp_path.chmod(0o755)
     done = subprocess.run(
-        [sys.executable, "-c", script, str(config)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script, str(config)], capture_output=True, text=True, timeout=240, check=True
     )
     assert done.stdout == "It may not be read. Nothing may be written there.\n"
 

@@ -22,6 +22,8 @@ from tests.corpus.place import CORPUS, RUNS, logs, summary
 SAMPLES = Path(__file__).parents[1] / "samples"
 SERIAL = SAMPLES / "gen-v3.0.9-json-serial.log"
 RECORDS = 36
+PATIENCE = 240
+"""Seconds; far more than a command takes."""
 COMMAND = [sys.executable, "-m", "wafscope.cli.main", "convert"]
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
 SMALL = sorted(RUNS, key=lambda run: summary(run)["records"])[:4]
@@ -35,7 +37,7 @@ def run(
         [*COMMAND, *map(str, arguments)],
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={**ENVIRONMENT, "LC_ALL": language},
     )
@@ -170,7 +172,7 @@ def test_whoever_has_read_enough_ends_it_quietly(tmp_path: Path, form: str) -> N
         assert process.stderr is not None
         assert process.stdout.readline().endswith(b"\n")
         process.stdout.close()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         assert process.stderr.read() == b""
 
 
@@ -184,12 +186,12 @@ def test_ctrl_c_leaves_a_whole_last_line(tmp_path: Path) -> None:
         try:
             process.stdin.write(SERIAL.read_bytes() * 60)
             process.stdin.flush()
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE
             while not (file.exists() and file.stat().st_size) and time.monotonic() < until:
                 time.sleep(0.01)
             process.send_signal(signal.SIGINT)
             process.stdin.close()
-            assert process.wait(timeout=30) == 130
+            assert process.wait(timeout=PATIENCE) == 130
         finally:
             process.kill()
         said = process.stderr.read().decode()
@@ -213,7 +215,7 @@ def test_a_file_that_can_not_grow_ends_with_a_whole_line(tmp_path: Path) -> None
     done = subprocess.run(
         [*COMMAND, "--output", str(file), str(SERIAL)],
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env=ENVIRONMENT,
         preexec_fn=partial(setrlimit, RLIMIT_FSIZE, (100_000, 100_000)),

@@ -111,7 +111,7 @@ def test_open_groups_of_an_error_log_give_the_same_event_after_a_restart(log: Pa
         for part in (b"".join(first[:3]), b"".join(first[3:] + second[:1]), b"".join(second[1:])):
             with log.open("ab") as file:
                 file.write(part)
-            with following(store, serial(log)):
+            with following(store, serial(log, idle=60.0)):
                 time.sleep(0.5)
         assert events(store) == 0
         with following(store, serial(log, idle=0.3)):

@@ -61,7 +61,7 @@ def test_two_threads_ask_once() -> None:
     barrier.wait()
     store.go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     assert (len(got), store.asked) == (2, 1)
 
 
@@ -114,6 +114,6 @@ def test_what_is_written_is_not_taken_note_of_while_a_question_is_under_way() ->
     write(store, [event(hour(1))])
     assert answers.generation == before
     store.go.set()
-    thread.join(10)
+    thread.join(120)
     assert answers.generation != before
     assert answers.count(QUESTION).value.events == 1

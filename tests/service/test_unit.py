@@ -66,17 +66,17 @@ def test_systemd_finds_no_fault_and_rates_it(tmp_path: Path) -> None:
     odd = Needs(("adm", "www-data"), ('/srv/$HOME/100% "it\'s"',), low_port=True, any_log=True)
     file.write_text(unit((str(program),), allowed=odd))
     verified = subprocess.run(
-        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60, check=False
+        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=240, check=False
     )
     assert (verified.returncode, verified.stderr) == (0, "")
     file.write_text(unit(("/bin/true",)))
     verified = subprocess.run(
-        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60, check=False
+        ["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=240, check=False
     )
     assert (verified.returncode, verified.stderr) == (0, "")
     rated = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", "--threshold=20", str(file)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     figure = re.search(r"exposure level for wafscope.service: ([\d.]+)", rated.stdout)
     assert figure is not None

@@ -21,7 +21,7 @@ TOKEN = "t0ken"
 HTTP = Listener(
     "receiver", "127.0.0.1:0", tokens={TOKEN: "web1", "other": "web2"}, users={"mlogc": User("secret", "web3")}
 )
-PATIENCE = 60
+PATIENCE = 120
 """Seconds; far more than anything here takes."""
 
 

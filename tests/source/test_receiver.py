@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -25,7 +26,8 @@ from wafscope.source.receiver_supervisor import ReceiverProcess
 from wafscope.source.segment import segments
 from wafscope.store.memory import MemoryStore
 
-QUICK = Limits(largest=1 << 20, memory=4 << 20, head_seconds=0.5, idle_seconds=0.5, body_seconds=3)
+SMALL = Limits(1 << 20, 4 << 20, head_seconds=PATIENCE, idle_seconds=PATIENCE, body_seconds=PATIENCE)
+"""Little room, but all the time that a slow machine takes."""
 BASIC = "Basic " + base64.b64encode(b"mlogc:secret").decode()
 
 
@@ -55,7 +57,7 @@ def v2_record(number: int) -> bytes:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[ReceiverProcess]:
-    with receiver(tmp_path / "spool", limits=QUICK) as started:
+    with receiver(tmp_path / "spool", limits=SMALL) as started:
         yield started
 
 
@@ -116,7 +118,7 @@ def test_mlogc_gets_only_200_409_and_503(process: ReceiverProcess, drain: Drain)
         send(at, body, "/elsewhere", "PUT", mlogc(body)),
         send(at, body, path, "DELETE", mlogc(body)),
         send(at, b"", path, "PUT", mlogc(b"")),
-        send(at, bytes(QUICK.largest + 1), path, "PUT", mlogc(b"x")),
+        send(at, bytes(SMALL.largest + 1), path, "PUT", mlogc(b"x")),
         send(at, body + b"more", path, "PUT", mlogc(body)),
     ]
     assert [(a.status, a.word) for a in answers] == [
@@ -177,12 +179,15 @@ def test_collectors_are_told_what_is_wrong(process: ReceiverProcess) -> None:
     until(lambda: refused(process, "web1") == {"empty": 1, "not_packed": 1, "too_large": 1, "two_lengths": 1})
 
 
-def raw(at: int, data: bytes) -> bytes:
-    """Send bytes, and return what comes until the other side hangs up."""
+def raw(at: int, data: bytes, *, ends: bool = False) -> bytes:
+    """Send bytes, and perhaps their end; return what comes until the other side hangs up, which it may at any time."""
     with socket.create_connection(("127.0.0.1", at), timeout=PATIENCE) as connection:
         parts = []
-        try:
+        with suppress(OSError):
             connection.sendall(data)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
+        try:
             while part := connection.recv(65536):
                 parts.append(part)
         except ConnectionError:
@@ -203,18 +208,39 @@ HEAD = f"POST /in/{TOKEN} HTTP/1.1\r\nHost: a\r\n".encode()
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 100 + b"\r\n", b"HTTP/1.1 400"),
         (HEAD + b"Content-Length: 5\r\nContent-Length: 7\r\n\r\nhello", b"HTTP/1.1 400"),
         (HEAD + b"Content-Length: -5\r\n\r\nhello", b"HTTP/1.1 400"),
-        (HEAD, b""),
-        (b"", b""),
-        (HEAD + b"Content-Length: 100\r\n\r\nhalf", b"HTTP/1.1 408"),
         (HEAD + b"Content-Length: 99999999999\r\n\r\n", b"HTTP/1.1 413"),
     ],
-    ids=["tls", "version", "head", "chunk", "chunk-size", "lengths", "negative", "loris", "silent", "half", "huge"],
+    ids=["tls", "version", "head", "chunk", "chunk-size", "lengths", "negative", "huge"],
 )
 def test_wrong_requests_are_refused_and_the_next_is_taken(process: ReceiverProcess, data: bytes, start: bytes) -> None:
     before = process.pid
     assert raw(port(process), data).startswith(start)
     assert send(port(process), record(1)).status == 200
     assert process.pid == before
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "start"),
+    [
+        (HEAD, "head_seconds", b""),
+        (b"", "head_seconds", b""),
+        (HEAD + b"Content-Length: 100\r\n\r\nhalf", "idle_seconds", b"HTTP/1.1 408"),
+    ],
+    ids=["loris", "silent", "half"],
+)
+def test_who_is_too_slow_is_let_go_and_the_next_is_taken(tmp_path: Path, data: bytes, limit: str, start: bytes) -> None:
+    limits = msgspec.structs.replace(SMALL, **{limit: 0.5})
+    with receiver(tmp_path / "spool", limits=limits) as process:
+        before = process.pid
+        assert raw(port(process), data).startswith(start)
+
+        def taken() -> bool:
+            with suppress(ConnectionError):  # this may be too slow, too
+                return send(port(process), record(1)).status == 200
+            return False
+
+        until(taken)
+        assert process.pid == before
 
 
 def resident(pid: int) -> int:
@@ -228,7 +254,7 @@ def test_endless_bodies_take_no_memory(process: ReceiverProcess) -> None:
     before = resident(pid)
     chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
     for head in (HEAD, f"PUT / HTTP/1.1\r\nHost: a\r\nX-ForensicLog-Summary: s\r\nAuthorization: {BASIC}\r\n".encode()):
-        raw(at, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 1000)
+        raw(at, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 1000, ends=True)
     open_ones = [socket.create_connection(("127.0.0.1", at), timeout=PATIENCE) for _ in range(20)]
     for each in open_ones:
         each.sendall(HEAD + b"Content-Length: 900000\r\n\r\n" + bytes(800_000))

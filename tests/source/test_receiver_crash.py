@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from random import Random
 
+from bench.process import free_port
 from tests.make import v3_record
 from tests.source.receiving import HTTP, PATIENCE, TOKEN, Drain, port, receiver, send, until
 
@@ -125,7 +126,7 @@ def running(pid: int) -> bool:
 
 
 def test_the_receiver_of_a_killed_service_keeps_what_arrived_and_ends(tmp_path: Path) -> None:
-    first, pid, at, syslog = service(tmp_path / "spool", 0)
+    first, pid, at, syslog = service(tmp_path / "spool", free_port())
     second = None
     try:
         assert send(at, v3_record(unique_id="1794969000.000001"), f"/in/{TOKEN}").status == 200
@@ -137,7 +138,7 @@ def test_the_receiver_of_a_killed_service_keeps_what_arrived_and_ends(tmp_path: 
             first.wait()
             # The next service has the same address and the same spool as soon as they are free.
             second, other, again, _ = service(tmp_path / "spool", at)
-        assert not running(pid)
+        until(lambda: not running(pid))
         assert (again, running(other)) == (at, True)
         assert send(at, v3_record(unique_id="1794969000.000003"), f"/in/{TOKEN}").status == 200
     finally:

@@ -64,7 +64,7 @@ class Machine:
             ["nsenter", "--target", str(self._init), "--all", "--root", "--wd=/", *command],
             capture_output=True,
             text=True,
-            timeout=PATIENCE * 2,
+            timeout=PATIENCE * 4,
             check=False,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
         )
@@ -82,7 +82,7 @@ class Machine:
 
     def get(self, address: str) -> str:
         """Ask for a page from inside."""
-        program = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=20).read().decode())"
+        program = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=60).read().decode())"
         return self.do("/usr/bin/python3", "-c", program, address)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from bench.process import free_port as free_port
 
 PATIENCE = 120.0
 """Seconds after which what should come is taken never to come."""
@@ -29,13 +30,6 @@ def until(happens: Callable[[], Any], what: str = "it") -> Any:
             return found
         time.sleep(0.1)
     raise AssertionError(f"{what} did not happen")
-
-
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-        return port
 
 
 class Serving:
@@ -68,7 +62,7 @@ class Serving:
     def get(self, path: str) -> tuple[int, bytes]:
         """The same, as bytes."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

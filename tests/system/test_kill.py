@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.make import v3_record
 from tests.source.receiving import send
-from tests.system.serving import Serving, free_port, serving, until
+from tests.system.serving import PATIENCE, Serving, free_port, serving, until
 from tests.system.writer import TREES
 
 from wafscope.store.open import open_store
@@ -59,7 +59,7 @@ class LineSender(Sender):
     def run(self) -> None:
         while not self.ending.is_set():
             try:
-                with socket.create_connection(("127.0.0.1", self.at), timeout=5) as connection:
+                with socket.create_connection(("127.0.0.1", self.at), timeout=PATIENCE) as connection:
                     connection.sendall(b"".join(map(self._line, range(max(0, self.sent - _LINES_AGAIN), self.sent))))
                     while not self.ending.is_set():
                         connection.sendall(self._line(self.sent))
@@ -70,7 +70,7 @@ class LineSender(Sender):
 
     def again(self) -> None:
         """Send the last lines once more, now that nobody is killed."""
-        with socket.create_connection(("127.0.0.1", self.at), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.at), timeout=PATIENCE) as connection:
             connection.sendall(b"".join(map(self._line, range(max(0, self.sent - _LINES_AGAIN), self.sent))))
 
     @staticmethod

@@ -77,7 +77,8 @@ def test_a_service_that_stands_still_is_not_alive(tmp_path: Path, manager: Manag
     ) as service:
         until(lambda: manager.has("WATCHDOG=1"))
         service.process.send_signal(signal.SIGSTOP)
-        time.sleep(0.3)
+        state = Path(f"/proc/{service.process.pid}/stat")
+        until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
         manager.hear()
         manager.heard.clear()
         time.sleep(1.5)
@@ -128,7 +129,7 @@ def test_a_part_that_does_not_answer_stands_still(manager: Manager, monkeypatch:
 
 def test_the_console_is_asked_whether_it_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as opened:
-        opened.settimeout(20)
+        opened.settimeout(60)
 
         def answer() -> None:
             line, _ = opened.accept()
@@ -180,7 +181,7 @@ def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pat
     Notify().ready()
     Notify(str(tmp_path / "absent")).status("x")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
-        heard.bind("\0wafscope-test")
-        heard.settimeout(5)
-        Notify("@wafscope-test").status("two\nlines")
+        heard.bind(f"\0wafscope-test-{os.getpid()}")
+        heard.settimeout(60)
+        Notify(f"@wafscope-test-{os.getpid()}").status("two\nlines")
         assert heard.recv(100) == b"STATUS=two lines"

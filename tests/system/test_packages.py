@@ -73,7 +73,7 @@ def test_the_wheel_of_the_source_archive_runs_by_itself(dist: Path, tmp_path: Pa
 
 
 def fetched(address: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=60) as answer:
+    with urllib.request.urlopen(address, timeout=240) as answer:
         found: bytes = answer.read()
         return found
 
@@ -99,10 +99,10 @@ def asked_and_told(machine: Machine) -> None:
     until(lambda: "taken anew" in machine.do("journalctl", "-u", "wafscope", "-o", "cat"), "the new settings")
     machine.write("/etc/wafscope/wafscope.toml", b"[wbe]\n")
     assert machine.do("sh", "-c", "systemctl reload wafscope || echo refused").endswith("refused")
-    assert "Did you mean web" in machine.do("journalctl", "-u", "wafscope", "-o", "cat")
+    until(lambda: "Did you mean web" in machine.do("journalctl", "-u", "wafscope", "-o", "cat"), "the refusal")
     machine.do("sed", "-i", "/wbe/d", "/etc/wafscope/wafscope.toml")
     assert machine.do("systemctl", "is-active", "wafscope") == "active"
-    assert " sources, " in machine.do("systemctl", "show", "-p", "StatusText", "wafscope")
+    until(lambda: " sources, " in machine.do("systemctl", "show", "-p", "StatusText", "wafscope"), "the figures")
     assert json.loads(machine.do(*settings, "top", "status", "--json"))["events"] == 1
     stranger = " ".join(("runuser -u nobody --", *settings[:1], "top status --store /var/lib/wafscope/wafscope.duckdb"))
     assert "as root" in machine.do("sh", "-c", f"{stranger} 2>&1 || true")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.cli.test_commands import RECORDS, SERIAL, imported
-from tests.system.serving import Serving, free_port, serving, until
+from tests.system.serving import PATIENCE, Serving, free_port, serving, until
 from tests.system.test_kill import LineSender, Sender, configured, writing, written
 from tests.system.test_serve import append
 
@@ -29,7 +29,7 @@ def reload(service: Serving) -> str:
 
 def called(service: Serving, name: str) -> int:
     """The status with which the console answers under a name."""
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
     connection.request("GET", "/healthz", headers={"Host": name})
     status = connection.getresponse().status
     connection.close()

@@ -95,7 +95,7 @@ def test_wrong_settings_are_named(tmp_path: Path, settings: str, said: str) -> N
     service.process.kill()
     service.process.communicate()
     command = [*service.process.args]  # type: ignore[misc]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=240, check=False)
 
     assert done.returncode == 2
     assert said in done.stderr.decode()

@@ -23,6 +23,8 @@ from wafscope.store.open import open_store
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of a few megabytes."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
     folder = Path(tempfile.mkdtemp(prefix="wafscope-disk-"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], check=True)
     try:
