@@ -107,7 +107,8 @@ def values_of(field: Field) -> st.SearchStrategy[str | int]:
 def terms() -> st.SearchStrategy[Term]:
     """Draw conditions on all fields."""
     contains = filter_words.map(lambda word: Term("", "contains", (word,)))
-    return contains | st.sampled_from(FIELDS).flatmap(_terms_of)
+    marks = _some(st.sampled_from(("yes", "no"))).map(lambda values: Term("", "reviewed", values))
+    return contains | marks | st.sampled_from(FIELDS).flatmap(_terms_of)
 
 
 def _terms_of(field: Field) -> st.SearchStrategy[Term]:

@@ -12,7 +12,7 @@ import pytest
 from tests.contract.made import BATCHES
 from tests.make import write
 
-from wafscope.query.question import Answer, Bins, Count, Counts, Histogram, Scope, Top, TopValues
+from wafscope.query.question import Answer, Bins, Count, Counts, Histogram, Page, Scope, Top, TopValues
 from wafscope.store.base import EventStore
 from wafscope.store.memory import MemoryStore
 
@@ -76,4 +76,7 @@ def twins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         for sensor, source, events in BATCHES:
             write(made.store, events, sensor=sensor, source=source)
             write(made.reference, events, sensor=sensor, source=source)
+        for each in (made.store, made.reference):
+            for row in each.page(Page(Scope(), limit=12)).value.rows[::3]:
+                assert each.review(row.id, 1)
         yield made

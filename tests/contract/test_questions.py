@@ -86,6 +86,12 @@ FILTERS = (
     # choices
     "is:blocked",
     "is:would,unknown",
+    "is:reviewed",
+    "is:unreviewed",
+    "-is:reviewed",
+    "is:unreviewed,blocked",
+    "is:reviewed,unreviewed",
+    "is:reviewed host:*",
     "class:sqli",
     "-class:*",
     "interrupted:yes",

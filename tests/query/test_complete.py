@@ -110,8 +110,17 @@ def test_all_choices_are_offered_with_the_counts_there_are() -> None:
 
 
 def test_words_after_is_come_with_help() -> None:
-    assert shown("-is:|") == ["blocked", "would_block", "below", "no_match", "unknown", "unexplained"]
-    assert offered("is:un|") == ["is:unknown |", "is:unexplained |"]
+    assert shown("-is:|") == [
+        "blocked",
+        "would_block",
+        "below",
+        "no_match",
+        "unknown",
+        "unexplained",
+        "reviewed",
+        "unreviewed",
+    ]
+    assert offered("is:un|") == ["is:unknown |", "is:unexplained |", "is:unreviewed |"]
     assert all(item.note for item in ask("is:|").items)
 
 

@@ -113,6 +113,10 @@ MEANINGS: dict[str, Filter] = {
     "is:would_block,below,no_match,unknown": is_("waf.outcome", "would_block", "below", "no_match", "unknown"),
     "-is:blocked": Not(is_("waf.outcome", "blocked")),
     "is:unexplained": Term("waf.score.unexplained", "range", (1, None)),
+    "is:reviewed": Term("", "reviewed", ("yes",)),
+    "-IS:Unreviewed": Not(Term("", "reviewed", ("no",))),
+    "is:unreviewed,reviewed": Term("", "reviewed", ("no", "yes")),
+    "is:unreviewed,blocked": AnyOf((Term("", "reviewed", ("no",)), is_("waf.outcome", "blocked"))),
     "is:unexplained,below": AnyOf((Term("waf.score.unexplained", "range", (1, None)), is_("waf.outcome", "below"))),
     "curl": word("curl"),
     "@rx": word("@rx"),
@@ -230,7 +234,8 @@ def test_an_error_names_the_column_and_the_reason(line: str) -> None:
 def test_an_error_says_what_can_be_written() -> None:
     hints = {
         "class:sqlx": "Write one of: policy, scanner, sqli, xss, exec, file, protocol, other.",
-        "is:open": "Write one of: blocked, would_block, would, below, no_match, unknown, unexplained.",
+        "is:open": "Write one of: blocked, would_block, would, below, no_match, unknown, unexplained, reviewed,"
+        " unreviewed.",
         "hots:x": "Did you mean host",
         "http://x": 'To look for it as text, put it in quotes: "http:…"',
         "host:": "Write host:www.example.org, or -host:* for events without one.",

@@ -37,6 +37,8 @@ _STATES = (
     ("no_match", text("No rule matched.")),
     ("unknown", text("The log does not tell.")),
     ("unexplained", text("Has points that the matches in the log do not explain.")),
+    ("reviewed", text("Somebody has marked it as reviewed.")),
+    ("unreviewed", text("Nobody has marked it as reviewed.")),
 )
 
 
@@ -85,7 +87,7 @@ def complete(before: str, rest: str, values: Values) -> Completion:
     if name == "is":
         found = [(word, note) for word, note in _STATES if word.startswith(place.typed.lower())]
         items = tuple(_taken(place, word, note=note) for word, note in found)
-        return Completion(text("What the engine did"), items, place.typed)
+        return Completion(text("What the engine did, or somebody here"), items, place.typed)
     try:
         return _values(place, find(name), values)
     except FilterError as error:
@@ -112,7 +114,10 @@ def _names(place: _Place) -> Completion:
 
 def _matching_names(typed: str) -> Iterator[tuple[str, Text]]:
     if "is".startswith(typed):
-        yield "is", text("What the engine did: {words}.", words=", ".join(word for word, _ in _STATES))
+        yield (
+            "is",
+            text("What the engine did, or somebody here: {words}.", words=", ".join(word for word, _ in _STATES)),
+        )
     for field in FIELDS:
         if not typed and not field.facet:
             continue

@@ -47,7 +47,9 @@ OUTCOMES_BY_WORD = {
     "no_match": "no_match",
     "unknown": "unknown",
 }
-"""What may follow `is:`, apart from `unexplained`."""
+"""What may follow `is:` about what the engine did."""
+MARKS_BY_WORD = {"reviewed": "yes", "unreviewed": "no"}
+"""What may follow `is:` about what somebody did."""
 
 _UNEXPLAINED = Term("waf.score.unexplained", "range", (1, None))
 
@@ -131,11 +133,15 @@ def _state(value: Written) -> Term:
     word = value.text.lower()
     if word == "unexplained":
         return _UNEXPLAINED
+    if word in MARKS_BY_WORD:
+        return Term("", "reviewed", (MARKS_BY_WORD[word],))
     if word not in OUTCOMES_BY_WORD:
         raise FilterError(
             text("An event can not be “{value}”.", value=storable(value.text)),
             column=value.column,
-            hint=text("Write one of: {choices}.", choices=", ".join((*OUTCOMES_BY_WORD, "unexplained"))),
+            hint=text(
+                "Write one of: {choices}.", choices=", ".join((*OUTCOMES_BY_WORD, "unexplained", *MARKS_BY_WORD))
+            ),
         )
     return Term("waf.outcome", "is", (OUTCOMES_BY_WORD[word],))
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-Operation = Literal["is", "like", "range", "within", "contains", "known"]
+Operation = Literal["is", "like", "range", "within", "contains", "known", "reviewed"]
 Value = str | int
 
 
@@ -23,12 +23,13 @@ class Term(msgspec.Struct, frozen=True, tag="term"):
     within    address inside one of the networks in `values` (CIDR notation)
     contains  a searchable text contains `values[0]`, upper and lower case alike; field is ""
     known     the field has a value
+    reviewed  somebody has marked the event as reviewed, "yes", or nobody has, "no", as in `values`; field is ""
 
     A condition on a field of matches holds for an event when it holds for at least one of its matches.
     """
 
     field: str
-    """Canonical name from `event.fields`, or "" with `contains`."""
+    """Canonical name from `event.fields`, or "" with `contains` and `reviewed`."""
     operation: Operation
     values: tuple[Value | None, ...] = ()
 

@@ -41,6 +41,8 @@ def _term(term: Term) -> Predicate:
     if term.operation == "contains":
         wanted = str(term.values[0]).lower()
         return lambda stored: any(wanted in found.lower() for found in _searched(stored))
+    if term.operation == "reviewed":
+        return lambda stored: ("no" if stored.reviewed is None else "yes") in term.values
     field = find(term.field)
     check = _check(term)
     if field.scope == "match":

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from wafscope.event.fields import Field, find
 from wafscope.event.text import storable
 from wafscope.query import instant
-from wafscope.query.condition import OUTCOMES_BY_WORD, can_be_empty, short
+from wafscope.query.condition import MARKS_BY_WORD, OUTCOMES_BY_WORD, can_be_empty, short
 from wafscope.query.filter import All, AnyOf, Filter, Not, Term, Value
 
 EVERY = "time:*"
@@ -84,6 +84,9 @@ def _negated(part: str) -> str:
 def _term(term: Term) -> str:
     if term.operation == "contains":
         return quote(str(term.values[0])) if term.values and term.values[0] else EVERY
+    if term.operation == "reviewed":
+        words = [word for value in term.values for word, mark in MARKS_BY_WORD.items() if mark == value]
+        return f"is:{','.join(words)}" if words else NONE
     if term.field == "waf.outcome" and term.operation == "is" and set(term.values) <= set(OUTCOMES_BY_WORD):
         return condition_text("is", term)
     return condition_text(short(find(term.field)), term)

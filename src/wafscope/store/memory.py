@@ -287,7 +287,12 @@ class MemoryStore(Closing):
 
     def event(self, event_id: bytes, *, time_limit: float = TIME_LIMIT) -> Answer[StoredEvent | None]:
         """Answer with one event, or None where there is none of this id."""
-        return _answer(lambda: self._with_mark(self._by_id.get(event_id)), None, time_limit)
+
+        def find() -> StoredEvent | None:
+            stored = self._by_id.get(event_id)
+            return stored and self._with_mark(stored)
+
+        return _answer(find, None, time_limit)
 
     def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
         """Answer with what there is."""
@@ -299,13 +304,15 @@ class MemoryStore(Closing):
         self._own, self._errors = {}, {}
         self._reviewed, self._hourly = {}, ()
 
-    def _with_mark(self, stored: StoredEvent | None) -> StoredEvent | None:
-        return stored and msgspec.structs.replace(stored, reviewed=self._reviewed.get(stored.id))
+    def _with_mark(self, stored: StoredEvent) -> StoredEvent:
+        marked = self._reviewed.get(stored.id)
+        return stored if marked is None else msgspec.structs.replace(stored, reviewed=marked)
 
     def _in_scope(self, scope: Scope) -> list[StoredEvent]:
         holds = predicate(scope.filter)
         window = scope.window
-        return [s for s in self._events if window.start <= s.event.time < window.end and holds(s)]
+        found = (s for s in self._events if window.start <= s.event.time < window.end)
+        return [s for s in found if holds(self._with_mark(s))]
 
     def _reach(self, question: Count | Histogram | Top) -> Reach:
         return reach(question.scope, self._since(), question)

@@ -69,12 +69,20 @@ def condition(node: Filter, window: Window) -> Sql:
         return joined((condition(p, window) for p in node.parts), "OR") if node.parts else FALSE
     if node.operation == "contains":
         return _contains(node, window)
+    if node.operation == "reviewed":
+        return _marked(node)
     field = find(node.field)
     if field.scope == "event":
         return _on_event(field, node)
     if field.column == "rule_id":
         return _on_rule(node)
     return _some_match(_on_match(field, _test(field, node, f'"{field.column}"')), window)
+
+
+def _marked(term: Term) -> Sql:
+    inside = Sql("seq IN (SELECT event FROM reviewed)")
+    sides = {"yes": inside, "no": Sql("NOT ") + inside}
+    return joined((sides[str(value)] for value in term.values), "OR") if term.values else FALSE
 
 
 def _some_match(test: Sql, window: Window) -> Sql:
