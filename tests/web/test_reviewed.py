@@ -7,6 +7,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from tests.make import START
 
+from wafscope.query.parser import encode
 from wafscope.query.question import Page, Scope
 from wafscope.query.timespan import DAY, Window
 from wafscope.store.memory import MemoryStore
@@ -57,3 +58,14 @@ def test_another_site_can_not_mark_it(
 @pytest.mark.parametrize("identity", ["0" * 32, "x", "%2e%2e", "0" * 31])
 def test_an_unknown_event_is_not_found(client: Client, identity: str) -> None:
     assert client.post(f"/events/{identity}/review", headers=OWN).status_code == 404
+
+
+def test_the_list_can_leave_out_what_is_reviewed(client: Client, store: MemoryStore, address: str) -> None:
+    def listed(line: str) -> bool:
+        return f'data-href="{address}' in client.get(f"/events?t=all&f={encode(line)}").text
+
+    assert listed("is:unreviewed")
+    assert not listed("is:reviewed")
+    client.post(f"{address}/review", headers=OWN)
+    assert not listed("is:unreviewed")
+    assert listed("is:reviewed")
