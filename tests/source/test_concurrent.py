@@ -293,11 +293,13 @@ def test_many_files_that_were_read_are_a_small_position(tmp_path: Path, monkeypa
     assert sum(map(len, following.positions.values())) < 200
 
 
+@pytest.mark.parametrize("folder", [OLD, "20261120"])
 def test_a_directory_that_may_not_be_read_does_not_hold_up_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
+    monkeypatch.setattr(concurrent, "_TICK", 0.0)
     scan = os.scandir
-    forbidden = f"{tmp_path}/{OLD}"
+    forbidden = f"{tmp_path}/{folder}"
 
     def refuse(path: str) -> object:
         if path == forbidden:

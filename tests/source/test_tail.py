@@ -182,6 +182,26 @@ def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, 
     following.feed.close()
 
 
+def test_a_log_that_is_just_being_compressed_is_waited_for(log: Path) -> None:
+    following = Following(log)
+    append(log, 1, 2)
+    following.until(1, 2)
+    following.feed.close()
+    append(log, *range(3, 50))
+    data = gzip.compress(log.read_bytes())
+    packed = log.with_name(f"{log.name}.1.gz")
+    packed.write_bytes(data[:-100])
+    log.unlink()
+    append(log, 50)
+    following.restart()
+    following.take()
+    assert following.damage == []
+    packed.write_bytes(data)
+    following.until(*range(1, 51))
+    assert following.damage == []
+    following.feed.close()
+
+
 def test_a_log_that_is_compressed_while_it_is_followed_is_not_read_again(log: Path) -> None:
     following = Following(log.with_name("modsec_audit.log*"))
     append(log, 1, 2)
@@ -248,6 +268,21 @@ def test_a_truncated_log_begins_again(log: Path, numbers: tuple[int, ...]) -> No
     following.feed.close()
 
 
+@pytest.mark.parametrize("shed", [False, True])
+def test_a_truncated_log_whose_beginning_stays_is_known_by_what_was_read_last(log: Path, *, shed: bool) -> None:
+    following = Following(log)
+    head = b"# " + b"x" * 2000 + b"\n"
+    log.write_bytes(head + json_record(1) + b"# the first one\n")
+    following.until(1)
+    if shed:
+        for each in following.feed._readings.values():
+            each.shed()
+    os.truncate(log, len(head))
+    append(log, 2, 3)
+    following.until(1, 2, 3)
+    following.feed.close()
+
+
 def test_what_was_read_of_a_truncated_log_and_waits_is_handed_on(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "_COPY", 0.1)
     following = Following(log)
@@ -260,6 +295,45 @@ def test_what_was_read_of_a_truncated_log_and_waits_is_handed_on(log: Path, monk
     time.sleep(0.2)
     following.take()
     assert all(following.data.count(line) == 1 for line in lines)
+    following.feed.close()
+
+
+def test_a_copy_that_lacks_what_was_read_takes_nothing_away(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made before the last lines were written, and the log was truncated after they were read."""
+    monkeypatch.setattr(tail, "_COPY", 0.1)
+    following = Following(log)
+    append(log, 1)
+    following.until(1)
+    lines = error_lines(2)
+    with log.open("ab", buffering=0) as file:
+        file.write(lines[0])
+        shutil.copy(log, log.with_suffix(".log.1"))
+        file.write(b"".join(lines[1:]))
+    following.take()
+    os.truncate(log, 0)
+    append(log, 3)
+    following.until(1, 3)
+    time.sleep(0.2)
+    following.take()
+    assert [following.data.count(line) for line in lines] == [1] * len(lines)
+    following.feed.close()
+
+
+def test_what_waits_in_many_files_is_held_for_few_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "_MOST_HELD", 1)
+    following = Following(tmp_path / "*.log", idle=0.3)
+    lines = [line for number in range(3) for line in error_lines(number)]
+    for number in range(3):
+        (tmp_path / f"{number}.log").write_bytes(b"".join(error_lines(number)))
+    following.take()
+    assert [reading.held > 0 for reading in following.feed._readings.values()].count(True) <= 1
+    deadline = time.monotonic() + 60
+    while len(following.data) < sum(map(len, lines)) and time.monotonic() < deadline:
+        following.take()
+        time.sleep(0.02)
+    assert [following.data.count(line) for line in lines] == [1] * len(lines)
     following.feed.close()
 
 

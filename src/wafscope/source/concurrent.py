@@ -118,6 +118,11 @@ class _Round(msgspec.Struct):
     is_broken: bool = False
     """A directory of days could not be read, so that it is not known what is in it."""
 
+    @property
+    def tells(self) -> bool:
+        """Whether its time can stand for the names of the files that it found."""
+        return self.is_whole and not self.is_broken
+
 
 class ConcurrentFeed:
     """Follows one storage directory."""
@@ -209,7 +214,7 @@ class ConcurrentFeed:
 
     def _settle(self) -> None:
         """Where all files that were found are read, the time of the look says more than their names."""
-        if self._round is None or self._waiting or not self._round.is_whole or self._custom.after != "keep":
+        if self._round is None or self._waiting or not self._round.tells or self._custom.after != "keep":
             return
         began = self._round.began - int(_TICK * 1e9)
         upto = self._round.upto
@@ -223,7 +228,7 @@ class ConcurrentFeed:
     def _end_round(self, ended: _Round) -> None:
         """All files that a look found are read."""
         self._round = None
-        if not ended.is_whole or ended.is_broken or self._custom.after != "keep":
+        if not ended.tells or self._custom.after != "keep":
             return
         until = ended.began - int(_TICK * 1e9)
         self._state = _State(until)
