@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import msgspec
 import pytest
 import uvicorn
 import zstandard
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from wafscope import sample
 from wafscope.reader.base import Context, Found
@@ -34,6 +35,10 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP wafscope.example.org 127.0.0.1",
 ]  # fmt: skip
 BUILT = (Path(WebSettings().static) / "wafscope.js").is_file()
+
+PATIENCE = 90_000
+"""Milliseconds: a deadline for a slow machine, not what anything takes."""
+expect.set_options(timeout=PATIENCE)
 
 SETTINGS = WebSettings(year=2026)
 
@@ -113,13 +118,18 @@ def served(store: EventStore, settings: WebSettings = SETTINGS, port: int = 0) -
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, daemon=True)
     thread.start()
-    end = time.monotonic() + 20
-    while not server.started and time.monotonic() < end:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{opened.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-    opened.close()
+    end = time.monotonic() + PATIENCE / 1000
+    try:
+        while not server.started:
+            assert thread.is_alive(), "it has not started"
+            assert time.monotonic() < end, "it has not started"
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE / 1000)
+        opened.close()
+    assert not thread.is_alive(), "it has not ended"
 
 
 @pytest.fixture(scope="session")
@@ -176,6 +186,7 @@ class Window:
     def open(self, address: str, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
         context = self._browser.new_context(viewport={"width": width, "height": height}, **options)
         self._contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         self._complaints.listen(page)
         page.goto(address)
@@ -198,6 +209,23 @@ def window(browser: Browser, complaints: Complaints) -> Iterator[Window]:
     yield made
     made.close()
     assert complaints.found == []
+
+
+def follow(page: Page, link: Locator) -> None:
+    """Click a link, a row or a button, and wait for the page behind it."""
+    with page.expect_navigation():
+        link.click()
+
+
+def go(page: Page, letter: str, url: str) -> None:
+    """Press `g` and a letter, again where this machine was too slow for the page, and wait for what it leads to."""
+    for _ in range(10):
+        page.keyboard.press("g")
+        page.keyboard.press(letter)
+        with suppress(TooLate):
+            page.wait_for_url(url, timeout=PATIENCE / 10)
+            return
+    raise AssertionError(f"g {letter} leads nowhere")
 
 
 def texts(page: Page, selector: str) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Response, expect
-from tests.browser.conftest import Window, load, number, sample_lines, served
+from tests.browser.conftest import Window, follow, load, number, sample_lines, served
 from tests.browser.test_hostile import hostile_log
 from tests.browser.test_live import LONG, Log
 from tests.browser.test_quarantine import HOSTILE
@@ -164,14 +164,13 @@ def test_pieces_of_the_quarantine_are_looked_at_and_discarded(
     page, refused = opened(window, request.getfixturevalue(which), "/quarantine")
     before = page.locator("main tbody tr").count()
     for log in LOGS:
-        page.get_by_role("link", name=log).first.click()
-        expect(page.locator("main tbody tr").first).to_be_visible()
-        page.locator("main tbody tr").first.click()
+        follow(page, page.get_by_role("link", name=log).first)
+        follow(page, page.locator("main tbody tr").first)
         expect(page.locator("main")).to_contain_text("onerror")
         page.get_by_role("button", name="Try again").click()
         page.wait_for_url("**/quarantine?told=*")
     page.goto(page.url.partition("?")[0])
-    page.locator("main tbody tr").first.click()
+    follow(page, page.locator("main tbody tr").first)
     page.locator("summary", has_text="Discard").click()
     page.get_by_role("button", name="Discard").click()
     page.wait_for_url("**/quarantine?told=*")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.conftest import Window, served
+from tests.browser.conftest import Window, follow, served
 from tests.browser.test_look import overflow
 from tests.make import START, event, match, write
 from tests.web.test_event_page import EVIL, FULL, FULL_MATCHES, hostile_event
@@ -45,6 +45,6 @@ def test_a_hostile_record_is_text(window: Window, console: str) -> None:
 def test_json_is_laid_out_without_script(window: Window, console: str) -> None:
     page = window.open(f"{console}/events?t=all", java_script_enabled=False)
     page.goto(f"{console}{page.locator('table.cards tbody tr').nth(1).get_attribute('data-href')}")
-    page.get_by_role("link", name="Laid out").click()
+    follow(page, page.get_by_role("link", name="Laid out"))
     expect(page.locator("#raw")).to_contain_text(r'"b": "\xff"')
     assert page.locator("#raw > div").count() == 5

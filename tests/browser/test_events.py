@@ -2,8 +2,8 @@
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
-from tests.browser.conftest import WEEK, Truth, Window, texts
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import WEEK, Truth, Window, follow, go, texts
 
 from wafscope.query.parser import encode
 
@@ -12,12 +12,6 @@ SCAN = encode("@ip:127.0.0.66 @host:git.example.org")
 
 def rows(page: Page) -> list[str]:
     return [row.get_attribute("data-href") or "" for row in page.locator("table.cards tbody tr").all()]
-
-
-def follow(page: Page, link: Locator) -> None:
-    """Click a link and wait for the page behind it."""
-    with page.expect_navigation():
-        link.click()
 
 
 def test_older_shows_every_event_once(window: Window, address: str, truth: Truth) -> None:
@@ -41,7 +35,7 @@ def test_facets_narrow_the_list(window: Window, address: str, truth: Truth) -> N
     page = window.open(f"{address}/events?t=7d")
     item = page.locator(".facet li", has_text="wiki.example.org")
     item.hover()
-    item.locator("a[data-in]").click()
+    follow(page, item.locator("a[data-in]"))
     expect(page.locator("h2", has_text=f"{truth.hosts['wiki.example.org']} events")).to_be_visible()
 
 
@@ -114,12 +108,8 @@ def test_keys(window: Window, address: str) -> None:
     expect(page.locator('[data-key="5"]')).to_be_focused()
     page.keyboard.press("j")
     expect(page.locator('[data-key="5"] tr.is-cursor')).to_have_count(1)
-    page.keyboard.press("g")
-    page.keyboard.press("e")
-    page.wait_for_url("**/events?t=7d")
-    page.keyboard.press("g")
-    page.keyboard.press("o")
-    page.wait_for_url("**/?t=7d")
+    go(page, "e", "**/events?t=7d")
+    go(page, "o", "**/?t=7d")
     page.keyboard.press("[")
     page.wait_for_url("**from=*")
 

@@ -79,6 +79,7 @@ def test_hostile_events_are_inert(window: Window, hostile: str) -> None:
 
 def test_following_a_hostile_value_filters_for_it(window: Window, hostile: str) -> None:
     page = window.open(f"{hostile}/?t=all")
-    page.locator('[data-key="3"] tbody tr a[data-in]').first.click(force=True)
+    with page.expect_navigation():
+        page.locator('[data-key="3"] tbody tr a[data-in]').first.click(force=True)
     expect(page.locator('[data-key="1"] .num')).to_have_text("6")
     assert page.locator(".chip").count() == 1

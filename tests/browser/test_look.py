@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import WEEK, Window
+from tests.browser.conftest import WEEK, Window, follow
 
 PAGES = (WEEK, "/events?t=7d", "/top/rule.id?t=7d", "/series?t=7d", "/sources", "/nothing", "/?f=KA")
 
@@ -61,7 +61,7 @@ def test_japanese(window: Window, address: str) -> None:
     expect(page.locator("h2", has_text="ヒットの推移")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "ja"
     page.locator("details.lang summary").click()
-    page.get_by_role("link", name="English").click()
+    follow(page, page.get_by_role("link", name="English"))
     expect(page.locator("h2", has_text="Hits over time")).to_be_visible()
     assert page.url.endswith(WEEK)
 
