@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wafscope.reader.base import Context, Foreign, Found, Piece, Unreadable
 from wafscope.reader.framing import read_pieces
+from wafscope.reader.walk import settled
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 LINES = [
@@ -40,6 +41,49 @@ def raws(data: bytes) -> list[bytes]:
 
 def test_every_sample_line_is_a_record() -> None:
     assert [line.rstrip(b"\n") for line in LINES] == raws(b"".join(LINES))
+
+
+NATIVE = [
+    "gen-v2-native-serial.log", "gen-v3.0.15-native-serial.log", "gen-v3.0.15-native-prefix.log",
+    "gen-coraza-3.3.3-native-ABIJDEFHZ.log", "gen-coraza-3.7.0-native-ABIJDEFHZ.log", "gen-errorlog-nginx-v3.0.9.log",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"\0" * 5000, b"\xef\xbb\xbf\0\0\0"])
+def test_a_record_behind_a_byte_order_mark_or_nul_bytes_is_read(name: str, before: bytes) -> None:
+    log = (SAMPLES / name).read_bytes()
+    plain = [p for p in read_pieces(log, 0, Context()) if isinstance(p, Found)]
+    found = [p for p in read_pieces(before + log, 0, Context()) if isinstance(p, Found)]
+
+    assert [p.event for p in found] == [p.event for p in plain]
+    assert [p.offset - len(before) for p in found] == [p.offset for p in plain]
+    assert settled(before + log) - settled(log) in {0, len(before)}
+
+
+@pytest.mark.parametrize("name", NATIVE[:2])
+def test_a_record_behind_a_cut_one_and_nul_bytes_is_read(name: str) -> None:
+    log = (SAMPLES / name).read_bytes()
+    cut = log[:200] + b"\0" * 100
+
+    pieces = list(read_pieces(cut + log, 0, Context()))
+    assert [p.event.raw for p in pieces if isinstance(p, Found)] == [
+        p.event.raw for p in read_pieces(log, 0, Context()) if isinstance(p, Found)
+    ]
+    assert [p.data for p in pieces if isinstance(p, Unreadable)] == [cut]
+
+
+def test_a_mark_in_a_header_is_no_line_of_a_record() -> None:
+    log = (SAMPLES / "gen-v2-native-serial.log").read_bytes()
+    forged = log.replace(b"\nHost: ", b"\nX: \xef\xbb\xbf--deadbeef-A--\nHost: ", 1)
+
+    assert len([p for p in read_pieces(forged, 0, Context()) if isinstance(p, Found)]) == 36
+
+
+def test_a_log_in_two_byte_characters_is_told_as_such() -> None:
+    for encoding in ("utf-16-le", "utf-16-be"):
+        pieces = read_pieces(SHORT[0].decode().encode(encoding) * 2, 0, Context())
+        assert {p.reason for p in pieces if isinstance(p, Unreadable)} == {"wrong_encoding"}
 
 
 def test_two_documents_in_one_concurrent_file_are_two_records() -> None:

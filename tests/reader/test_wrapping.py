@@ -37,6 +37,16 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "rsyslog": lambda line: b"Nov 24 02:44:43 vm nginx[17]: " + line,
     "rfc5424": lambda line: b"<134>1 2026-11-24T02:44:43Z vm waf 24798 - - " + line,
     "journal": lambda line: b"MESSAGE=" + line,
+    "docker by another program": lambda line: json.dumps({"time": "", "stream": "stdout", "log": line.decode()}).encode(),
+    "journal json": lambda line: json.dumps({"__CURSOR": "s=1", "MESSAGE": line.decode() or None}).encode(),
+    "journal short-iso": lambda line: b"2026-11-24T02:44:43+0900 vm nginx[17]: " + line,
+    "journal short-precise": lambda line: b"Nov 24 02:44:43.123456 vm nginx[17]: " + line,
+    "compose, named by hand": lambda line: b"waf  | " + line,
+    "compose in colours": lambda line: b"\x1b[36mwaf-1  | \x1b[0m" + line,
+    "kubectl with times": lambda line: b"[pod/waf-7d9f/nginx] " + STAMP + b" " + line,
+    "docker logs -t": lambda line: STAMP + b" " + line,
+    "syslog without a host": lambda line: b"<187>Nov 24 02:44:43 nginx: " + line,
+    "rfc5424 with data": lambda line: b'<134>1 2026-11-24T02:44:43Z vm waf 7 ID [a@1 b="1"][c@2 d="\\]"] ' + line,
     "syslog in docker": lambda line: docker(b"<134>Nov 24 02:44:43 vm nginx: " + line),
 }
 
@@ -85,6 +95,47 @@ def test_the_bytes_of_a_record_have_their_prefix_with_them(kind: str) -> None:
             taken = b"".join(data[offset : offset + length] for offset, length in ranges(piece))
             assert taken in data
             assert taken.startswith(WRAPPERS[kind](b"")[:3])
+
+
+CORAZA_LINE = (SAMPLES / "gen-coraza-3.7.0-errorlog.log").read_bytes().split(b"\n", 1)[0]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        b"2026-11-24T02:44:43.123456789Z stdout F ",
+        b"[pod/waf-7d9f/nginx] 2026-11-24T02:44:43.123456789Z ",
+        b"2026-11-24T11:44:43.123456+0900 vm waf[17]: ",
+    ],
+)
+def test_a_line_that_tells_no_time_has_that_of_its_prefix(prefix: bytes) -> None:
+    line = CORAZA_LINE.replace(b"\0", b"")
+    found = [p.event for p in read_pieces(prefix + line + b"\n", 0, Context(arrival=5)) if isinstance(p, Found)]
+
+    assert [event.time for event in found] == [1795488283123456]
+    assert "no_time" in found[0].gaps
+
+
+def test_a_line_without_a_time_in_an_object_has_that_of_the_object() -> None:
+    text = CORAZA_LINE.decode("utf-8", "replace") + "\n"
+    docker_line = json.dumps({"log": text, "stream": "stdout", "time": STAMP.decode()}).encode()
+    journal_line = json.dumps({"__REALTIME_TIMESTAMP": "1795488283123456", "MESSAGE": text}).encode()
+    for line in (docker_line, journal_line):
+        found = [piece.event for piece in read_pieces(line, 0, Context(arrival=5)) if isinstance(piece, Found)]
+        assert [event.time for event in found] == [1795488283123456]
+
+
+def test_a_part_of_a_line_that_fluent_bit_marks_is_joined() -> None:
+    def entry(text: bytes, tag: str) -> bytes:
+        return json.dumps({"time": "", "stream": "stdout", "logtag": tag, "log": text.decode()}).encode() + b"\n"
+
+    assert raws(entry(JSON[0][:500], "P") + entry(JSON[0][500:], "F") + entry(JSON[1], "F")) == sorted(JSON[:2])
+
+
+def test_a_message_of_the_journal_that_is_no_text_is_a_list_of_bytes() -> None:
+    line = JSON[0].replace(b"curl", b"\xff\xfe")
+
+    assert raws(json.dumps({"__CURSOR": "s=1", "MESSAGE": list(line)}).encode()) == [line]
 
 
 def test_lines_that_a_runtime_split_are_joined() -> None:

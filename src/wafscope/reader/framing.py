@@ -7,6 +7,7 @@ its own bytes: formats change inside one stream when a configuration changes.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -18,7 +19,7 @@ from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
 from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, read_usual
 from wafscope.reader.sections import V3, is_spliced
 from wafscope.reader.walk import Span, Walk
-from wafscope.reader.wrapping import Stream
+from wafscope.reader.wrapping import Stream, time_of
 
 _MOST_WRAPPERS = 3
 """Prefixes in front of prefixes are taken off so often: docker's JSON around syslog, say."""
@@ -31,9 +32,13 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
 
     Records in several pieces and those behind prefixes come after the ones that stand on their own.
     """
+    first = offset == 0
+    if data.startswith(BOM_UTF8):
+        yield Foreign(offset, len(BOM_UTF8), lines=0)
+        data, offset = data[len(BOM_UTF8) :], offset + len(BOM_UTF8)
     walk = Walk(data, wrappers=depth < _MOST_WRAPPERS)
-    if offset == 0 and not depth:
-        yield from _first(walk, data, context)
+    if first and not depth:
+        yield from _first(walk, data, offset, context)
     end = len(data)
     while (start := walk.position) < end:
         if not data.startswith(USUAL, start):
@@ -57,18 +62,18 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
         yield _group(data, offset, ranges, ERROR_LOGS[kind], context)
 
 
-def _first(walk: Walk, data: bytes, context: Context) -> Iterator[Piece]:
+def _first(walk: Walk, data: bytes, offset: int, context: Context) -> Iterator[Piece]:
     """Yield the pieces of a file up to its first record: foreign lines before it may be the rest of one."""
     held: list[Piece] = []
     while walk.position < len(data):
         span = walk.next()
         if span is None:
             continue
-        pieces = _pieces(data, span, 0, context)
+        pieces = _pieces(data, span, offset, context)
         if held and isinstance(span, native.Region) and _is_rest(held, span):
             end = span.records[0].ranges[0][1]
-            yield Unreadable(data[:end], 0, "cut")
-            yield from _native(data, 0, native.Region(end, span.records[1:], span.end, span.pending), context)
+            yield Unreadable(data[:end], offset, "cut")
+            yield from _native(data, offset, native.Region(end, span.records[1:], span.end, span.pending), context)
             return
         for piece in pieces:
             if isinstance(piece, Foreign) and not isinstance(span, native.Region):
@@ -142,12 +147,21 @@ def _stream(data: bytes, offset: int, stream: Stream, context: Context, depth: i
         ranges = [place for start, length in inner for place in stream.where(start, start + length)]
         place = _place(ranges, offset)
         if isinstance(piece, Found):
-            yield Found(piece.event, *place[0], place[1:])
+            yield Found(_timed(piece.event, data, ranges[0][0]), *place[0], place[1:])
         elif isinstance(piece, Unreadable):
             whole = b"".join([data[start:end] for start, end in ranges])
             yield Unreadable(whole, place[0][0], piece.reason, length=place[0][1], more=place[1:])
         else:
             yield from (Foreign(*each, lines=piece.lines if i == 0 else 0) for i, each in enumerate(place))
+
+
+def _timed(event: Event, data: bytes, position: int) -> Event:
+    """Give an event without a time of its own that of the prefix of its first line."""
+    if "no_time" not in event.gaps:
+        return event
+    end = data.find(b"\n", position)
+    time = time_of(data[data.rfind(b"\n", 0, position) + 1 : len(data) if end < 0 else end])
+    return event if time is None else msgspec.structs.replace(event, time=time)
 
 
 def _group(data: bytes, offset: int, ranges: list[Range], reader: LineReader, context: Context) -> Piece:

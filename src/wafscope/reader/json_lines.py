@@ -93,6 +93,9 @@ def _damaged(body: bytes, offset: int, length: int, context: Context) -> Iterato
     if body.startswith(_WITHOUT_JSON):
         yield Unreadable(body, offset, "engine_without_json", length=length)
         return
+    if _UTF_16 in body:
+        yield Unreadable(body, offset, "wrong_encoding", length=length)
+        return
     done = position = 0
     for _ in range(_MOST_RESTARTS):
         start = body.find(_START, position)

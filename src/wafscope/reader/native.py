@@ -15,7 +15,7 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from wafscope.reader.sections import CORAZA, V2, V3
+from wafscope.reader.sections import CORAZA, V2, V3, behind
 
 _BODIES = frozenset(b"CEI")
 _A, _Z = ord("A"), ord("Z")
@@ -82,9 +82,7 @@ def family_at(data: bytes, position: int) -> Family | None:
         return None
     if data.startswith(prefixed[1] + b"[", prefixed.end()) or prefixed.end() == len(data):
         # SecAuditLogPrefix (libmodsecurity >= 3.0.15) stands before every line.
-        prefix = re.escape(prefixed[1])
-        separator = re.compile(rb"^" + prefix + V3.pattern.removeprefix(rb"^"), re.MULTILINE)
-        return Family("v3.native", separator, re.compile(prefix + _OPENING))
+        return Family("v3.native", behind(prefixed[1]), re.compile(re.escape(prefixed[1]) + _OPENING))
     return None
 
 

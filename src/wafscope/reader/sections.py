@@ -6,9 +6,18 @@ import re
 
 from wafscope.reader.base import Section
 
-V2 = re.compile(rb"^--([0-9a-f]{8})-([A-Z])--\r?$", re.MULTILINE)
-V3 = re.compile(rb"^---([0-9A-Za-z]{8})---([A-Z])--\r?$", re.MULTILINE)
-CORAZA = re.compile(rb"^--([A-Za-z]{10}|[A-Za-z]{16})-([A-Z])--\r?$", re.MULTILINE)
+V2 = re.compile(rb"--(?<![^\n\0]--)([0-9a-f]{8})-([A-Z])--\r?$", re.MULTILINE)
+V3 = re.compile(rb"---(?<![^\n\0]---)([0-9A-Za-z]{8})---([A-Z])--\r?$", re.MULTILINE)
+CORAZA = re.compile(rb"--(?<![^\n\0]--)([A-Za-z]{10}|[A-Za-z]{16})-([A-Z])--\r?$", re.MULTILINE)
+"""Separator lines.  Where a line begins, they do; and behind the NUL bytes that a crash of the machine leaves in a
+file, which no client can write into a header."""
+
+
+def behind(prefix: bytes) -> re.Pattern[bytes]:
+    """Return the separator lines of libmodsecurity 3 with SecAuditLogPrefix, which stands before every line."""
+    pattern = rb"(?:^|(?<=\0))" + re.escape(prefix) + rb"---([0-9A-Za-z]{8})---([A-Z])--\r?$"
+    return re.compile(pattern, re.MULTILINE)
+
 
 _BODIES = frozenset((b"C", b"E", b"I"))
 

@@ -8,6 +8,7 @@ enough for the process that hands out the work.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal
@@ -22,6 +23,7 @@ _RECORD = b'{"transaction":'
 _CLOSE = re.compile(rb"^\}\s*$", re.MULTILINE)
 _MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":{')
 """One of them is in each line of an error log that belongs to a transaction."""
+_NULS = re.compile(rb"\0+")
 _MARGIN = 1 << 20
 """So far from the end of what is there, no further line of a transaction is expected in an error log."""
 _LONGEST = 4 << 20
@@ -84,6 +86,9 @@ class Walk:
 
     def _odd(self, start: int, stop: int, after: int) -> Span | native.Region | None:
         data = self._data
+        if data[start] == 0 and (lead := _NULS.match(data, start)) is not None:
+            # What a crash of the machine leaves in a file that was being written: a record can follow.
+            return Span("other", start, lead.end(), lead.end())
         line = data[start:stop]
         inner = unwrap(line) if self._wrappers else None
         if inner is not None:
@@ -129,6 +134,13 @@ def settled(data: bytes, *, final: bool = False, margin: int = _MARGIN) -> int:
     """
     if final:
         return len(data)
+    if data.startswith(BOM_UTF8):
+        alone = _settled(data[len(BOM_UTF8) :], margin)
+        return alone + len(BOM_UTF8) if alone else 0
+    return _settled(data, margin)
+
+
+def _settled(data: bytes, margin: int) -> int:
     complete = data.rfind(b"\n") + 1
     if complete < len(data):
         data = data[:complete]

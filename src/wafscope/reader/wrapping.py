@@ -10,6 +10,7 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -17,17 +18,34 @@ from wafscope.event.text import from_bytes, to_bytes
 
 _RUNTIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S*)? ")
 """CRI: time, stream, F for the last part of a line and P for any other."""
-_POD = re.compile(rb"\[pod/[^\]\n]{1,300}\] ")
-_COMPOSE = re.compile(rb"[A-Za-z0-9][\w.-]{0,100}[-_]\d+ +\| ")
-_STAMP = rb"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))"
-_SYSLOG = re.compile(rb"(?:<\d{1,3}>(?:1 )?)?" + _STAMP + rb" [^\s:]{1,255} [^\s:\[]{1,100}(?:\[\d+\])?: ")
-_SYSLOG_5424 = re.compile(rb"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|\[[^\]\n]*\]) (?:\xef\xbb\xbf)?")
-_JOURNAL = re.compile(rb"MESSAGE=")
-_PROXY = re.compile(rb"[^{\n]{0,600}\bAuditLog:(?=\{)")
-"""coraza-proxy-wasm writes its records into the log of the proxy."""
-_PLAIN = (_POD, _COMPOSE, _SYSLOG, _SYSLOG_5424, _JOURNAL, _PROXY)
-_FIRST = frozenset(b"[<M0123456789")
-_DOCKER = b'{"log":"'
+_COLOUR = rb"(?:\x1b\[[\d;]{1,12}m)?"
+_MOMENT = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
+_STAMP = rb"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|" + _MOMENT + rb")"
+_PROGRAM = rb"[^\s:\[]{1,100}(?:\[\d+\])?: "
+_FIXED = {
+    b"pod": re.compile(rb"\[pod/[^\]\n]{1,300}\] "),
+    b"compose": re.compile(_COLOUR + rb"[A-Za-z0-9][\w.-]{0,100}(?:[-_]\d+ +| {2,})\| " + _COLOUR),
+}
+"""Prefixes that name a stream.  The name of a container that was given one by hand has no number."""
+_MOVING = {
+    b"syslog": re.compile(rb"(?:<\d{1,3}>(?:1 )?)?" + _STAMP + rb" [^\s:]{1,255} " + _PROGRAM),
+    b"syslog without host": re.compile(rb"<\d{1,3}>" + _STAMP + rb" " + _PROGRAM),
+    b"syslog 5424": re.compile(
+        rb"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\n]|\\.)*\])+) (?:\xef\xbb\xbf)?"
+    ),
+    b"journal": re.compile(rb"MESSAGE="),
+    b"proxy": re.compile(rb"[^{\n]{0,600}\bAuditLog:(?=\{)"),
+    b"stamp": re.compile(_MOMENT + rb" "),
+}
+"""Prefixes that change from line to line.  coraza-proxy-wasm writes its records into the log of the proxy; a time alone
+is what `kubectl logs --timestamps` and `docker logs -t` put before a line."""
+_FIRST = frozenset(b"0123456789")
+_DOCKER = re.compile(rb'\{ ?"log": ?"')
+_IN_JSON = (b'"log":', b'"MESSAGE":')
+_PARTS = ("logtag", "_p")
+"""What Fluent Bit calls the mark of CRI for a part of a line."""
+_TIME = re.compile(_MOMENT)
+_LONGEST_PREFIX = 512
 
 
 class Inner(msgspec.Struct, frozen=True):
@@ -47,35 +65,83 @@ def unwrap(line: bytes) -> Inner | None:
 
 
 def _inner(line: bytes) -> Inner | None:
-    if line.startswith(_DOCKER):
-        return _docker(line)
     if not line:
         return None
+    if line.startswith(b"{"):
+        return _json(line) if any(name in line for name in _IN_JSON) else None
     runtime = _RUNTIME.match(line) if line[0] in _FIRST else None
     if runtime is not None:
         rest = line[runtime.end() :]
         return Inner(b"cri " + runtime[1], rest if runtime[2] == b"P" else rest + b"\n", runtime.end())
-    for pattern in _PLAIN:
+    for name, pattern in _FIXED.items():
         found = pattern.match(line)
         if found is not None:
-            name = b"" if pattern in _MOVING else found[0]
-            return Inner(pattern.pattern[:8] + name, line[found.end() :] + b"\n", found.end())
+            return Inner(name + b" " + found[0], line[found.end() :] + b"\n", found.end())
+    for name, pattern in _MOVING.items():
+        found = pattern.match(line)
+        if found is not None:
+            return Inner(name, line[found.end() :] + b"\n", found.end())
     return None
 
 
-_MOVING = frozenset({_SYSLOG, _SYSLOG_5424, _JOURNAL, _PROXY})
-"""Prefixes that change from line to line, so that they name no stream."""
-
-
-def _docker(line: bytes) -> Inner | None:
+def _json(line: bytes) -> Inner | None:
+    """Return what docker, Fluent Bit or `journalctl -o json` put into an object; None for any other object."""
     try:
         entry = json.loads(from_bytes(line))
-        text, stream = entry["log"], entry.get("stream", "")
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(text, str):
+    if not isinstance(entry, dict):
         return None
-    return Inner(b"docker " + to_bytes(str(stream)), to_bytes(text), 0)
+    message = entry.get("MESSAGE")
+    if "__CURSOR" in entry or "__REALTIME_TIMESTAMP" in entry:
+        return Inner(b"journal json", _of_journal(message).removesuffix(b"\n") + b"\n", 0)
+    text, stream = entry.get("log"), entry.get("stream", "")
+    part = next((entry[name] for name in _PARTS if name in entry), None)
+    docker = part is None and _DOCKER.match(line) is not None
+    if not isinstance(text, str) or not (docker or ("stream" in entry and "time" in entry)):
+        return None
+    data = to_bytes(text)
+    if not docker and part != "P" and not data.endswith(b"\n"):
+        data += b"\n"  # only docker itself leaves it out where a line goes on
+    return Inner(b"docker " + to_bytes(str(stream)), data, 0)
+
+
+def _of_journal(message: object) -> bytes:
+    """Return a message of the journal, which is a list of numbers where it is not text."""
+    if isinstance(message, str):
+        return to_bytes(message)
+    if isinstance(message, list) and all(type(byte) is int and 0 <= byte < 256 for byte in message):  # noqa: PLR2004
+        return bytes(message)
+    return b""
+
+
+def time_of(line: bytes) -> int | None:
+    """Return the time that stands in the prefix of a line, microseconds since the epoch; None where no zone is told.
+
+    For lines of an error log that tell none themselves.
+    """
+    if line.startswith(b"{"):
+        try:
+            entry = json.loads(from_bytes(line))
+        except (ValueError, RecursionError):
+            return None
+        stamp = entry.get("__REALTIME_TIMESTAMP") if isinstance(entry, dict) else None
+        if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() and len(stamp) < 17:  # noqa: PLR2004
+            return int(stamp)
+        line = to_bytes(str(entry.get("time", ""))) if isinstance(entry, dict) else b""
+    found = _TIME.search(line, 0, _LONGEST_PREFIX)
+    if found is None:
+        return None
+    try:
+        # What is finer than a microsecond is left out: the standard library reads no more.
+        moment = datetime.fromisoformat(_FINER.sub(rb"\1", found[0]).decode().replace(",", "."))
+    except ValueError:
+        return None
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_FINER = re.compile(rb"([.,]\d{6})\d+")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Stream:
