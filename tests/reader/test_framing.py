@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,46 @@ def test_a_log_in_two_byte_characters_is_told_as_such() -> None:
     for encoding in ("utf-16-le", "utf-16-be"):
         pieces = read_pieces(SHORT[0].decode().encode(encoding) * 2, 0, Context())
         assert {p.reason for p in pieces if isinstance(p, Unreadable)} == {"wrong_encoding"}
+
+
+LAYOUTS = [
+    json.dumps([json.loads(line) for line in SHORT[:3]], indent=2),
+    json.dumps([json.loads(line) for line in SHORT[:3]], indent="\t").replace("\n", "\r\n"),
+    "[\n" + ",\n".join(json.dumps(json.loads(line), indent=4) for line in SHORT[:3]) + "\n]\n",
+    "[" + ",".join(json.dumps(json.loads(line)) for line in SHORT[:3]) + "]",
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_list_that_somebody_exported_is_read(layout: str) -> None:
+    pieces = read(layout.encode())
+
+    assert [json.loads(p.event.raw) for p in pieces if isinstance(p, Found)] == [json.loads(x) for x in SHORT[:3]]
+    assert not [p for p in pieces if isinstance(p, Unreadable)]
+    assert not sum(p.lines for p in pieces if isinstance(p, Foreign))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS[:3])
+def test_a_record_that_is_cut_in_a_list_goes_to_quarantine_whole(layout: str) -> None:
+    last = layout.rindex('"transaction"')
+    cut = layout[: last + 300].encode()
+    pieces = read(cut + b"\n" + SHORT[3])
+
+    assert len([p for p in pieces if isinstance(p, Found)]) == 3
+    (unreadable,) = [p for p in pieces if isinstance(p, Unreadable)]
+    assert unreadable.reason == "cut"
+    assert unreadable.data.strip().endswith(cut[-200:].strip())
+    assert 0 < settled(cut) < last
+    assert settled(cut + b"\n" + SHORT[3]) == len(cut) + 1 + len(SHORT[3])
+
+
+def test_what_an_engine_without_yajl_writes_does_not_hide_the_record_on_its_line() -> None:
+    complaint = b'{"error":"ModSecurity was not compiled with JSON support."}'
+    pieces = read(complaint * 3 + SHORT[0] + complaint + b"\n" + SHORT[1])
+
+    assert len([p for p in pieces if isinstance(p, Found)]) == 2
+    reasons = [(p.reason, len(p.data)) for p in pieces if isinstance(p, Unreadable)]
+    assert reasons == [("engine_without_json", 3 * len(complaint)), ("engine_without_json", len(complaint))]
 
 
 def test_two_documents_in_one_concurrent_file_are_two_records() -> None:

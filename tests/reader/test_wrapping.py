@@ -37,7 +37,9 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "rsyslog": lambda line: b"Nov 24 02:44:43 vm nginx[17]: " + line,
     "rfc5424": lambda line: b"<134>1 2026-11-24T02:44:43Z vm waf 24798 - - " + line,
     "journal": lambda line: b"MESSAGE=" + line,
-    "docker by another program": lambda line: json.dumps({"time": "", "stream": "stdout", "log": line.decode()}).encode(),
+    "docker by another program": lambda line: json.dumps(
+        {"time": "", "stream": "stdout", "log": line.decode()}
+    ).encode(),
     "journal json": lambda line: json.dumps({"__CURSOR": "s=1", "MESSAGE": line.decode() or None}).encode(),
     "journal short-iso": lambda line: b"2026-11-24T02:44:43+0900 vm nginx[17]: " + line,
     "journal short-precise": lambda line: b"Nov 24 02:44:43.123456 vm nginx[17]: " + line,

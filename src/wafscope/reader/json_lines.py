@@ -17,7 +17,7 @@ _PART = re.compile(
 )
 """What a fragment of a record shows: its quotes are not escaped, so no payload can imitate it."""
 
-_WITHOUT_JSON = b'{"error":"ModSecurity was not compiled with JSON support."}'
+_COMPLAINTS = re.compile(rb'(?:\{"error":"ModSecurity was not compiled with JSON support\."\})+')
 _UTF_16 = b'\x00"\x00'
 """A quote between characters of two bytes: JSON, but in no encoding that an engine writes."""
 _LEAD = b"\x00 \t\r\xef\xbb\xbf"
@@ -64,7 +64,10 @@ def pieces_of_other(data: bytes, span: Span, offset: int, context: Context) -> I
 def _odd(line: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:
     """Yield the pieces of a line that the fast path refused; `length` counts its line end too."""
     body = line.rstrip(b"\r")
-    if body[:1] == b"{":
+    complaints = _COMPLAINTS.match(body)
+    if complaints is not None:
+        yield from _without_yajl(body, complaints.end(), offset, length, context)
+    elif body[:1] == b"{":
         try:
             yield Found(read_json(body, context), offset, length)
         except NotARecord as error:
@@ -81,7 +84,15 @@ def _odd(line: bytes, offset: int, length: int, context: Context) -> Iterator[Pi
     elif _UTF_16 in body:
         yield Unreadable(line, offset, "wrong_encoding", length=length)
     else:
-        yield Foreign(offset, length)
+        yield Foreign(offset, length, lines=1 if body.strip(_LIST) else 0)
+
+
+def _without_yajl(body: bytes, size: int, offset: int, length: int, context: Context) -> Iterator[Piece]:
+    """Yield what an engine without JSON writes: without a line end, so that a record can stand behind it."""
+    rest = body[size:]
+    yield Unreadable(body[:size], offset, "engine_without_json", length=size if rest.strip() else length)
+    if rest.strip():
+        yield from _odd(rest, offset + size, length - size, context)
 
 
 def _damaged(body: bytes, offset: int, length: int, context: Context) -> Iterator[Piece]:
@@ -90,9 +101,6 @@ def _damaged(body: bytes, offset: int, length: int, context: Context) -> Iterato
     A record begins at `{"transaction":`; inside a text of a record its quotes would be escaped, so that
     no payload can pass for one.  What lies between is unreadable.
     """
-    if body.startswith(_WITHOUT_JSON):
-        yield Unreadable(body, offset, "engine_without_json", length=length)
-        return
     if _UTF_16 in body:
         yield Unreadable(body, offset, "wrong_encoding", length=length)
         return

@@ -142,14 +142,15 @@ def _orphan(data: bytes, first: re.Match[bytes], family: Family, *, final: bool)
             break
     start = first.start()
     pending = None if end is not None or final else start
-    stop = _another(data, first.end()) if end is None else end
+    stop = another(data, first.end()) if end is None else end
     return Region(start, (Record(family.format, ((start, stop),), whole=False),), stop, pending)
 
 
-def _another(data: bytes, position: int) -> int:
-    """Return where the next record of any format begins; the end of the data where there is none."""
-    found = _ANOTHER.search(data, position)
-    return len(data) if found is None else found.start()
+def another(data: bytes, position: int, end: int | None = None) -> int:
+    """Return where the next record of any format begins; `end`, or that of the data, where there is none before."""
+    stop = len(data) if end is None else end
+    found = _ANOTHER.search(data, position, stop)
+    return stop if found is None else found.start()
 
 
 def _after_last(data: bytes, line: re.Match[bytes]) -> int:
@@ -174,7 +175,7 @@ def _scan_without_ends(data: bytes, start: int, family: Family, *, final: bool) 
             stop, pending = line.start(), None
             break
     else:
-        stop, pending = _another(data, lines[last].end()), None
+        stop, pending = another(data, lines[last].end()), None
         if stop == len(data) and not final:
             pending = start
     return Region(start, (Record(family.format, ((start, stop),), whole=True),), stop, pending)
@@ -239,7 +240,7 @@ class _Scan:
                 pending = None
                 self._release_cut()
                 # What is cut ends where a record of another format begins.
-                end = _another(self._data, max(position for position, _ in self._marks) + 1)
+                end = another(self._data, max(position for position, _ in self._marks) + 1)
         return self._region(end, pending)
 
     def _between(self, line: re.Match[bytes]) -> bool:

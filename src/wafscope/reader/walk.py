@@ -20,9 +20,9 @@ from wafscope.reader.formats import error_log
 from wafscope.reader.wrapping import Stream, unwrap
 
 _RECORD = b'{"transaction":'
-_CLOSE = re.compile(rb"^\}\s*$", re.MULTILINE)
 _MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":{')
 """One of them is in each line of an error log that belongs to a transaction."""
+_MEMBER = re.compile(rb'\s{0,200}"(?:transaction|class_)')
 _NULS = re.compile(rb"\0+")
 _MARGIN = 1 << 20
 """So far from the end of what is there, no further line of a transaction is expected in an error log."""
@@ -52,7 +52,7 @@ class Walk:
         self._final = final
         self._wrappers = wrappers
         self._records = records
-        self._closes = True
+        self._unclosed: set[bytes] = set()
         self._open: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
         self.groups: list[tuple[str, list[tuple[int, int]]]] = []
         """Lines of an error log by transaction: their format, and (start, end) of each."""
@@ -103,7 +103,7 @@ class Walk:
             if found is not None:
                 self._gather(found, start, after)
                 return None
-        if line[:1] == b"{" and line.rstrip() == b"{" and self._closes:
+        if _is_bracket(line):
             return self._pretty(start, stop, after)
         return Span("json" if line[:1] in b"{[" and line else "other", start, stop, after)
 
@@ -116,14 +116,32 @@ class Walk:
         lines.append((start, after))
 
     def _pretty(self, start: int, stop: int, after: int) -> Span:
-        """An object printed over several lines ends at a `}` in the first column."""
-        close = _CLOSE.search(self._data, after)
+        """An object printed over several lines ends at a `}` that is indented as it is, in a list with a comma."""
+        data = self._data
+        brace = data.find(b"{", start)
+        indent = data[start:brace]
+        kind: Literal["json", "other"] = "other" if indent else "json"
+        close = None
+        if indent not in self._unclosed:
+            close = re.compile(rb"^" + indent + rb"\},?[ \t\r]*$", re.MULTILINE).search(data, after)
         if close is None:
             # Looked for in vain once, there is none further on: the rest is not searched again.
-            self._closes = False
-            return Span("json", start, stop, after)
-        line_end = self._data.find(b"\n", close.start())
-        return Span("json", start, close.start() + 1, len(self._data) if line_end < 0 else line_end + 1)
+            self._unclosed.add(indent)
+            again = _reopened(data, indent, stop)
+            if _MEMBER.match(data, after) and (again is not None or self._final):
+                # It is cut: what there is of it ends where a record begins.
+                after = stop = len(data) if again is None else again
+            return Span(kind, start, stop, after)
+        line_end = data.find(b"\n", close.start())
+        return Span(kind, start, close.start() + len(indent) + 1, len(data) if line_end < 0 else line_end + 1)
+
+
+def _is_bracket(line: bytes) -> bool:
+    """Tell a line that begins an object printed over several lines, in a list perhaps."""
+    return len(line) < _DEEPEST and line.strip(b" \t\r") == b"{"
+
+
+_DEEPEST = 40
 
 
 def settled(data: bytes, *, final: bool = False, margin: int = _MARGIN) -> int:
@@ -160,14 +178,22 @@ def _standing(walk: Walk, data: bytes) -> int:
         if isinstance(span, native.Region):
             if span.pending is not None:
                 return span.pending
-        elif span.kind == "json" and data[span.start : span.stop].rstrip() == b"{" and not _reopened(data, span):
+        elif span.stop - span.start < _DEEPEST and _is_open(data, span):
             return span.start
     return len(data)
 
 
-def _reopened(data: bytes, span: Span) -> bool:
-    """Tell that an object over several lines will not be closed: another record has begun since."""
-    return data.find(b"\n{", span.stop) >= 0
+def _is_open(data: bytes, span: Span) -> bool:
+    """Tell an object printed over several lines that may still be closed."""
+    line = data[span.start : span.stop]
+    return _is_bracket(line) and _reopened(data, line[: line.find(b"{")], span.stop) is None
+
+
+def _reopened(data: bytes, indent: bytes, position: int) -> int | None:
+    """Return where the next record begins, which tells that an object will not be closed; None where none does."""
+    found = data.find(b"\n" + indent + b"{", position) + 1
+    end = native.another(data, position, found or len(data))
+    return end if end < len(data) else None
 
 
 def _before_streams(walk: Walk, cut: int, margin: int) -> int:

@@ -30,9 +30,7 @@ _FIXED = {
 _MOVING = {
     b"syslog": re.compile(rb"(?:<\d{1,3}>(?:1 )?)?" + _STAMP + rb" [^\s:]{1,255} " + _PROGRAM),
     b"syslog without host": re.compile(rb"<\d{1,3}>" + _STAMP + rb" " + _PROGRAM),
-    b"syslog 5424": re.compile(
-        rb"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\n]|\\.)*\])+) (?:\xef\xbb\xbf)?"
-    ),
+    b"syslog 5424": re.compile(rb"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\n]|\\.)*\])+) (?:\xef\xbb\xbf)?"),
     b"journal": re.compile(rb"MESSAGE="),
     b"proxy": re.compile(rb"[^{\n]{0,600}\bAuditLog:(?=\{)"),
     b"stamp": re.compile(_MOMENT + rb" "),
@@ -110,7 +108,7 @@ def _of_journal(message: object) -> bytes:
     """Return a message of the journal, which is a list of numbers where it is not text."""
     if isinstance(message, str):
         return to_bytes(message)
-    if isinstance(message, list) and all(type(byte) is int and 0 <= byte < 256 for byte in message):  # noqa: PLR2004
+    if isinstance(message, list) and all(type(byte) is int and 0 <= byte < 256 for byte in message):
         return bytes(message)
     return b""
 
@@ -126,7 +124,7 @@ def time_of(line: bytes) -> int | None:
         except (ValueError, RecursionError):
             return None
         stamp = entry.get("__REALTIME_TIMESTAMP") if isinstance(entry, dict) else None
-        if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() and len(stamp) < 17:  # noqa: PLR2004
+        if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() and len(stamp) < 17:
             return int(stamp)
         line = to_bytes(str(entry.get("time", ""))) if isinstance(entry, dict) else b""
     found = _TIME.search(line, 0, _LONGEST_PREFIX)
