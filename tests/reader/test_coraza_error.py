@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.reader.coraza_samples import CONTEXT, error_log, lines_by_transaction
 
-from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.base import Context, Found, NotARecord
 from wafscope.reader.coraza_error import read, transaction_of
+from wafscope.reader.framing import read_pieces
 
 SECOND = 1_000_000
 NOON = 1_795_521_600 * SECOND
@@ -140,6 +141,21 @@ def test_all_lines_of_a_transaction_are_one_event() -> None:
         event.action_phase,
         event.score,
     ) == (True, "error_log", "blocked", "deny", 2, 10)
+
+
+def test_what_an_action_of_a_plugin_did_is_not_known() -> None:
+    custom = line(words="Custom disruptive action triggered (phase 2).")
+    event = read([f"2026-11-24T12:00:00Z {custom}".encode()], CONTEXT)
+
+    assert (event.interrupted, event.interrupted_source) == (None, "")
+    assert event.matches[0].action == "unknown"
+    assert "no_blocked_flag" in event.gaps
+
+
+def test_a_structured_line_with_blanks_is_found_in_a_stream() -> None:
+    (found,) = read_pieces(WRAPPERS["coraza-spoa, structured"][0].encode(), 0, CONTEXT)
+
+    assert isinstance(found, Found)
 
 
 def test_a_denial_in_phase_5_is_no_block() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wafscope.reader.base import Context, Found
+from wafscope.reader.framing import read_pieces
 from wafscope.reader.native import Region, family_at, scan
+from wafscope.reader.walk import settled
 
 
 def record(boundary: str = "0a1b2c3d", number: int = 1, body: str | None = None, *, length: int | None = None) -> str:
@@ -147,6 +152,40 @@ def test_an_open_record_is_pending_until_its_end_is_there() -> None:
     for length in range(len(record()) + 30, len(log) - 3):
         region = regions(log[:length], final=False)[-1]
         assert region.pending == len(record())
+
+
+def test_a_record_woven_into_an_open_one_is_not_settled_before_it() -> None:
+    one, two = record("aaaaaaa1", 1), record("bbbbbbb2", 2)
+    middle, end = one.index("\n--aaaaaaa1-Z--"), two.index("\n--bbbbbbb2-H--")
+    log = (record("00000000", 3) + one[:middle] + two[:end] + one[middle:] + two[end:]).encode()
+
+    for stop in range(len(log)):
+        cut = settled(log[:stop])
+        found = [p.event.transaction_id for part in (log[:cut], log[cut:]) for p in read_pieces(part, 9, Context())
+                 if isinstance(p, Found)]  # fmt: skip
+        assert sorted(found) == ["id1", "id2", "id3"], stop
+
+
+def test_a_cut_record_is_given_up_when_the_log_goes_on_in_json() -> None:
+    cut = record("aaaaaaa1", 1).partition("\n--aaaaaaa1-Z--")[0]
+    line = '{"transaction":{"client_ip":"192.0.2.1"}}\n'
+    body = record("bbbbbbb2", 2, line * 3).partition("\n--bbbbbbb2-F--")[0]
+
+    assert settled((cut + "\n" + line).encode()) == len(cut + "\n" + line)
+    assert settled((cut + "\n--bbbbbbb2-A--\n").encode()) == 0
+    assert settled((body + "\n").encode()) == 0
+
+
+CORAZA = (Path(__file__).parents[1] / "samples" / "gen-coraza-3.3.3-native-ABIJDEFHZ.log").read_bytes()
+
+
+def test_what_follows_a_record_without_an_end_is_not_its_own() -> None:
+    ocsf = (Path(__file__).parents[1] / "samples" / "gen-coraza-3.3.3-ocsf-ABIJDEFHZ.log").read_bytes()
+    later = re.sub(rb"--([A-Za-z]{10})-", lambda found: b"--" + found[1].swapcase() + b"-", CORAZA)
+    pieces = read_pieces(CORAZA + record().encode() + ocsf + later, 0, Context())
+
+    formats = [piece.event.format for piece in pieces if isinstance(piece, Found)]
+    assert formats == ["coraza.native"] * 5 + ["v2.native"] + ["coraza.ocsf"] * 3 + ["coraza.native"] * 5
 
 
 def test_the_rest_of_a_record_goes_up_to_the_next_one() -> None:

@@ -183,6 +183,8 @@ def _interrupted(found: list[Wrapped], reported: Reported) -> tuple[bool | None,
     """Return whether the words of the lines tell of a block; in phase 5 they never do."""
     if denies(reported.denial):
         return True, "error_log"
+    if any(w.line.words.action == "unknown" for w in found):
+        return None, ""  # an action of a plugin: what it did, the line does not say
     disruptive = [w for w in found if w.disruptive]
     if not disruptive:
         return False, "error_log"

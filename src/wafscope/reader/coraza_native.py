@@ -333,6 +333,8 @@ def _interrupted(heard: Heard, reported: Reported, status: int | None) -> tuple[
         return None, ""
     if denies(reported.denial):
         return True, "action_line"
+    if any(line.words.action == "unknown" for line in heard.lines):
+        return None, ""  # an action of a plugin: what it did, the line does not say
     return False, "inferred" if status == 0 else "action_line"
 
 

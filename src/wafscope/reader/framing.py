@@ -170,9 +170,10 @@ def _group(data: bytes, offset: int, ranges: list[Range], reader: LineReader, co
     place = _place(ranges, offset)
     try:
         return Found(reader(lines, context), *place[0], place[1:])
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         whole = b"".join([data[start:end] for start, end in ranges])
-        return Unreadable(whole, place[0][0], "damaged", length=place[0][1], more=place[1:])
+        reason = "no_time" if isinstance(error, NotARecord) and error.reason == "no_time" else "damaged"
+        return Unreadable(whole, place[0][0], reason, length=place[0][1], more=place[1:])
 
 
 def _place(ranges: Sequence[Range], offset: int) -> tuple[Range, ...]:

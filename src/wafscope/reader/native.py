@@ -46,10 +46,11 @@ FAMILIES = (
 )
 _LINE = re.compile(rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:[^\]\n]{8,40}\] \S+ \S+ \d+ \S+ \d+")
 _ANOTHER = re.compile(
-    rb'^(?:\{"transaction":\{|--[0-9a-f]{8}-A--|---[0-9A-Za-z]{8}---A--|--(?:[A-Za-z]{10}|[A-Za-z]{16})-A--)',
+    rb'^(?:\{"transaction":\{|\{"class_|--[0-9a-f]{8}-A--|---[0-9A-Za-z]{8}---A--|--(?:[A-Za-z]{10}|[A-Za-z]{16})-A--)',
     re.MULTILINE,
 )
 """Where a record of any format begins: what is cut before it ends there."""
+_JSON = re.compile(rb'^\{"(?:transaction":\{|class_)', re.MULTILINE)
 _PREFIX = re.compile(rb"([^\n]{1,200}?)---[0-9A-Za-z]{8}---A--\r?\n")
 
 
@@ -69,7 +70,7 @@ class Region(msgspec.Struct, frozen=True):
     records: tuple[Record, ...]
     end: int
     pending: int | None = None
-    """Where the oldest record that is still open begins; None when all are closed."""
+    """Where the oldest record begins that is still open, or woven into one that is; None when all are closed."""
 
 
 def family_at(data: bytes, position: int) -> Family | None:
@@ -170,14 +171,15 @@ def _scan_without_ends(data: bytes, start: int, family: Family, *, final: bool) 
     lines = list(islice(family.separator.finditer(data, start), _MOST_SECTIONS))
     boundary = lines[0][1]
     last = max(i for i, line in enumerate(lines) if line[1] == boundary)
+    end, pending = len(data), None
     for line in lines[last + 1 :]:
         if family.opening.match(data, line.end() + 1) or line[2] == b"A":
-            stop, pending = line.start(), None
+            end = line.start()
             break
-    else:
-        stop, pending = another(data, lines[last].end()), None
-        if stop == len(data) and not final:
-            pending = start
+    # A client can write into bodies only: behind any other section a record of another format may begin.
+    stop = end if lines[last][2][0] in _BODIES else another(data, lines[last].end(), end)
+    if stop == len(data) and not final:
+        pending = start
     return Region(start, (Record(family.format, ((start, stop),), whole=True),), stop, pending)
 
 
@@ -236,12 +238,17 @@ class _Scan:
         if self._open:
             pending = min(record.start for record in self._open.values())
             end = len(self._data)
-            if final:
-                pending = None
-                self._release_cut()
+            last = max(position for position, _ in self._marks) + 1
+            if final or self._is_over(last):
                 # What is cut ends where a record of another format begins.
-                end = another(self._data, max(position for position, _ in self._marks) + 1)
+                pending, end = None, another(self._data, last)
+                self._release_cut()
         return self._region(end, pending)
+
+    def _is_over(self, position: int) -> bool:
+        """Tell that a record of JSON stands outside of any body: all that is open was cut, and its log changed."""
+        current = self._current
+        return current is not None and current.letter not in _BODIES and bool(_JSON.search(self._data, position))
 
     def _between(self, line: re.Match[bytes]) -> bool:
         """Tell whether a separator that follows a closed record still belongs to this region."""
@@ -401,4 +408,14 @@ class _Scan:
                 parts.append((start, stop))
         records = [Record(self._family.format, tuple(parts), r.whole) for r, parts in ranges.items() if parts]
         records.sort(key=lambda record: record.ranges)
+        if pending is not None:
+            pending = _before(records, pending)
         return Region(self._marks[0][0], tuple(records), end, pending)
+
+
+def _before(records: list[Record], position: int) -> int:
+    """Go back from `position` to where none of these records, sorted by where they begin, has bytes on both sides."""
+    for record in reversed(records):
+        if record.ranges[0][0] < position < record.ranges[-1][1]:
+            position = record.ranges[0][0]
+    return position

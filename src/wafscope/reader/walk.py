@@ -20,7 +20,7 @@ from wafscope.reader.formats import error_log
 from wafscope.reader.wrapping import Stream, unwrap
 
 _RECORD = b'{"transaction":'
-_MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":{')
+_MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":')
 """One of them is in each line of an error log that belongs to a transaction."""
 _MEMBER = re.compile(rb'\s{0,200}"(?:transaction|class_)')
 _NULS = re.compile(rb"\0+")

@@ -31,7 +31,7 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 GAPS: dict[str, Text] = {
-    "no_time": text("No time in this log; that of the file stands in"),
+    "no_time": text("No time in this log; that of the line’s prefix or of the file stands in"),
     "no_request": text("No method and no request line in this log"),
     "no_headers": text("No request headers in this log"),
     "no_body": text("No request bodies in this log"),
@@ -48,8 +48,8 @@ GAPS: dict[str, Text] = {
 
 SOME_GAPS: dict[str, Text] = {
     "no_time": ntext(
-        "{n} event without a time; that of its file stands in",
-        "{n} events without a time; that of their file stands in",
+        "{n} event without a time; that of its prefix or file stands in",
+        "{n} events without a time; that of their prefix or file stands in",
         0,
     ),
     "no_request": ntext("{n} event without method and request line", "{n} events without method and request line", 0),
@@ -102,7 +102,7 @@ _LEGACY = text(
 )
 
 REMEDIES: dict[str, Text] = {
-    "no_time": text("The time of the file stands in. The audit log has the time: import it too."),
+    "no_time": text("The time of the line’s prefix or of the file stands in. The audit log has the time: import it too."),
     "no_request": text("Add B to SecAuditLogParts."),
     "no_headers": text("Add B to SecAuditLogParts."),
     "no_body": text("Add C to SecAuditLogParts and set SecRequestBodyAccess On."),
