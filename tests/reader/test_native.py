@@ -166,16 +166,6 @@ def test_a_record_woven_into_an_open_one_is_not_settled_before_it() -> None:
         assert sorted(found) == ["id1", "id2", "id3"], stop
 
 
-def test_a_cut_record_is_given_up_when_the_log_goes_on_in_json() -> None:
-    cut = record("aaaaaaa1", 1).partition("\n--aaaaaaa1-Z--")[0]
-    line = '{"transaction":{"client_ip":"192.0.2.1"}}\n'
-    body = record("bbbbbbb2", 2, line * 3).partition("\n--bbbbbbb2-F--")[0]
-
-    assert settled((cut + "\n" + line).encode()) == len(cut + "\n" + line)
-    assert settled((cut + "\n--bbbbbbb2-A--\n").encode()) == 0
-    assert settled((body + "\n").encode()) == 0
-
-
 CORAZA = (Path(__file__).parents[1] / "samples" / "gen-coraza-3.3.3-native-ABIJDEFHZ.log").read_bytes()
 
 

@@ -23,6 +23,8 @@ _UTF_16 = b'\x00"\x00'
 _LEAD = b"\x00 \t\r\xef\xbb\xbf"
 _LIST = b"[], \t\r"
 """What stands between the records of a list that somebody exported."""
+_ENDS = (b"[", b"]")
+"""The first and the last line of one that is printed over several."""
 USUAL = b'{"transaction":{"client_ip":'
 read_usual = JSON["v3.json"].fast
 """How most records begin, of most logs, and what reads them."""
@@ -84,7 +86,7 @@ def _odd(line: bytes, offset: int, length: int, context: Context) -> Iterator[Pi
     elif _UTF_16 in body:
         yield Unreadable(line, offset, "wrong_encoding", length=length)
     else:
-        yield Foreign(offset, length, lines=1 if body.strip(_LIST) else 0)
+        yield Foreign(offset, length, lines=0 if body.strip() in _ENDS else 1)
 
 
 def _without_yajl(body: bytes, size: int, offset: int, length: int, context: Context) -> Iterator[Piece]:

@@ -50,7 +50,6 @@ _ANOTHER = re.compile(
     re.MULTILINE,
 )
 """Where a record of any format begins: what is cut before it ends there."""
-_JSON = re.compile(rb'^\{"(?:transaction":\{|class_)', re.MULTILINE)
 _PREFIX = re.compile(rb"([^\n]{1,200}?)---[0-9A-Za-z]{8}---A--\r?\n")
 
 
@@ -176,8 +175,10 @@ def _scan_without_ends(data: bytes, start: int, family: Family, *, final: bool) 
         if family.opening.match(data, line.end() + 1) or line[2] == b"A":
             end = line.start()
             break
-    # A client can write into bodies only: behind any other section a record of another format may begin.
-    stop = end if lines[last][2][0] in _BODIES else another(data, lines[last].end(), end)
+    # Where a record of another format begins it ends too, but not in a body that was declared to be longer.
+    begin = lines[last].end()
+    length = _LENGTH.search(data, start, begin) if lines[last][2] in b"CI" else None
+    stop = another(data, min(begin + int(length[1]), end) if length is not None else begin, end)
     if stop == len(data) and not final:
         pending = start
     return Region(start, (Record(family.format, ((start, stop),), whole=True),), stop, pending)
@@ -238,17 +239,12 @@ class _Scan:
         if self._open:
             pending = min(record.start for record in self._open.values())
             end = len(self._data)
-            last = max(position for position, _ in self._marks) + 1
-            if final or self._is_over(last):
-                # What is cut ends where a record of another format begins.
-                pending, end = None, another(self._data, last)
+            if final:
+                pending = None
                 self._release_cut()
+                # What is cut ends where a record of another format begins.
+                end = another(self._data, max(position for position, _ in self._marks) + 1)
         return self._region(end, pending)
-
-    def _is_over(self, position: int) -> bool:
-        """Tell that a record of JSON stands outside of any body: all that is open was cut, and its log changed."""
-        current = self._current
-        return current is not None and current.letter not in _BODIES and bool(_JSON.search(self._data, position))
 
     def _between(self, line: re.Match[bytes]) -> bool:
         """Tell whether a separator that follows a closed record still belongs to this region."""

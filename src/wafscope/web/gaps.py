@@ -102,7 +102,7 @@ _LEGACY = text(
 )
 
 REMEDIES: dict[str, Text] = {
-    "no_time": text("The time of the line’s prefix or of the file stands in. The audit log has the time: import it too."),
+    "no_time": text("That of the line’s prefix or of the file stands in. The audit log has the time: import it too."),
     "no_request": text("Add B to SecAuditLogParts."),
     "no_headers": text("Add B to SecAuditLogParts."),
     "no_body": text("Add C to SecAuditLogParts and set SecRequestBodyAccess On."),
