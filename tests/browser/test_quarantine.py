@@ -8,11 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.browser.conftest import SETTINGS, Window, follow, served, texts
-from tests.make import v3_record, write
+from tests.make import START, event, v3_record, write
 
 from wafscope.doctor.examine import Checkup, examine
 from wafscope.ingest.pipeline import Setting
 from wafscope.query.question import Quarantine
+from wafscope.query.timespan import DAY
+from wafscope.query.timespan import Window as Timespan
 from wafscope.reader.base import Unreadable
 from wafscope.settings import Source
 from wafscope.store.memory import MemoryStore
@@ -98,8 +100,10 @@ def test_the_doctor_leads_from_the_row_to_the_line(window: Window, console: str)
 @pytest.mark.parametrize("path", ["/quarantine", "/quarantine/60", "/sources"])
 @pytest.mark.parametrize(("width", "scheme", "language"), [(390, "dark", "ja-JP"), (1440, "light", "en-US")])
 def test_nothing_is_wider_than_the_page(
-    window: Window, console: str, path: str, width: int, scheme: str, language: str
+    window: Window, console: str, held: MemoryStore, path: str, width: int, scheme: str, language: str
 ) -> None:
+    write(held, [event()])
+    assert held.remove(Timespan(START, START + DAY), "age", START)  # the page says so
     page = window.open(console + path, width=width, color_scheme=scheme, locale=language)
 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

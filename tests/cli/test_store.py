@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from tests.cli.test_commands import RECORDS, SERIAL, imported, run
+import pytest
+from tests.cli.test_commands import COMMAND, RECORDS, SERIAL, imported, run
 
 
 def test_a_store_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
@@ -21,6 +24,20 @@ def test_where_there_is_no_store_none_is_made(tmp_path: Path) -> None:
     done = run("store", "upgrade", "--store", str(tmp_path / "s.duckdb"), status=5)
     assert b"no store here" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("room", [0, 5000])
+def test_a_store_that_could_not_be_made_is_made_when_there_is_room(tmp_path: Path, room: int) -> None:
+    file = tmp_path / "s.duckdb"
+    done = subprocess.run(
+        [*COMMAND, "import", "--store", str(file), str(SERIAL)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    assert (done.returncode, file.exists()) == (5, False), done.stderr.decode()
+    assert imported(file, SERIAL)["stored"] == RECORDS
 
 
 def told(*arguments: str, status: int = 0) -> dict[str, Any]:
@@ -77,4 +94,12 @@ def test_a_fault_ends_the_check_with_status_1(tmp_path: Path) -> None:
 def test_a_size_that_is_none_is_refused(tmp_path: Path) -> None:
     imported(tmp_path / "s.duckdb", SERIAL)
     done = run("store", "prune", "--size", "much", "--store", str(tmp_path / "s.duckdb"), status=2)
-    assert b"no size" in done.stderr
+    assert b"--size: \xe2\x80\x9cmuch\xe2\x80\x9d is no size" in done.stderr
+
+
+def test_a_backup_goes_to_a_file_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "s.duckdb"
+    imported(file, SERIAL)
+    for target, what in ((tmp_path, b"directory"), (file, b"the store itself")):
+        done = run("store", "backup", str(target), "--store", str(file), "--force", status=5)
+        assert what in done.stderr

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -232,7 +235,7 @@ def test_a_backup_overwrites_only_when_it_is_told_to(store: DuckStore, path: Pat
     with pytest.raises(StoreError, match="already"):
         store.backup(str(target))
     assert target.read_bytes() == b"mine"
-    with pytest.raises(StoreError, match="already"):
+    with pytest.raises(StoreError, match="itself"):
         store.backup(str(path), overwrite=True)
     with pytest.raises(StoreError, match="could not be written"):
         store.backup(str(tmp_path / "nowhere" / "b.duckdb"))
@@ -257,6 +260,39 @@ def test_a_backup_comes_back(path: Path, tmp_path: Path) -> None:
     restore(target, tmp_path / "new" / "store.duckdb", force=False)
     with DuckStore(tmp_path / "new" / "store.duckdb") as store:
         assert keep.answers(store, ("host", "rule.id")) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_root_restores_belongs_to_whom_the_folder_belongs_to(store: DuckStore, tmp_path: Path) -> None:
+    store.backup(str(tmp_path / "backup.duckdb"))
+    (tmp_path / "backup.duckdb").chmod(0o600)
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    restore(tmp_path / "backup.duckdb", folder / "store.duckdb", force=False)
+    made = (folder / "store.duckdb").stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (65534, 65534, 0o600)
+
+
+def test_a_backup_for_which_there_is_no_room_leaves_nothing(
+    store: DuckStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup, target = tmp_path / "backup.duckdb", tmp_path / "new" / "store.duckdb"
+    store.backup(str(backup))
+
+    def fills(_source: Path, new: Path) -> None:
+        new.write_bytes(bytes(1000))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", fills)
+        with pytest.raises(StoreError, match="No space left"):
+            restore(backup, target, force=False)
+    assert not list(target.parent.iterdir())
+    monkeypatch.setattr(rewrite, "free", lambda _folder: 1000)
+    with pytest.raises(StoreError, match="no room"):
+        restore(backup, target, force=False)
+    assert not list(target.parent.iterdir())
 
 
 def test_what_is_no_backup_is_not_restored(path: Path, tmp_path: Path) -> None:

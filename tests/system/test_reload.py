@@ -134,6 +134,9 @@ def test_wrong_settings_are_refused_and_the_old_ones_stay(tmp_path: Path) -> Non
         ):  # fmt: skip
             settings.write_text(f"{right}{wrong}\n")
             assert "refused, the old ones stay" in reload(service), wrong
+        settings.write_text(f"{right}[retention]\ndays = -1\n")
+        told = reload(service)
+        assert "retention.days: “-1” is out of range. Write a whole number from 0" in told
         append(log, 1)
         until(lambda: service.events() == 1)
         settings.write_text(right.replace("s.duckdb", "other.duckdb"))

@@ -81,7 +81,7 @@ def test_a_backup_goes_where_the_one_who_asks_may_write(service: Serving, store:
     done = json.loads(run("store", "backup", str(target), "--store", str(store), "--json").stdout)
     assert (done["path"], done["bytes"]) == (str(target), target.stat().st_size)
     assert target.stat().st_mode == store.stat().st_mode
-    for wrong, words in (([], "a file already"), (["--force", str(store)], "a file already")):
+    for wrong, words in (([], "a file already"), (["--force", str(store)], "the store itself")):
         place = wrong.pop() if wrong else str(target)
         refused = run("store", "backup", place, *wrong, "--store", str(store), status=5)
         assert words in refused.stderr.decode()

@@ -20,7 +20,7 @@ from wafscope.errors import SettingsError
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest.upkeep import keeping
 from wafscope.query.question import Removed
-from wafscope.settings import Settings
+from wafscope.settings import Settings, parse_size
 from wafscope.store.base import LastingStore
 from wafscope.store.lasting import Checked, StoreState, limit
 from wafscope.store.open import FILE, open_lasting
@@ -127,6 +127,7 @@ def prune_command(
 ) -> None:
     """Remove step by step until nothing is left to remove."""
     wish = settings.retention
+    parse_size(size or "", "--size")
     given = {"days": days, "size": size, "reviewed": "remove" if reviewed else None}
     wish = msgspec.structs.replace(wish, **{name: value for name, value in given.items() if value is not None})
     rule = keeping(msgspec.structs.replace(settings, retention=wish), by_hand=True)

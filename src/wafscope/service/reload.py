@@ -87,7 +87,10 @@ class Reload:
             self._take(plan)
         except WafscopeError as error:
             _log.error("settings refused", reason=str(error), where=error.where)
-            self._say(text("The new settings are refused, the old ones stay: {reason}", reason=error.what))
+            reason = text("{where}: {what}", where=error.where, what=error.what) if error.where else error.what
+            if error.hint is not None:
+                reason = text("{what} {hint}", what=reason, hint=error.hint)
+            self._say(text("The new settings are refused, the old ones stay: {reason}", reason=reason))
             return
         self._plan = plan
         logs.set_up(settings.log.level, settings.log.format)

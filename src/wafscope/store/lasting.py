@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
+from wafscope.errors import StoreError
+from wafscope.i18n.text import text
 from wafscope.query.question import RemovalReason, Removed
 
 
@@ -111,6 +115,20 @@ class Checked(msgspec.Struct, frozen=True):
     """Records that were read again from their raw bytes."""
     faults: tuple[Fault, ...]
     seconds: float
+
+
+def check_target(path: Path, target: Path, *, overwrite: bool) -> None:
+    """Raise StoreError where a backup of the store at `path` can not be put at `target`."""
+    if target.is_dir():
+        raise StoreError(text("It is a directory, and must be a file."), where=str(target))
+    if target.exists() and target.samefile(path):
+        raise StoreError(text("This is the store itself."), where=str(target), hint=text("Choose another name."))
+    if target.exists() and not overwrite:
+        raise StoreError(
+            text("There is a file already."),
+            where=str(target),
+            hint=text("Choose another name, or overwrite it with --force."),
+        )
 
 
 def limit(keeping: Keeping, disk: int) -> int:

@@ -21,7 +21,7 @@ from wafscope.errors import StoreError
 from wafscope.i18n.text import text
 from wafscope.store.duckdb import rewrite
 from wafscope.store.duckdb.connection import NAME, Connection
-from wafscope.store.lasting import BackedUp
+from wafscope.store.lasting import BackedUp, check_target
 
 _COPY = "copy"
 _PATIENCE = 6.0
@@ -75,12 +75,7 @@ def write_anew(connection: Connection, path: Path) -> None:
 def back_up(connection: Connection, path: Path, target: Path, *, overwrite: bool) -> BackedUp:
     """Write all that is held at one moment to `target`; raises StoreError."""
     started = time.monotonic()
-    if target.exists() and (target.samefile(path) or not overwrite):
-        raise StoreError(
-            text("There is a file already."),
-            where=str(target),
-            hint=text("Choose another name, or overwrite it with --force."),
-        )
+    check_target(path, target, overwrite=overwrite)
     here = rewrite.backup_name(path)
     with _copied(connection, here) as cursor:
         events = cursor.execute(f"SELECT count(*) FROM {_COPY}.event").fetchall()[0][0]

@@ -80,7 +80,12 @@ class Connection:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._root = _attached(path, config, read_only=read_only)
         except (duckdb.Error, OSError) as error:
-            raise opening_failed(error, path) from error
+            failed = opening_failed(error, path)
+            if new and path is not None and not isinstance(failed, StoreHeld):
+                # Where there was no room for it, what was made of it is no database, and never would be.
+                with suppress(OSError):
+                    rewrite.clear(path)
+            raise failed from error
         self._watchdog = _Watchdog()
         self._free: list[duckdb.DuckDBPyConnection] = []
         self._busy: set[duckdb.DuckDBPyConnection] = set()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import duckdb
@@ -35,23 +36,36 @@ def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
             raise StoreError(
                 text("This is no backup of a store of Wafscope: {reason}", reason=str(error)), where=str(source)
             ) from error
+    new = rewrite.copy_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = rewrite.copy_name(path)
         rewrite.clear(new)
-        shutil.copyfile(source, new)
-        if path.exists():
-            _close_old(path)
-            rewrite.take_place(new, path)
-        else:
-            rewrite.settle(new)
-            new.replace(path)
-            rewrite.settle(path)
+        rewrite.check_room(path, source.stat().st_size)
+        try:
+            shutil.copyfile(source, new)
+            if path.exists():
+                _close_old(path)
+                rewrite.take_place(new, path)
+            else:
+                shutil.copymode(source, new)
+                _give_away(new, path.parent)
+                rewrite.settle(new)
+                new.replace(path)
+                rewrite.settle(path)
+        finally:
+            rewrite.clear(new)
     except OSError as error:
         raise StoreError(
             text("The backup could not be put there: {reason}", reason=error.strerror or str(error)), where=str(path)
         ) from error
     return BackedUp(str(path), path.stat().st_size, events, 0.0)
+
+
+def _give_away(new: Path, folder: Path) -> None:
+    """Let a file belong to whom its folder belongs to: root restores what a service with a user of its own opens."""
+    owner = folder.stat()
+    with suppress(PermissionError):
+        os.chown(new, owner.st_uid, owner.st_gid)
 
 
 def _close_old(path: Path) -> None:

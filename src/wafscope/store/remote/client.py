@@ -17,7 +17,7 @@ from wafscope.errors import StoreError
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
 from wafscope.store.base import Closing, Encoder, LastingStore, Tally, Written
-from wafscope.store.lasting import BackedUp
+from wafscope.store.lasting import BackedUp, check_target
 from wafscope.store.remote.calls import (
     LEFT_OUT,
     PROTOCOL,
@@ -89,12 +89,7 @@ class RemoteStore(Closing):
     def backup(self, path: str, *, overwrite: bool = False) -> BackedUp:
         """Let the service write beside its store, where it may, and put that where whoever asks wants it."""
         target, beside = Path(path), self._path.absolute().with_name(f"{self._path.name}.backup-{os.getpid()}")
-        if target.exists() and (not overwrite or target.samefile(self._path)):
-            raise StoreError(
-                text("There is a file already."),
-                where=path,
-                hint=text("Choose another name, or overwrite it with --force."),
-            )
+        check_target(self._path, target, overwrite=overwrite)
         try:
             done: BackedUp = self._ask("backup", {"path": str(beside), "overwrite": True})
             _move(beside, target)
