@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,23 @@ class Following:
         self.feed = self._made()
 
 
+Follow = Callable[..., Following]
+
+
+@pytest.fixture
+def follow() -> Iterator[Follow]:
+    """Make feeds, which are closed when the test is over."""
+    made: list[Following] = []
+
+    def make(log: Path | str, *, idle: float = reading.IDLE, largest: int = LARGEST) -> Following:
+        made.append(Following(log, idle=idle, largest=largest))
+        return made[-1]
+
+    yield make
+    for following in made:
+        following.feed.close()
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "modsec_audit.log"
@@ -77,8 +95,8 @@ def append(path: Path, *numbers: int) -> None:
         file.writelines(json_record(number) for number in numbers)
 
 
-def test_what_is_appended_comes_once(log: Path) -> None:
-    following = Following(log)
+def test_what_is_appended_comes_once(log: Path, follow: Follow) -> None:
+    following = follow(log)
     assert following.take() == b""
     assert [problem.where for problem in following.feed.condition().problems] == [str(log)]
     append(log, 1, 2)
@@ -89,11 +107,10 @@ def test_what_is_appended_comes_once(log: Path) -> None:
     append(log, 4)
     following.until(1, 2, 3, 4)
     assert following.feed.condition().lag == 0
-    following.feed.close()
 
 
-def test_a_half_written_line_waits(log: Path) -> None:
-    following = Following(log, idle=0.05)
+def test_a_half_written_line_waits(log: Path, follow: Follow) -> None:
+    following = follow(log, idle=0.05)
     record = json_record(1)
     log.write_bytes(record[:500])
     following.take()
@@ -104,22 +121,20 @@ def test_a_half_written_line_waits(log: Path) -> None:
     with log.open("ab") as file:
         file.write(record[500:])
     following.until(1)
-    following.feed.close()
 
 
-def test_files_of_a_pattern_are_followed_as_they_come(tmp_path: Path) -> None:
-    following = Following(tmp_path / "*.log")
+def test_files_of_a_pattern_are_followed_as_they_come(tmp_path: Path, follow: Follow) -> None:
+    following = follow(tmp_path / "*.log")
     append(tmp_path / "one.log", 1)
     following.until(1)
     append(tmp_path / "two.log", 2)
     append(tmp_path / "one.log", 3)
     following.until(1, 2, 3)
-    following.feed.close()
 
 
-def test_a_renamed_log_is_followed_as_long_as_it_is_written(log: Path) -> None:
+def test_a_renamed_log_is_followed_as_long_as_it_is_written(log: Path, follow: Follow) -> None:
     """libmodsecurity never opens its log again."""
-    following = Following(log)
+    following = follow(log)
     append(log, 1)
     following.until(1)
     with log.open("ab") as old:
@@ -129,22 +144,20 @@ def test_a_renamed_log_is_followed_as_long_as_it_is_written(log: Path) -> None:
         old.write(json_record(3))
         old.flush()
         following.until(1, 2, 3)
-    following.feed.close()
 
 
-def test_a_removed_log_is_read_to_its_end(log: Path) -> None:
-    following = Following(log)
+def test_a_removed_log_is_read_to_its_end(log: Path, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1)
     following.until(1)
     append(log, 2)
     log.unlink()
     append(log, 3)
     following.until(1, 2, 3)
-    following.feed.close()
 
 
-def test_what_was_rotated_while_nobody_looked_is_read(log: Path) -> None:
-    following = Following(log)
+def test_what_was_rotated_while_nobody_looked_is_read(log: Path, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1)
     following.until(1)
     following.feed.close()
@@ -159,13 +172,12 @@ def test_what_was_rotated_while_nobody_looked_is_read(log: Path) -> None:
     following.until(1, 2, 3, 4, 5)
     following.restart()
     following.until(1, 2, 3, 4, 5)
-    following.feed.close()
 
 
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 @pytest.mark.parametrize("pattern", ["modsec_audit.log", "modsec_audit.log*"])
-def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, pattern: str) -> None:
-    following = Following(log.with_name(pattern))
+def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, pattern: str, follow: Follow) -> None:
+    following = follow(log.with_name(pattern))
     append(log, 1, 2)
     following.until(1, 2)
     following.feed.close()
@@ -179,11 +191,10 @@ def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, 
     following.until(1, 2, 3, 4)
     following.restart()
     following.until(1, 2, 3, 4)
-    following.feed.close()
 
 
-def test_a_log_that_is_just_being_compressed_is_waited_for(log: Path) -> None:
-    following = Following(log)
+def test_a_log_that_is_just_being_compressed_is_waited_for(log: Path, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1, 2)
     following.until(1, 2)
     following.feed.close()
@@ -199,11 +210,10 @@ def test_a_log_that_is_just_being_compressed_is_waited_for(log: Path) -> None:
     packed.write_bytes(data)
     following.until(*range(1, 51))
     assert following.damage == []
-    following.feed.close()
 
 
-def test_a_log_that_is_compressed_while_it_is_followed_is_not_read_again(log: Path) -> None:
-    following = Following(log.with_name("modsec_audit.log*"))
+def test_a_log_that_is_compressed_while_it_is_followed_is_not_read_again(log: Path, follow: Follow) -> None:
+    following = follow(log.with_name("modsec_audit.log*"))
     append(log, 1, 2)
     following.until(1, 2)
     old = log.with_suffix(".log.1")
@@ -215,23 +225,21 @@ def test_a_log_that_is_compressed_while_it_is_followed_is_not_read_again(log: Pa
     following.until(1, 2, 3)
     following.restart()
     following.until(1, 2, 3)
-    following.feed.close()
 
 
-def test_rotated_logs_from_before_the_first_start_are_left_alone(log: Path) -> None:
+def test_rotated_logs_from_before_the_first_start_are_left_alone(log: Path, follow: Follow) -> None:
     old = log.with_suffix(".log.1")
     append(old, 1)
     os.utime(old, (time.time() - 60, time.time() - 60))
     append(log, 2)
-    following = Following(log)
+    following = follow(log)
     following.until(2)
     following.restart()
     following.until(2)
-    following.feed.close()
 
 
-def test_a_log_that_is_copied_and_truncated_is_read_once(log: Path) -> None:
-    following = Following(log)
+def test_a_log_that_is_copied_and_truncated_is_read_once(log: Path, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1)
     following.until(1)
     append(log, 2)
@@ -239,11 +247,10 @@ def test_a_log_that_is_copied_and_truncated_is_read_once(log: Path) -> None:
     os.truncate(log, 0)
     append(log, 3)
     following.until(1, 2, 3)
-    following.feed.close()
 
 
-def test_a_log_that_was_copied_and_truncated_while_nobody_looked_is_read_once(log: Path) -> None:
-    following = Following(log)
+def test_a_log_that_was_copied_and_truncated_while_nobody_looked_is_read_once(log: Path, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1)
     following.until(1)
     following.feed.close()
@@ -253,24 +260,24 @@ def test_a_log_that_was_copied_and_truncated_while_nobody_looked_is_read_once(lo
     append(log, 3, 4, 5)
     following.restart()
     following.until(1, 2, 3, 4, 5)
-    following.feed.close()
 
 
 @pytest.mark.parametrize("numbers", [(3,), (3, 4), (3, 4, 5, 6)])
-def test_a_truncated_log_begins_again(log: Path, numbers: tuple[int, ...]) -> None:
+def test_a_truncated_log_begins_again(log: Path, numbers: tuple[int, ...], follow: Follow) -> None:
     """Whether it is shorter then, as long as before, or longer."""
-    following = Following(log)
+    following = follow(log)
     append(log, 1, 2)
     following.until(1, 2)
     os.truncate(log, 0)
     append(log, *numbers)
     following.until(1, 2, *numbers)
-    following.feed.close()
 
 
 @pytest.mark.parametrize("shed", [False, True])
-def test_a_truncated_log_whose_beginning_stays_is_known_by_what_was_read_last(log: Path, *, shed: bool) -> None:
-    following = Following(log)
+def test_a_truncated_log_whose_beginning_stays_is_known_by_what_was_read_last(
+    log: Path, follow: Follow, *, shed: bool
+) -> None:
+    following = follow(log)
     head = b"# " + b"x" * 2000 + b"\n"
     log.write_bytes(head + json_record(1) + b"# the first one\n")
     following.until(1)
@@ -280,12 +287,13 @@ def test_a_truncated_log_whose_beginning_stays_is_known_by_what_was_read_last(lo
     os.truncate(log, len(head))
     append(log, 2, 3)
     following.until(1, 2, 3)
-    following.feed.close()
 
 
-def test_what_was_read_of_a_truncated_log_and_waits_is_handed_on(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_of_a_truncated_log_and_waits_is_handed_on(
+    log: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow
+) -> None:
     monkeypatch.setattr(tail, "_COPY", 0.1)
-    following = Following(log)
+    following = follow(log)
     lines = error_lines(1)
     log.write_bytes(b"".join(lines))
     assert following.take() == b""
@@ -295,13 +303,14 @@ def test_what_was_read_of_a_truncated_log_and_waits_is_handed_on(log: Path, monk
     time.sleep(0.2)
     following.take()
     assert all(following.data.count(line) == 1 for line in lines)
-    following.feed.close()
 
 
-def test_a_copy_that_lacks_what_was_read_takes_nothing_away(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_lacks_what_was_read_takes_nothing_away(
+    log: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow
+) -> None:
     """It was made before the last lines were written, and the log was truncated after they were read."""
     monkeypatch.setattr(tail, "_COPY", 0.1)
-    following = Following(log)
+    following = follow(log)
     append(log, 1)
     following.until(1)
     lines = error_lines(2)
@@ -316,14 +325,13 @@ def test_a_copy_that_lacks_what_was_read_takes_nothing_away(log: Path, monkeypat
     time.sleep(0.2)
     following.take()
     assert [following.data.count(line) for line in lines] == [1] * len(lines)
-    following.feed.close()
 
 
 def test_what_waits_in_many_files_is_held_for_few_and_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow
 ) -> None:
     monkeypatch.setattr(tail, "_MOST_HELD", 1)
-    following = Following(tmp_path / "*.log", idle=0.3)
+    following = follow(tmp_path / "*.log", idle=0.3)
     lines = [line for number in range(3) for line in error_lines(number)]
     for number in range(3):
         (tmp_path / f"{number}.log").write_bytes(b"".join(error_lines(number)))
@@ -334,12 +342,11 @@ def test_what_waits_in_many_files_is_held_for_few_and_read_again(
         following.take()
         time.sleep(0.02)
     assert [following.data.count(line) for line in lines] == [1] * len(lines)
-    following.feed.close()
 
 
-def test_an_inode_tells_nothing(log: Path) -> None:
+def test_an_inode_tells_nothing(log: Path, follow: Follow) -> None:
     """A new log of the same name gets the inode of the old one, as happens while nobody looks."""
-    following = Following(log)
+    following = follow(log)
     append(log, 1, 2)
     following.until(1, 2)
     following.feed.close()
@@ -350,11 +357,10 @@ def test_an_inode_tells_nothing(log: Path) -> None:
     assert log.stat().st_ino == inode
     following.restart()
     following.until(1, 2, 3, 4, 5)
-    following.feed.close()
 
 
-def test_open_groups_of_an_error_log_are_read_again_from_their_beginning(log: Path) -> None:
-    following = Following(log, idle=0.5)
+def test_open_groups_of_an_error_log_are_read_again_from_their_beginning(log: Path, follow: Follow) -> None:
+    following = follow(log, idle=0.5)
     first, second = error_lines(1), error_lines(2)
     log.write_bytes(b"".join(first[:2] + second[:1]))
     following.take()
@@ -366,11 +372,10 @@ def test_open_groups_of_an_error_log_are_read_again_from_their_beginning(log: Pa
     while not taken and time.monotonic() < deadline:
         taken = following.take()
     assert taken == b"".join(first[:2] + second[:1] + first[2:] + second[1:])
-    following.feed.close()
 
 
-def test_a_native_record_is_never_torn(log: Path) -> None:
-    following = Following(log)
+def test_a_native_record_is_never_torn(log: Path, follow: Follow) -> None:
+    following = follow(log)
     with log.open("ab", buffering=0) as file:
         for number in range(20):
             record = native_record(number)
@@ -382,11 +387,10 @@ def test_a_native_record_is_never_torn(log: Path) -> None:
     while following.data != log.read_bytes() and time.monotonic() < deadline:
         following.take()
     assert following.data == log.read_bytes()
-    following.feed.close()
 
 
-def test_a_record_that_is_too_large_is_passed_over(log: Path) -> None:
-    following = Following(log, largest=10_000)
+def test_a_record_that_is_too_large_is_passed_over(log: Path, follow: Follow) -> None:
+    following = follow(log, largest=10_000)
     huge = b'{"transaction":{' + b"x" * 50_000
     log.write_bytes(json_record(1) + huge)
     following.until(1)
@@ -395,11 +399,10 @@ def test_a_record_that_is_too_large_is_passed_over(log: Path) -> None:
         file.write(huge + b"}\n" + json_record(2))
     following.until(1, 2)
     assert following.damage == [("too_large", 2 * len(huge) + 2)]
-    following.feed.close()
 
 
 def test_a_log_that_may_not_be_read_does_not_hold_up_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow
 ) -> None:
     append(tmp_path / "one.log", 1)
     append(tmp_path / "two.log", 2)
@@ -412,17 +415,16 @@ def test_a_log_that_may_not_be_read_does_not_hold_up_the_others(
         return opened(path, flags)
 
     monkeypatch.setattr(os, "open", refuse)
-    following = Following(tmp_path / "*.log")
+    following = follow(tmp_path / "*.log")
     following.until(2)
     assert [problem.where for problem in following.feed.condition().problems] == [str(tmp_path / "one.log")]
     forbidden = False
     following.until(1, 2)
     assert following.feed.condition().problems == ()
-    following.feed.close()
 
 
-def test_a_file_that_is_nowhere_is_forgotten(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    following = Following(log)
+def test_a_file_that_is_nowhere_is_forgotten(log: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1)
     following.until(1)
     log.unlink()
@@ -431,11 +433,10 @@ def test_a_file_that_is_nowhere_is_forgotten(log: Path, monkeypatch: pytest.Monk
     for _ in range(3):
         following.take()
     assert [key for key in following.positions if not key.endswith("since")] == []
-    following.feed.close()
 
 
-def test_files_that_begin_alike_are_all_read(tmp_path: Path) -> None:
-    following = Following(tmp_path / "*.log")
+def test_files_that_begin_alike_are_all_read(tmp_path: Path, follow: Follow) -> None:
+    following = follow(tmp_path / "*.log")
     (tmp_path / "one.log").write_bytes(b"# a header\n")
     following.take()
     (tmp_path / "two.log").write_bytes(b"# a header\n" + json_record(1))
@@ -446,12 +447,11 @@ def test_files_that_begin_alike_are_all_read(tmp_path: Path) -> None:
     append(tmp_path / "one.log", 3)
     append(tmp_path / "two.log", 4)
     following.until(1, 2, 3, 4)
-    following.feed.close()
 
 
-def test_a_log_that_is_rotated_all_the_time_is_read_once(log: Path) -> None:
+def test_a_log_that_is_rotated_all_the_time_is_read_once(log: Path, follow: Follow) -> None:
     """By a writer that does not wait: many times between two looks."""
-    following = Following(log)
+    following = follow(log)
     following.take()
     for number in range(0, 200, 2):
         append(log, number, number + 1)
@@ -460,15 +460,13 @@ def test_a_log_that_is_rotated_all_the_time_is_read_once(log: Path) -> None:
             following.take()
     append(log, 200)
     following.until(*range(201))
-    following.feed.close()
 
 
-def test_a_position_that_can_not_be_understood_is_none(log: Path) -> None:
-    following = Following(log)
+def test_a_position_that_can_not_be_understood_is_none(log: Path, follow: Follow) -> None:
+    following = follow(log)
     append(log, 1)
     following.until(1)
     following.positions = dict.fromkeys(following.positions, b"\xc1")
     following.data = b""
     following.restart()
     following.until(1)
-    following.feed.close()
