@@ -120,8 +120,6 @@ DISPOSITIONS = {
     20: "Count", 21: "Reset", 22: "Captcha", 23: "Challenge", 24: "Access Revoked", 25: "Rejected", 26: "Unauthorized",
     27: "Error", 99: "Other",
 }  # fmt: skip
-ANALYTIC_TYPES = {0: "Unknown", 1: "Rule", 2: "Behavioral", 3: "Statistical", 4: "Learning (ML/DL)", 99: "Other"}
-DEVICE_TYPES = {0: "Unknown", 1: "Server", 9: "Firewall", 99: "Other"}
 CLASSES = {
     4002: ("http_activity", "HTTP Activity", 4, "Network Activity", HTTP_ACTIVITIES),
     2004: ("detection_finding", "Detection Finding", 2, "Findings", FINDING_ACTIVITIES),

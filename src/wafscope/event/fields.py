@@ -43,12 +43,6 @@ class Field(msgspec.Struct, frozen=True):
         """Whether an empty text was sent as such (a Host header without a value) rather than not at all."""
         return self.scope == "event" and self.column in _OPTIONAL
 
-    @property
-    def opensearch(self) -> str:
-        """Mapping type of a search engine."""
-        kinds = {"integer": "long", "time": "date", "address": "ip"}
-        return kinds.get(self.type, "wildcard" if self.searchable else "keyword")
-
 
 _OPTIONAL = frozenset(f.name for f in msgspec.structs.fields(Event) if f.default is None)
 

@@ -71,7 +71,6 @@ class Upkeep:
         self._store = store
         self._around = around
         self._clock = clock
-        self._failed_at: int | None = None
         self.change(settings)
 
     def change(self, settings: Settings) -> None:

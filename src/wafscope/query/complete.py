@@ -69,7 +69,6 @@ class _Place(msgspec.Struct, frozen=True):
     kept: str
     typed: str
     rest: str
-    quote_open: bool = False
 
 
 def complete(before: str, rest: str, values: Values) -> Completion:

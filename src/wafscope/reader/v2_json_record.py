@@ -108,12 +108,6 @@ class Uploads(msgspec.Struct, frozen=True, gc=False):
     total: Int64 | None = None
 
 
-class Actions(msgspec.Struct, frozen=True, gc=False):
-    """`actionset` of a rule."""
-
-    id: str = ""
-
-
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A rule, or a link of a chain."""
 

@@ -27,7 +27,6 @@ _LONGEST = 1023
 
 _FILE = ' [file "'
 _DATA = '"] [data "'
-_DATA_ALONE = ' [data "'
 _LONGEST_CACHED = 2048
 _LONGEST_SEARCHED = 4096
 _MOST_TRIES = 64

@@ -116,9 +116,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     extra: tuple[tuple[str, str], ...] = ()
 
 
-NO_TRAILER = Trailer()
-
-
 def build(raw: bytes, record: Record, context: Context) -> Event:
     """Make the event of a record; raises NotARecord when it tells no time at all."""
     opening, asked, answered = record.opening, record.asked, record.answered

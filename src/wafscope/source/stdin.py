@@ -32,7 +32,6 @@ class StandardInputFeed:
         self._offset = 0
         self._rest = b""
         self._grown = time.monotonic()
-        self._is_skipping = False
         self._taken: deque[Chunk] = deque()
         self._again: deque[Chunk] = deque()
         self.is_at_end = False
