@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 from tests.cli.test_commands import COMMAND, RECORDS, SERIAL, imported, run
+
+from wafscope.cli.main import cli
+from wafscope.errors import StoreError
 
 
 def test_a_store_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
@@ -38,6 +43,43 @@ def test_a_store_that_could_not_be_made_is_made_when_there_is_room(tmp_path: Pat
     )
     assert (done.returncode, file.exists()) == (5, False), done.stderr.decode()
     assert imported(file, SERIAL)["stored"] == RECORDS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_who_may_not_look_there_is_told_so_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "hidden"
+    hidden, own = folder / "s.duckdb", tmp_path / "own.duckdb"
+    (tmp_path / "w.toml").write_text(f'[store]\nuri = "duckdb:///{hidden}"\n[[source]]\npath = "{folder}/a.log"\n')
+    for file in (hidden, own):
+        imported(file, SERIAL)
+    folder.chmod(0o700)
+    for above in tmp_path.parents[:2]:
+        above.chmod(0o755)
+    tmp_path.chmod(0o777)
+    os.chown(own, 65534, 65534)
+    commands = [
+        *(["store", name, "--store", str(hidden)] for name in ("status", "check", "compact", "upgrade")),
+        ["top", "rule", "--store", str(hidden)],
+        ["store", "backup", str(folder / "b"), "--store", str(own)],
+        ["store", "restore", str(hidden), "--store", str(tmp_path / "new.duckdb")],
+        ["store", "restore", str(own), "--store", str(folder / "new.duckdb")],
+    ]
+    checked = ["config", "check", "--config", str(tmp_path / "w.toml")]
+    examined = ["doctor", "--config", str(tmp_path / "w.toml")]
+    runner = CliRunner()
+    for command in (*commands, checked, examined):
+        runner.invoke(cli, command)  # what is imported when it is needed may not be read by everybody
+    os.chown(own, 65534, 65534)
+    monkeypatch.chdir("/")
+    os.seteuid(65534)
+    try:
+        done = [runner.invoke(cli, command) for command in commands]
+        found, seen = runner.invoke(cli, checked), runner.invoke(cli, examined)
+    finally:
+        os.seteuid(0)
+    assert [type(each.exception) for each in done] == [StoreError] * len(commands), done
+    assert (found.exit_code, "It may not be read and written." in found.stdout) == (0, True), found.exception
+    assert (seen.exit_code, "[not_readable]" in seen.stdout) == (7, True), seen.exception
 
 
 def told(*arguments: str, status: int = 0) -> dict[str, Any]:

@@ -295,6 +295,18 @@ def test_a_backup_for_which_there_is_no_room_leaves_nothing(
     assert not list(target.parent.iterdir())
 
 
+def test_a_backup_of_a_newer_schema_is_not_restored(store: DuckStore, path: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.duckdb"
+    store.backup(str(backup))
+    store.close()
+    with duckdb.connect(str(backup)) as raw:
+        raw.execute("UPDATE meta SET value = '99'::BLOB WHERE name = 'version'")
+    with pytest.raises(StoreError, match="schema version 99"):
+        restore(backup, path, force=True)
+    with DuckStore(path):
+        pass
+
+
 def test_what_is_no_backup_is_not_restored(path: Path, tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"no database at all" * 1000)
     for source in ("text", "missing"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -41,8 +40,10 @@ def absent(sources: Sequence[Source]) -> tuple[Source, ...]:
 
 def _is_gone(log: Path) -> bool:
     """Whether it is not there; a directory that hides what is in it does not tell."""
-    hides = log.parent.exists() and not os.access(log.parent, os.X_OK)
-    return not hides and not log.exists()
+    try:
+        return not log.exists()
+    except PermissionError:
+        return False
 
 
 def examine_all(

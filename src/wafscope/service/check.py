@@ -110,7 +110,10 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
             yield from _directory(Path(source.spool), f"source {number}.spool: {source.spool}")
     store = settings.store.uri.removeprefix(FILE)
     if store != settings.store.uri:
-        yield from _store(Path(store))
+        try:
+            yield from _store(Path(store))
+        except PermissionError:
+            yield Finding("warning", text("It may not be read and written."), f"store.uri: {store}")
 
 
 def _log(source: Source, where: str) -> Iterator[Finding]:
@@ -151,7 +154,11 @@ def _unreadable(where: str) -> Finding:
 
 
 def _directory(path: Path, where: str) -> Iterator[Finding]:
-    there = next((each for each in (path, *path.absolute().parents) if each.exists()), Path("/"))
+    try:
+        there = next((each for each in (path, *path.absolute().parents) if each.exists()), Path("/"))
+    except PermissionError:
+        yield Finding("warning", text("Nothing may be written there."), where)
+        return
     if not there.is_dir():
         yield Finding("warning", text("It is no directory."), where)
     elif not os.access(there, os.W_OK | os.X_OK):

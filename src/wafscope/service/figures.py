@@ -46,8 +46,10 @@ def gather(sources: Sequence[Source], settings: Settings) -> tuple[Figures, ...]
     Raises StoreError where the store can not be asked.
     """
     file = settings.store.uri.removeprefix(FILE)
-    if file == settings.store.uri or not Path(file).exists():
-        return None
+    # Who may not look into its directory is told so by whoever opens it.
+    with contextlib.suppress(PermissionError):
+        if file == settings.store.uri or not Path(file).exists():
+            return None
     with reach_store(settings.store.uri, read_only=True) as store:
         console = getattr(store, "console", "")
         told = _told(console) if console else [_unfollowed(source, store, settings) for source in sources]

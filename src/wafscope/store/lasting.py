@@ -119,11 +119,20 @@ class Checked(msgspec.Struct, frozen=True):
 
 def check_target(path: Path, target: Path, *, overwrite: bool) -> None:
     """Raise StoreError where a backup of the store at `path` can not be put at `target`."""
-    if target.is_dir():
+    try:
+        is_there = target.exists()
+        is_store = is_there and target.samefile(path)
+    except OSError as error:
+        raise StoreError(
+            text("The backup could not be written: {reason}", reason=error.strerror or str(error)),
+            where=str(target),
+            hint=text("Is there room, and may you write there?"),
+        ) from error
+    if is_there and target.is_dir():
         raise StoreError(text("It is a directory, and must be a file."), where=str(target))
-    if target.exists() and target.samefile(path):
+    if is_store:
         raise StoreError(text("This is the store itself."), where=str(target), hint=text("Choose another name."))
-    if target.exists() and not overwrite:
+    if is_there and not overwrite:
         raise StoreError(
             text("There is a file already."),
             where=str(target),

@@ -104,6 +104,10 @@ def open_lasting(uri: str, *, read_only: bool = False, threads: int | None = Non
             hint=text("Name a file with --store, or in the settings."),
         )
     path = uri.removeprefix(FILE)
+    # Who may not look into its directory is told so first.
+    held = _held(uri)
+    if held is not None:
+        return held
     if path != uri and not Path(path).exists():
         raise StoreError(
             text("There is no store here."),

@@ -149,11 +149,7 @@ class Connection:
         version = int(meta["version"])
         if version > VERSION:
             self.close()
-            raise StoreError(
-                text("The store has schema version {found}, this program knows {known}.", found=version, known=VERSION),
-                where=str(self.path),
-                hint=text("Open it with a newer Wafscope."),
-            )
+            raise newer(version, self.path)
         return version, bytes(meta["key"])
 
     def _upgrade(self, version: int, config: _Config, *, read_only: bool) -> None:
@@ -380,6 +376,15 @@ def _unavailable(path: Path | None) -> StoreError:
         text("The store is not available for now; Wafscope tries again by itself."),
         where=str(path),
         hint=text("Is the disk full? What was committed before is safe."),
+    )
+
+
+def newer(version: int, path: Path | None) -> StoreError:
+    """The error of a store whose schema is newer than this program."""
+    return StoreError(
+        text("The store has schema version {found}, this program knows {known}.", found=version, known=VERSION),
+        where=str(path),
+        hint=text("Open it with a newer Wafscope."),
     )
 
 

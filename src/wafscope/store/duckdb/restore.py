@@ -12,15 +12,20 @@ import duckdb
 from wafscope.errors import StoreError, StoreHeld
 from wafscope.i18n.text import text
 from wafscope.store.duckdb import rewrite
-from wafscope.store.duckdb.connection import opening_failed
+from wafscope.store.duckdb.connection import newer, opening_failed
+from wafscope.store.duckdb.schema import VERSION
 from wafscope.store.lasting import BackedUp
 
 
 def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
     """Put the store in the file `source` at `path`; what is there already stays unless `force`.  Raises StoreError."""
-    if not source.exists():
+    try:
+        is_there, is_taken = source.exists(), path.exists()
+    except OSError as error:
+        raise _not_put(error, Path(error.filename or path)) from error
+    if not is_there:
         raise StoreError(text("There is no backup here."), where=str(source))
-    if path.exists() and not force:
+    if is_taken and not force:
         raise StoreError(
             text("There is a store already."),
             where=str(path),
@@ -31,11 +36,14 @@ def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
         try:
             rewrite.attach(root, source, "source", read_only=True)
             events = root.execute("SELECT count(*) FROM source.event").fetchall()[0][0]
-            root.execute("SELECT value FROM source.meta WHERE name = 'key'").fetchall()
-        except duckdb.Error as error:
+            found = dict(root.execute("SELECT name, value FROM source.meta").fetchall())
+            version = int(found["version"])
+        except (duckdb.Error, KeyError, ValueError) as error:
             raise StoreError(
                 text("This is no backup of a store of Wafscope: {reason}", reason=str(error)), where=str(source)
             ) from error
+    if version > VERSION:
+        raise newer(version, source)
     new = rewrite.copy_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +63,17 @@ def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
         finally:
             rewrite.clear(new)
     except OSError as error:
-        raise StoreError(
-            text("The backup could not be put there: {reason}", reason=error.strerror or str(error)), where=str(path)
-        ) from error
+        raise _not_put(error, path) from error
     return BackedUp(str(path), path.stat().st_size, events, 0.0)
+
+
+def _not_put(error: OSError, path: Path) -> StoreError:
+    reason = error.strerror or str(error)
+    return StoreError(
+        text("The backup could not be put there: {reason}", reason=reason),
+        where=str(path),
+        hint=text("Is there room, and may you write there?"),
+    )
 
 
 def _give_away(new: Path, folder: Path) -> None:
