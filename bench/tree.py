@@ -23,7 +23,8 @@ LIMIT_PERCENT = 5.0
 """Per cent of a core that a service with nothing to do must not exceed."""
 _EACH = 200
 """Files in the directory of a minute."""
-_SETTLE = 3.0
+_SETTLE = 30
+"""Seconds in which it may come to rest; more where others keep this machine busy."""
 _PATIENCE = 3600.0
 
 Say = Callable[[str], None]
@@ -73,11 +74,9 @@ def run(wish: Wish, say: Say) -> Report:
                 _until(lambda: not any(root.iterdir()))
                 gone = round(time.monotonic() - begun - stored, 1)
             busy = cpu_seconds(process.pid)
-            time.sleep(_SETTLE)
-            say(f"idle for {wish.idle:g} s")
-            before, since = cpu_seconds(process.pid), time.monotonic()
-            time.sleep(wish.idle)
-            idle = 100 * (cpu_seconds(process.pid) - before) / (time.monotonic() - since)
+            settled = any(_used(process.pid, 1.0) < LIMIT_PERCENT for _ in range(_SETTLE))
+            say(f"idle for {wish.idle:g} s" if settled else "it does not come to rest")
+            idle = _used(process.pid, wish.idle)
             events = _events(port)
         return Report(
             wish.files,
@@ -89,6 +88,13 @@ def run(wish: Wish, say: Say) -> Report:
             sampler.peak.bytes,
             at_most(idle, LIMIT_PERCENT),
         )
+
+
+def _used(pid: int, seconds: float) -> float:
+    """Per cent of a core that a process takes for so many seconds."""
+    before, since = cpu_seconds(pid), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (cpu_seconds(pid) - before) / (time.monotonic() - since)
 
 
 def write_tree(log: Path, root: Path, files: int) -> None:

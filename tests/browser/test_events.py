@@ -11,7 +11,8 @@ SCAN = encode("@ip:127.0.0.66 @host:git.example.org")
 
 
 def rows(page: Page) -> list[str]:
-    return [row.get_attribute("data-href") or "" for row in page.locator("table.cards tbody tr").all()]
+    found: list[str] = page.locator("table.cards tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.href)")
+    return found
 
 
 def test_older_shows_every_event_once(window: Window, address: str, truth: Truth) -> None:

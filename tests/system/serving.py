@@ -84,6 +84,15 @@ class Serving:
         status, body = self.ask("/healthz")
         return int(json.loads(body)["events"]) if status == 200 else -1
 
+    def reach(self, count: int) -> None:
+        """Wait until it holds so many events, as long as there are more and more."""
+        held, deadline = -1, time.monotonic() + PATIENCE
+        while (found := self.events()) < count:
+            if found > held:
+                held, deadline = found, time.monotonic() + PATIENCE
+            assert time.monotonic() < deadline, f"{held} of {count} events"
+            time.sleep(0.1)
+
     def kill(self) -> None:
         """End it as a failure of the machine would."""
         self.process.kill()

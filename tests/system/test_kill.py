@@ -118,8 +118,8 @@ def configured(folder: Path, ports: tuple[int, int], store: Path | None = None) 
 
 def more_than(before: int, service: Serving) -> int:
     """Wait until more events are stored than before, and return how many."""
-    until(lambda: service.events() > before)
-    return service.events()
+    found: int = until(lambda: (now := service.events()) > before and now)
+    return found
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def drain(service: Serving, senders: tuple[Sender, LineSender], count: int) -> N
         sender.join()
     senders[1].again()
     truth = count + sum(sender.sent for sender in senders)
-    until(lambda: service.events() >= truth, f"{truth} events")
+    service.reach(truth)
     until(lambda: not any(each["lag_bytes"] or each["waiting"] for each in service.status()["sources"]))
     assert service.stop() == 0
 
@@ -185,6 +185,6 @@ def test_no_event_is_lost_and_none_is_there_twice(tmp_path: Path) -> None:
             service.kill()
         count = written(writer, tmp_path / "logs")
     with serving("--config", settings) as service:
-        assert stored <= service.events()
+        service.reach(stored)
         drain(service, senders, count)
     check(tmp_path / "store.duckdb", tmp_path / "logs", count, senders)

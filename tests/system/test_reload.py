@@ -76,7 +76,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
         lines.join()
         lines.again()
         truth += sender.sent + lines.sent + RECORDS
-        until(lambda: service.events() >= truth, f"{truth} events")
+        service.reach(truth)
         until(lambda: not any(each.get("lag_bytes") or each.get("waiting") for each in service.status()["sources"]))
         assert service.stop() == 0
     with open_store(f"duckdb:///{tmp_path}/store.duckdb") as store:

@@ -26,7 +26,7 @@ def small_disk() -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
     folder = Path(tempfile.mkdtemp(prefix="wafscope-disk-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)], check=True)
     try:
         yield folder
     finally:
@@ -156,7 +156,7 @@ def test_logs_that_are_rotated_every_second_are_read_once(tmp_path: Path) -> Non
         for log in logs:
             log.file.close()
         count = sum(log.written for log in logs)
-        until(lambda: service.events() >= count, f"{count} events")
+        service.reach(count)
         assert service.stop() == 0
     with open_store(f"duckdb:///{store}") as opened:
         found = opened.held().value.sources

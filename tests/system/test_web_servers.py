@@ -46,7 +46,7 @@ def settings(directory: Path, *sources: str) -> Path:
 
 def finish(service: Serving, count: int) -> None:
     """Wait until everything is stored that was written, and end the service."""
-    until(lambda: service.events() >= count, f"{count} events")
+    service.reach(count)
     until(lambda: not any(each["lag_bytes"] or each["waiting"] for each in service.status()["sources"]))
     assert service.stop() == 0
 

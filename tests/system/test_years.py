@@ -13,6 +13,7 @@ from tests.cli.test_commands import COMMAND, run
 from tests.system.serving import serving, until
 from tests.system.writer import json_record
 
+from wafscope.store.duckdb import rewrite
 from wafscope.store.duckdb.store import DuckStore
 
 NOW = int(time.time())
@@ -30,7 +31,7 @@ class Writer(threading.Thread):
     """Appends records until it is told to stop."""
 
     def __init__(self, log: Path) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.log, self.stop, self.written = log, threading.Event(), 0
 
     def run(self) -> None:
@@ -71,7 +72,7 @@ def test_the_store_is_rewritten_backed_up_and_checked_under_a_service(tmp_path: 
     log, store, backup = tmp_path / "a.log", tmp_path / "store.duckdb", tmp_path / "backup.duckdb"
     log.write_bytes(b"".join(record(number) for number in range(3_000)))
     with serving(log, "--store", store) as service:
-        until(lambda: service.events() >= 3_000)
+        service.reach(3_000)
         writer = Writer(log)
         writer.start()
         for _ in range(2):
@@ -82,12 +83,13 @@ def test_the_store_is_rewritten_backed_up_and_checked_under_a_service(tmp_path: 
         held = run("store", "restore", str(backup), "--store", str(store), "--force", status=5)
         assert b"another process" in held.stderr
         # It is ended in the middle of rewriting.
-        with subprocess.Popen([*COMMAND, "store", "compact", "--store", store], stderr=subprocess.DEVNULL):
-            time.sleep(0.3)
+        with subprocess.Popen([*COMMAND, "store", "compact", "--store", store], stderr=subprocess.DEVNULL) as asking:
+            while not rewrite.copy_name(store).exists() and asking.poll() is None:
+                time.sleep(0.002)
             service.kill()
         written = writer.end()
     with serving(log, "--store", store) as service:
-        until(lambda: service.events() == 3_000 + written, "all that was written")
+        service.reach(3_000 + written)
         assert service.stop() == 0
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.log", "backup.duckdb", "store.duckdb"]
     with DuckStore(store) as opened, DuckStore(backup, read_only=True) as copy:

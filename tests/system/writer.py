@@ -94,7 +94,8 @@ def main(folder: Path, seed: int) -> None:
                 file.file.close()
         for line in error_lines(number):
             errors.write(line, chance)
-        time.sleep(chance.random() * 0.15)
+        # Ever more slowly: where the machine is slow, so is whoever reads all that.
+        time.sleep(chance.random() * 0.15 * (1 + number / 1000))
     for log in (serial, native, errors):
         log.file.close()
     transactions = errors.written // ERROR.count(b"\n")
