@@ -13,7 +13,6 @@ import duckdb
 import msgspec
 
 from wafscope.errors import StoreError, StoreHeld
-from wafscope.event.model import Event
 from wafscope.i18n.text import text
 from wafscope.query.question import (
     TIME_LIMIT,
@@ -24,7 +23,6 @@ from wafscope.query.question import (
     Cursor,
     Held,
     Histogram,
-    JoinedRecord,
     Page,
     Quarantine,
     QuarantineCounts,
@@ -41,9 +39,8 @@ from wafscope.query.question import (
     TopValues,
 )
 from wafscope.query.timespan import DAY, Window
-from wafscope.reader.joining import joined
 from wafscope.store.base import Closing, Encoder, Tally, Written
-from wafscope.store.duckdb import ask, coding, compact, outline, quarantine, retention, reviewed, rewrite
+from wafscope.store.duckdb import ask, coding, compact, quarantine, retention, reviewed, rewrite
 from wafscope.store.duckdb.check import check
 from wafscope.store.duckdb.coding import Coding
 from wafscope.store.duckdb.compile import Sql
@@ -51,7 +48,7 @@ from wafscope.store.duckdb.connection import NAME, Connection, Cut, Shut
 from wafscope.store.duckdb.encode import DuckEncoder, Tables
 from wafscope.store.duckdb.remove import remove
 from wafscope.store.duckdb.state import file_size, state
-from wafscope.store.duckdb.take import PLACE, record, unpack
+from wafscope.store.duckdb.stored import Ask, identity, stored
 from wafscope.store.duckdb.write import Writing
 from wafscope.store.lasting import BackedUp, Checked, Compacted, Keeping, Retained, StoreState
 from wafscope.store.removal import EVERYTHING_HELD, Reach, reach, together
@@ -198,7 +195,7 @@ class DuckStore(Closing):
         return gone
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
-        def work(ask_store: _Ask) -> Rows:
+        def work(ask_store: Ask) -> Rows:
             sql, backwards = ask.page(question)
             found = [_row(r) for r in ask_store(sql)]
             more = len(found) > question.limit
@@ -228,7 +225,7 @@ class DuckStore(Closing):
         reached = self._reach(question)
         sql = ask.histogram(question, rolled=reached.rolled is not None)
 
-        def work(ask_store: _Ask) -> Bins:
+        def work(ask_store: Ask) -> Bins:
             return Bins(tuple((start + number * step, value, events) for number, value, events in ask_store(sql)))
 
         return self._answer(work, Bins(), time_limit, reached)
@@ -262,7 +259,7 @@ class DuckStore(Closing):
             (list(rule_ids),),
         )
 
-        def work(ask_store: _Ask) -> tuple[RuleInfo, ...]:
+        def work(ask_store: Ask) -> tuple[RuleInfo, ...]:
             known = {
                 r[0]: RuleInfo(r[0], r[1] or "", r[2] or "", r[3], r[4], tuple(r[5] or ()), r[6] or "")
                 for r in ask_store(sql)
@@ -272,7 +269,7 @@ class DuckStore(Closing):
         return self._answer(work, (), time_limit)
 
     def event(self, event_id: bytes, *, time_limit: float = TIME_LIMIT) -> Answer[StoredEvent | None]:
-        return self._answer(lambda a: _event(a, event_id), None, time_limit)
+        return self._answer(lambda a: stored(a, event_id), None, time_limit)
 
     def held(self, *, time_limit: float = TIME_LIMIT) -> Answer[Held]:
         return self._answer(_held, Held(), time_limit)
@@ -281,7 +278,7 @@ class DuckStore(Closing):
         return reach(question.scope, self._since, question)
 
     def _answer(
-        self, work: Callable[[_Ask], T], empty: T, time_limit: float, reached: Reach = EVERYTHING_HELD
+        self, work: Callable[[Ask], T], empty: T, time_limit: float, reached: Reach = EVERYTHING_HELD
     ) -> Answer[T]:
         """Run the questions of `work` under one time limit; a cut answer is empty and says so."""
         started = time.monotonic()
@@ -397,17 +394,10 @@ class DuckStore(Closing):
         self._connection.close()
 
 
-_Ask = Callable[[Sql], list[tuple[Any, ...]]]
-
-
-def _identity(high: int, low: int) -> bytes:
-    return high.to_bytes(8) + low.to_bytes(8)
-
-
 def _row(r: tuple[Any, ...]) -> Row:
     high, low, at, outcome, score, points, unexplained, method, host, uri, status, client, attack_class, rules, form = r
     return Row(
-        id=_identity(high, low),
+        id=identity(high, low),
         time=at,
         outcome=outcome,
         score=score,
@@ -424,7 +414,7 @@ def _row(r: tuple[Any, ...]) -> Row:
     )
 
 
-def _top(ask_store: _Ask, question: Top, *, rolled: bool) -> TopValues:
+def _top(ask_store: Ask, question: Top, *, rolled: bool) -> TopValues:
     rows = ask_store(ask.top(question, rolled=rolled))
     if question.brief:
         events = 0
@@ -435,72 +425,13 @@ def _top(ask_store: _Ask, question: Top, *, rolled: bool) -> TopValues:
     return TopValues(tuple(TopValue(*r[:5]) for r in rows), distinct=rows[0][5] if rows else 0, events=events)
 
 
-def _several(ask_store: _Ask, questions: tuple[Top, ...]) -> tuple[TopValues, ...]:
+def _several(ask_store: Ask, questions: tuple[Top, ...]) -> tuple[TopValues, ...]:
     values: list[list[TopValue]] = [[] for _ in questions]
     distinct = [0] * len(questions)
     for place, word, number, events, total in ask_store(ask.tops(questions)):
         values[place].append(TopValue(number if word is None else word, events))
         distinct[place] = total
     return tuple(TopValues(tuple(found), distinct=total) for found, total in zip(values, distinct, strict=True))
-
-
-def _event(ask_store: _Ask, event_id: bytes) -> StoredEvent | None:
-    """Read the records of an event again from their raw bytes: whatever is not a column comes from there.
-
-    An event whose record was not kept, or can not be read any more, is made of its columns.
-
-    The id of a record that is joined leads to its event.
-    """
-    key = int.from_bytes(event_id[:8]), int.from_bytes(event_id[8:])
-    is_it = "id_high = ?::UBIGINT AND id_low = ?::UBIGINT"
-    found = ask_store(Sql(f"{_STORED} WHERE {is_it}", key))
-    if not found:
-        found = ask_store(Sql(f"{_STORED} WHERE seq = (SELECT event FROM joined WHERE {is_it})", key))
-    if not found:
-        return None
-    seq, high, low, sensor, source, offset, length, *place = found[0]
-    rows = ask_store(Sql(_JOINED, (seq,)))
-    event = _own(ask_store, seq, place, is_joined=bool(rows))
-    read = [(row, error) for row in rows if (error := _record(ask_store, row[3:])[1]) is not None]
-    errors = [error for _, error in read]
-    return StoredEvent(
-        id=_identity(high, low),
-        event=joined(event, errors) if errors else event,
-        sensor=sensor or "",
-        source=source or "",
-        offset=offset,
-        length=length,
-        joined=tuple(JoinedRecord(error.format, row[0] or "", row[1], row[2], error.raw) for row, error in read),
-        reviewed=ask_store(Sql(_REVIEWED, (seq,)))[0][0],
-    )
-
-
-_STORED = f"SELECT seq, id_high, id_low, sensor, source, source_offset, source_length, {PLACE} FROM event"
-_REVIEWED = "SELECT epoch_us(min(time)) FROM reviewed WHERE event = ?"
-_JOINED = (
-    f"SELECT source, source_offset, source_length, {PLACE} FROM joined WHERE event = ?"
-    " ORDER BY time, source, source_offset"
-)
-
-
-_LENGTH = 2
-"""Where a place has the length of the record; it is 0 where that was not kept."""
-
-
-def _own(ask_store: _Ask, seq: int, place: Sequence[Any], *, is_joined: bool) -> Event:
-    """The event of a record that was kept, else of its columns; so is one that can not be read any more."""
-    raw, event = _record(ask_store, place) if place[_LENGTH] else (b"", None)
-    return event or msgspec.structs.replace(outline.read(ask_store, seq, is_joined=is_joined), raw=raw)
-
-
-def _record(ask_store: _Ask, place: Sequence[Any]) -> tuple[bytes, Event | None]:
-    """The bytes of a record, and what they say; None where they can not be read any more."""
-    block = unpack(ask_store(Sql("SELECT data FROM raw WHERE block = ?", (place[0],)))[0][0])
-    try:
-        event = record(block, place)
-    except (ValueError, RecursionError):
-        return block[place[1] : place[1] + place[2]], None
-    return event.raw, event
 
 
 _HELD = Sql(
@@ -514,7 +445,7 @@ _HELD = Sql(
 )
 
 
-def _held(ask_store: _Ask) -> Held:
+def _held(ask_store: Ask) -> Held:
     first, last, events, sources, counted, counted_since, reviewed_events, gone = ask_store(_HELD)[0]
     gaps, zones = (
         tuple((value, n) for kind, value, n in counted or () if kind == wanted) for wanted in ("gap", "zone_source")
