@@ -245,3 +245,11 @@ def test_a_service_that_cannot_tell_takes_no_page_with_it(store: MemoryStore) ->
     with TestClient(create_app(store, settings), base_url="http://console.local") as made:
         assert made.get("/").status_code == 200
         assert made.get("/sources").status_code == 200
+
+
+def test_what_is_followed_and_empty_leads_to_the_sources() -> None:
+    settings = msgspec.structs.replace(SETTINGS, status=lambda: (FOLLOWING,), now=None)
+    with TestClient(create_app(MemoryStore(), settings), base_url="http://console.local") as client:
+        page = client.get("/").text
+    assert "Logs are followed, and none has brought a record yet" in page
+    assert "wafscope import" not in page
