@@ -153,6 +153,21 @@ def test_a_byte_that_is_not_utf8_is_kept() -> None:
     assert (event.path, event.flags) == ("/se\udcffarch", ("invalid_utf8",))
 
 
+@pytest.mark.parametrize("stamp", ["\x14\x108\x01", "mar. 24 nov. 2026 02:39:37"])
+def test_a_time_that_is_none_gives_way_to_that_of_the_file(stamp: str) -> None:
+    record = json.loads(v3_record())
+    record["transaction"] |= {"time_stamp": stamp, "unique_id": "a1b2"}
+    record["transaction"]["response"]["headers"] = {}
+    line = json.dumps(record).encode()
+    events = [way(line, Context(arrival=1_795_487_977_123_456)) for way in (read_fast, read_pairs, read_tolerant)]
+
+    assert {event.time for event in events} == {1_795_487_977_000_000}
+    assert {event.time_original for event in events} == {stamp}
+    assert all(event.gaps[-2:] == ("zone_assumed", "no_time") for event in events)
+    with pytest.raises(NotARecord, match="no_time"):
+        read_tolerant(line, CONTEXT)
+
+
 def test_what_tells_no_time_is_no_record() -> None:
     line = v3_record(unique_id="", time_stamp="", client_ip="")
     for path in (read_fast, read_tolerant, read_pairs):
