@@ -60,6 +60,10 @@ def test_gaps_with_one_remedy_stand_together_in_the_order_of_the_request() -> No
         ("coraza.native", "no_match_details", "3.4"),
         ("err.nginx.v3", "no_headers", "Import the audit log"),
         ("coraza.json", "zone_assumed", "--timezone"),
+        ("coraza.native", "no_messages", "from 3.4 on"),
+        ("coraza.native", "no_status", "from 3.4 on"),
+        ("v3.json", "no_time", "locales"),
+        ("err.coraza", "no_time", "prefix"),
     ],
 )
 def test_remedies(form: str, gap: str, words: str) -> None:

@@ -133,6 +133,15 @@ CARE = ("no_time", "zone_assumed")
 """Gaps that make every figure by time doubtful."""
 
 _BY_FORMAT: dict[tuple[str, str], Text] = {
+    ("no_time", "v3.json"): text(
+        "What the engine wrote is no time, as happens in some locales and programs. That of the file stands in."
+    ),
+    ("no_status", "coraza.native"): text(
+        "Coraza’s native format has a status from 3.4 on, and 0 where the request was stopped before a response."
+    ),
+    ("no_messages", "coraza.native"): text(
+        "Coraza’s native format names them from 3.4 on, in part H. Update Coraza, and add H to SecAuditLogParts."
+    ),
     ("no_request", "coraza.json"): text("Coraza up to 3.0.4 leaves method and URI empty. Update Coraza."),
     ("no_body", "coraza.jsonlegacy"): _AS_JSON,
     ("no_body", "coraza.ocsf"): _AS_JSON,
@@ -160,7 +169,7 @@ _BY_FORMAT: dict[tuple[str, str], Text] = {
 }
 for _name in ("coraza.jsonlegacy", "coraza.native", "coraza.ocsf"):
     _BY_FORMAT["no_request", _name] = _BY_FORMAT["no_request", "coraza.json"]
-    _BY_FORMAT["no_status", _name] = _BY_FORMAT["no_status", "coraza.json"]
+    _BY_FORMAT.setdefault(("no_status", _name), _BY_FORMAT["no_status", "coraza.json"])
 
 _OF_ERROR_LOG: dict[str, Text] = {
     "no_status": text("A line of an error log holds the status of a denial alone. Import the audit log too."),
