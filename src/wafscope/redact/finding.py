@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
-from wafscope.redact.names import Names
+from wafscope.redact.names import BESIDE, HEADERS, KEYS, WORDS, Names
 from wafscope.redact.regions import Region
 from wafscope.settings import Redaction
 
@@ -22,35 +22,82 @@ _OF_NAME = bytes(code for code in range(256) if code >= 128 or chr(code).isalnum
 _FORM_END = re.compile(rb'&|"\] \[|\' \)')
 _TEXT_END = re.compile(rb"[&\s\"'<>\\]|;(?=\s|$)")
 _QUOTED = re.compile(rb"[ \t]?(?:\"([^\"]*)\"|'([^']*)')")
-_FORM = re.compile(rb"\A[^\s=&<>{}\"]{1,200}=")
+_FORM = re.compile(rb"\A(?:&?[^\s=&<>{}\"]{1,200}=|[^\r\n=<>{}\"();]{0,200}=[^\r\n<>{}\"();=]{0,2000}&)")
+_URL_END = re.compile(rb"[&\s]")
+_URLS = (b"referer", b"referrer", b"location", b"content-location")
+_LEAST_BESIDE = 8
+"""A code of fewer letters is that of a place, say."""
+_NOTHING = (b"true", b"false", b"null", b"undefined")
+"""What hides nothing, whatever its name."""
+_BESIDE = re.compile(rb"(?:^|[?&#;])(?i:" + b"|".join(re.escape(name.encode()) for name in BESIDE) + rb")(?==)")
 _MEMBER = re.compile(
-    rb'"([^"\\]{1,100})"\s{0,20}:\s{0,20}(?:"((?:[^"\\]|\\.)*)|\[\s{0,20}"((?:[^"\\\]]|\\.|"\s{0,20},\s{0,20}")*)|(-?[\d.]+))',
+    rb'"([^"\\]{1,100})"[\s+]{0,20}:[\s+]{0,20}(?:"((?:[^"\\]|\\.)*)|\[\s{0,20}"((?:[^"\\\]]|\\.|"\s{0,20},\s{0,20}")*)|(-?[\d.]+))',
     re.DOTALL,
 )
+_DEEPER = re.compile(
+    rb'"[^"\\]{1,100}"[\s+]{0,20}:[\s+]{0,20}(?:\[[\s+]{0,20})?\{[\s+]{0,20}'
+    rb'"(?:value|values|raw|plain|text|access|refresh|_text|#text|\$)"[\s+]{0,20}:[\s+]{0,20}"((?:[^"\\]|\\.)+)',
+    re.DOTALL,
+)
+"""A member whose value is an object around the value."""
+_PAIR = re.compile(
+    rb'"[^"\\]{1,100}"[\s+]{0,20},[\s+]{0,20}"value"[\s+]{0,20}:[\s+]{0,20}"((?:[^"\\]|\\.)*)', re.DOTALL
+)
+_PAIR_BEFORE = re.compile(
+    rb'"value"[\s+]{0,20}:[\s+]{0,20}"((?:[^"\\]|\\.)*)"[\s+]{0,20},[\s+]{0,20}"(?:name|key|id)"[\s+]{0,20}:[\s+]{0,20}"\Z',
+    re.DOTALL,
+)
+_NAMING = re.compile(rb'"(?:name|key|id)"[\s+]{0,20}:[\s+]{0,20}"\Z')
+_LONGEST_NAMING = 60
+_LONGEST_PAIR = 1000
+_TOLD_VALUE = re.compile(rb"""\"((?:[^"\\\r\n]|\\.)+)|'((?:[^'\\\r\n]|\\.)+)|`([^`\r\n]+)""")
+_LABELS = frozenset(word.encode() for word in WORDS)
+_APART = (b" ", b"\t")
+_LONGEST_LEAD = 20
+"""Bytes of blanks before a name on a line, and before its value."""
+_LINE_END = re.compile(rb"[\r\n]")
+_ONE_WORD = re.compile(rb"(?:(?:Basic|Bearer|Digest|Token|ApiKey) )?([^\s\"'(){};,<>]+)[ \t]*", re.IGNORECASE)
 _LONGEST_NAME = 100
 _LONGEST_TAG = 1020
 """Bytes from the start of a field of a form to the last of its attributes that is looked at."""
-_LEAD = 20
+_LEAD = 600
 """Bytes from the word form-data to the name behind it."""
 _PART = re.compile(
-    rb'form-data; ?name="?([^"\r\n;]{1,200})"?(?:;[^\r\n]{0,500})?\r?\n(?:[^\r\n]{1,500}\r?\n){0,8}\r?\n'
-    rb"(.*?)(?=\r?\n--|\Z)",
+    rb"form-data;(?:[^\r\n]{0,500}?[; ])?name(?:\*?=|\*=[\w-]{1,20}'[\w-]{0,20}')"
+    rb"[\"']?((?:[^\"\r\n;\\]|\\.){1,200})[\"']?(?:;[^\r\n]{0,500})?\r?\n"
+    rb"(?:[^\r\n]{1,500}\r?\n){0,8}\r?\n(.*?)(?=\r?\n--|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-_ELEMENT = re.compile(rb"<(?:[\w.-]{1,60}:)?([\w.-]{1,60})(?:\s[^<>]{0,300})?>(?:<!\[CDATA\[)?([^<>]+)")
+_BOUNDARY = re.compile(rb"\s{0,4}(--[^\r\n]{1,200})\r?\n")
+_ELEMENT = re.compile(
+    rb"<(?:[\w.-]{1,60}:)?([\w.-]{1,60})(?:\s[^<>]{0,1000})?>\s{0,200}+(?:<!--[^<>]{0,200}-->\s{0,200}+)?"
+    rb"(?:<(?:\w{1,20}:)?(?:value|string|text)>)?(?:<!\[CDATA\[((?:[^\]]|\](?!\]>))+)|([^<>]+))"
+)
 _ELEMENT_NAME = re.compile(rb"<(?:[\w.-]{1,60}:)?([\w.-]{1,60})")
-_INPUT = re.compile(rb"<(?:input|meta|param)\b([^<>]{1,1000})", re.IGNORECASE)
-_INPUT_NAME = re.compile(rb"""\b(?:name|id|property|http-equiv)\s?=\s?["']?([^"'\s>]{1,100})""", re.IGNORECASE)
+_NAMED_ELEMENT = re.compile(
+    rb"<(name|key)>\s{0,20}([^<>]{1,100}?)\s{0,20}</\1>\s{0,200}(?:<[\w:.-]{1,40}>\s{0,200}){1,3}([^<>]+)"
+)
+"""A member of XML-RPC, or of a property list."""
+_INPUT = re.compile(rb"<(input|meta|param|entry|property|textarea)\b([^<>]{1,1000})", re.IGNORECASE)
+_INPUT_NAME = re.compile(rb"""\b(?:name|id|key|property|http-equiv)\s?=\s?["']?([^"'\s>]{1,100})""", re.IGNORECASE)
 _INPUT_VALUE = re.compile(rb"""\b(?:value|content)\s?=\s?(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
+_EMPTY_TAGS = (b"input", b"meta")
+_NAME_TAGS = (b"<name>", b"<key>")
+_INNER = re.compile(rb">(?:<!\[CDATA\[)?([^<>]+)")
 _JWT = re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")
+_KEYS = re.compile(
+    rb"\b(?:" + "|".join(KEYS).encode() + rb")|\([SFAX]\(([\w-]{20,200})\)"
+    rb"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----([^-]+)"
+)
 _USERINFO = re.compile(rb"://[^\s/?#@:\"<>]{0,200}:([^\s/?#@\"<>]{1,200})@")
 _DIGITS = re.compile(rb"[2-6](?<![\w.][2-6])\d{3}(?:[ -]?\d){9,15}(?![\w.])")
 _AS_DIGITS = bytes(48 if 48 <= code <= 57 else 0 for code in range(256))
 _SOCIAL_SIGN = re.compile(rb"-(?=\d\d-)")
 _SOCIAL = re.compile(rb"[0-8](?<![\w-][0-8])\d\d(?<!000)(?<!666)-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _TARGET = re.compile(
-    rb"\b(ARGS|ARGS_GET|ARGS_POST|REQUEST_COOKIES|REQUEST_HEADERS|RESPONSE_HEADERS|MULTIPART_PART_HEADERS|FILES|XML|JSON)"
-    rb":([^\s'\"`,|\]]{1,300})"
+    rb"\b(ARGS|ARGS_GET|ARGS_POST|REQUEST_COOKIES|REQUEST_HEADERS|RESPONSE_HEADERS|MULTIPART_PART_HEADERS|FILES|XML|JSON"
+    rb"|ENV|SESSION)"
+    rb":((?:[^\s'\"`,|\[\]]|\[[^\s'\"`,|\[\]]{0,100}\]){1,300})"
 )
 _VALUE = re.compile(rb"' \(Value: `")
 _VALUE_END = re.compile(rb"' \)(?= \[|\\*\"|\Z)")
@@ -60,7 +107,9 @@ _MATCHED = re.compile(rb"Matched Data: (.*?) found within \Z", re.DOTALL)
 _MOST_MATCHED = 2000
 _MOST_FIELDS = 1 << 12
 _COOKIE = re.compile(rb"[^;]+")
-_SET_COOKIE = re.compile(rb"(?:^|,\s?)\s?([^=;,\s]{1,200})=([^;]*?)(?=;|,\s?[^=;,\s]{1,200}=|\Z)")
+_SET_COOKIE = re.compile(rb"(?:^|,\s?)\s?([^=;,\s]{1,200})=(\"[^\"]*\"|[^;]*?)(?=;|,\s?[^=;,\s]{1,200}=|\Z)")
+_FIRST_PAIR = re.compile(rb"\s*(?:([^=;\"]*)=)?\s*(\"[^\"]*\"|[^;,]*)")
+"""The pair that a Set-Cookie begins with, whose name may be missing (RFC 6265bis section 5.6)."""
 _SCHEME = re.compile(rb"\s*[A-Za-z][\w-]{1,30}\s+(?=\S)")
 
 
@@ -87,6 +136,7 @@ class Finder:
         if b"=" in text:
             found += self._assigned(text, region, zones)
         found += self._members(text, zones)
+        found += self._told(text, region, zones)
         if b"<" in text:
             found += self._marked_up(text, zones)
         found += self._parts(text, zones)
@@ -107,6 +157,7 @@ class Finder:
             piece = text[first:last]
             if b"eyJ" in piece:
                 yield from (found.span() for found in _JWT.finditer(text, first, last))
+            yield from (found.span(found.lastindex or 0) for found in _KEYS.finditer(text, first, last))
             if b"@" in piece and b"://" in piece:
                 yield from (found.span(1) for found in _USERINFO.finditer(text, first, last))
             if cards and b"0" * 13 in piece.translate(_AS_DIGITS, b" -"):
@@ -120,14 +171,17 @@ class Finder:
     def _assigned(self, text: bytes, region: Region, zones: Sequence[Span]) -> Iterator[Span]:
         """Values behind a name and `=`."""
         form = region.kind == "body" and _FORM.match(text) is not None
-        end_of = _FORM_END if form else _TEXT_END
+        url = region.kind == "other" or region.name.lower() in _URLS
+        end_of = _FORM_END if form else _URL_END if url else _TEXT_END
         position = 0
         for first, last in zones:
             parts = text[first:last].split(b"=")
             if len(parts) == 1:
                 continue
-            names = [part[len(part.rstrip(_OF_NAME)) :] for part in parts]
+            names = [_name_at_end(part) for part in parts]
             secret = {name for name in set(names) if name and self._names.is_argument(name)}
+            beside = self._names.beside(set(names)) if _BESIDE.search(text, first, last) else set()
+            secret |= beside
             if not secret:
                 continue
             ends = list(accumulate(map(len, parts)))
@@ -135,13 +189,19 @@ class Finder:
                 start = first + ends[number] + number + 1
                 if name not in secret or start <= position:
                     continue
-                quoted = _QUOTED.match(text, start) if not form else None
+                if not form and parts[number][-1:] in _APART:
+                    end = start - 1
+                    yield from self._apart(text, region, name, text.rfind(name, first, end), start)
+                    continue
+                quoted = _QUOTED.match(text, start) if not form and not url else None
                 if quoted is not None:
                     span = quoted.span(1 if quoted[1] is not None else 2)
                 else:
                     stop = end_of.search(text, start)
                     span = start, stop.start() if stop else len(text)
-                if span[1] > span[0]:
+                # One letter between quotes is a key of a keyboard (HTML 6.6).
+                least = _LEAST_BESIDE if name in beside else 1 if quoted is None else 2
+                if span[1] - span[0] >= least and text[slice(*span)].lower() not in _NOTHING:
                     position = span[1]
                     yield span
 
@@ -149,11 +209,66 @@ class Finder:
         """Members of JSON."""
         for first, last in zones:
             if 0 < first < last < len(text) and last - first <= _LONGEST_NAME:
-                found = _MEMBER.match(text, first - 1) if self._is_member(text[first:last]) else None
+                found = _MEMBER.match(text, first - 1) if self._names.is_member(text[first:last]) else None
                 if found is not None:
                     group = 2 if found[2] is not None else 3 if found[3] is not None else 4
-                    if found[group]:
+                    if found[group] and found[group].lower() not in _NOTHING:
                         yield found.span(group)
+                    continue
+                if not self._names.is_member(text[first:last]):
+                    continue
+                deeper = _DEEPER.match(text, first - 1)
+                if deeper is not None:
+                    yield deeper.span(1)
+                    continue
+                named = _NAMING.search(text, max(first - _LONGEST_NAMING, 0), first)
+                if named is None:
+                    continue
+                pair = _PAIR.match(text, first - 1) or _PAIR_BEFORE.search(text, max(first - _LONGEST_PAIR, 0), first)
+                if pair is not None and pair[1]:
+                    yield pair.span(1)
+
+    def _told(self, text: bytes, region: Region, zones: Sequence[Span]) -> Iterator[Span]:
+        """Values behind a name and a colon, as in a program, a question of GraphQL, or settings."""
+        for first, last in zones:
+            if text.find(b":", first, last) < 0:
+                continue
+            parts = text[first:last].split(b":")
+            names = [_name_at_end(part.rstrip(b" \t").removesuffix(b"'").removesuffix(b"`")) for part in parts]
+            secret = {name for name in set(names) if name and self._names.is_member(name)}
+            if not secret:
+                continue
+            ends = list(accumulate(map(len, parts)))
+            for number, name in enumerate(names[:-1]):
+                if name in secret:
+                    end = first + ends[number] + number
+                    yield from self._apart(text, region, name, text.rfind(name, first, end), end + 1)
+
+    def _apart(self, text: bytes, region: Region, name: bytes, begin: int, start: int) -> Iterator[Span]:
+        """The value from `start` on of a name that begins at `begin`: between quotes, or alone on a line with it."""
+        blank = text[start : start + _LONGEST_LEAD]
+        start += len(blank) - len(blank.lstrip(b"> \t"))
+        value = _TOLD_VALUE.match(text, start)
+        if value is None:
+            if region.kind == "body":
+                yield from self._line(text, begin, start, name)
+        elif value[value.lastindex or 0].lower() not in _LABELS:
+            # What is named as a secret is, is the label of a field.
+            yield value.span(value.lastindex or 0)
+
+    def _line(self, text: bytes, begin: int, start: int, name: bytes) -> Iterator[Span]:
+        """A value alone on a line with its name, as settings have it, and requests within a request."""
+        feed = text.rfind(b"\n", max(begin - _LONGEST_LEAD, 0), begin)
+        if feed < 0 or text[feed + 1 : begin].strip(b" \t-"):
+            return
+        stop = _LINE_END.search(text, start)
+        value = text[start : stop.start() if stop else len(text)]
+        if name.lower().decode("latin-1") in HEADERS:
+            yield from ((start + first, start + last) for first, last in self._header(value, name.lower()))
+            return
+        word = _ONE_WORD.fullmatch(value)
+        if word is not None and word[1].lower() not in _NOTHING:
+            yield start + word.start(1), start + word.end(1)
 
     def _marked_up(self, text: bytes, zones: Sequence[Span]) -> Iterator[Span]:
         """Elements of XML, and fields of a form in HTML."""
@@ -162,8 +277,10 @@ class Finder:
                 continue
             for name in _ELEMENT_NAME.finditer(text, first, last):
                 found = _ELEMENT.match(text, name.start()) if self._names.is_argument(name[1]) else None
-                if found is not None and found[2].strip():
-                    yield found.span(2)
+                group = 0 if found is None else found.lastindex or 0
+                if found is not None and found[group].strip():
+                    yield found.span(group)
+            yield from self._named_elements(text, first, last)
         done = -1
         for first, last in zones:
             begin = text.rfind(b"<", max(first - _LONGEST_TAG, 0), first)
@@ -173,22 +290,49 @@ class Finder:
                 done = begin
                 found = _INPUT.match(text, begin)
                 if found is not None:
-                    for start, end in self._field(found[1]):
-                        yield found.start(1) + start, found.start(1) + end
-                begin = text.find(b"<", max(first, begin + 1), last)
+                    yield from self._in_tag(text, found)
+                begin = text.find(b"<", max(begin + 1, first), last)
+
+    def _named_elements(self, text: bytes, first: int, last: int) -> Iterator[Span]:
+        for tag in _NAME_TAGS:
+            begin = text.find(tag, first, last)
+            while begin >= 0:
+                found = _NAMED_ELEMENT.match(text, begin)
+                if found is not None and self._names.is_argument(found[2]):
+                    yield found.span(3)
+                begin = text.find(tag, begin + 1, last)
+
+    def _in_tag(self, text: bytes, tag: re.Match[bytes]) -> Iterator[Span]:
+        values = self._field(tag[2])
+        if values is None:
+            return
+        for start, end in values:
+            yield tag.start(2) + start, tag.start(2) + end
+        inner = (
+            _INNER.match(text, tag.end()) if tag[1].lower() not in _EMPTY_TAGS and not tag[2].endswith(b"/") else None
+        )
+        if inner is not None and inner[1].strip():
+            yield inner.span(1)
 
     def _parts(self, text: bytes, zones: Sequence[Span]) -> Iterator[Span]:
         """Parts of multipart."""
-        if any(b"form-data" in text[max(first - _LEAD, 0) : last].lower() for first, last in zones):
-            yield from (part.span(2) for part in _PART.finditer(text) if self._names.is_argument(part[1]))
+        if not any(b"form-data" in text[max(first - _LEAD, 0) : last].lower() for first, last in zones):
+            return
+        boundary = _BOUNDARY.match(text)
+        for part in _PART.finditer(text):
+            if not self._names.is_argument(part[1].replace(b"\\", b"")):
+                continue
+            start, end = part.span(2)
+            if boundary is not None:
+                # A line of the value may begin as a boundary does.
+                stop = text.find(b"\n" + boundary[1], max(start - 1, 0))
+                end = start + len(text[start : stop if stop >= 0 else len(text)].removesuffix(b"\r"))
+            yield start, max(start, end)
 
-    def _is_member(self, name: bytes) -> bool:
-        return self._names.is_argument(name) or self._names.is_header(name)
-
-    def _in_field(self, attributes: bytes) -> list[Span]:
-        """Return the values of a field of a form: most pages have the same."""
+    def _in_field(self, attributes: bytes) -> list[Span] | None:
+        """Return the values of a field of a form, None where it holds no secret: most pages have the same."""
         if not any(self._names.is_argument(name[1]) for name in _INPUT_NAME.finditer(attributes)):
-            return []
+            return None
         return [value.span(value.lastindex or 1) for value in _INPUT_VALUE.finditer(attributes)]
 
     def _matched(self, text: bytes, region: Region) -> Iterator[Span]:
@@ -250,9 +394,14 @@ class Finder:
 
     def _header(self, text: bytes, name: bytes) -> Iterator[Span]:
         if name.startswith(b"set-cookie"):
+            starts = set[int]()
             for found in _SET_COOKIE.finditer(text):
+                starts.add(found.start(2))
                 if found[2] and not self._names.is_kept(found[1]):
                     yield found.span(2)
+            pair = _FIRST_PAIR.match(text)
+            if pair is not None and pair[2] and pair.start(2) not in starts and not self._names.is_kept(pair[1] or b""):
+                yield _stripped(text, *pair.span(2))
         elif name.startswith(b"cookie"):
             for found in _COOKIE.finditer(text):
                 key, sign, value = found[0].partition(b"=")
@@ -263,6 +412,11 @@ class Finder:
         else:
             scheme = _SCHEME.match(text) if b"authorization" in name else None
             yield _stripped(text, scheme.end() if scheme else 0, len(text))
+
+
+def _name_at_end(part: bytes) -> bytes:
+    part = part.rstrip(b" \t+")
+    return part[len(part.rstrip(_OF_NAME)) :]
 
 
 def _stripped(text: bytes, start: int, end: int) -> Span:

@@ -16,7 +16,7 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wafscope.redact.names import HEADER_WORDS, HEADERS, PARTS, WORDS, pattern_of
+from wafscope.redact.names import BESIDE, HEADER_WORDS, HEADERS, KEYS, PARTS, WORDS, pattern_of
 from wafscope.settings import Redaction
 
 Span = tuple[int, int]
@@ -110,25 +110,33 @@ _SEPARATOR = rf"(?:[^a-z0-9]|{_CODED}[0-9a-f][0-9a-f])?"
 _NAME = r"[\w.\-\[\]%$\x80-\xff]*"
 _NEXT_PART = r"(?-i:[A-Z_.\-\[\]%$\x80-\xff])"
 """What a whole part of a name ends before; so `stopwatch`, which every record of some formats has, is no `pw`."""
-_QUOTE = r"""(?:\\*["']|\\+(?:x|u00)22|%22|&quot;|&#34;)"""
-_BETWEEN = r"(?:\s|\\+[nrt]|%20|%0[ad]|\+)*"
-_SIGN = rf"(?:=|:|%3d|%3a|\\+(?:x|u00)3[da]|{_QUOTE}{_BETWEEN}(?:=|:|%3a|\\+(?:x|u00)3a|$))"
-_OPEN = r"(?:<|%3c|\\+(?:x|u00)3c|&lt;)"
+_QUOTE = r"""(?:\\*["'`]|\\+(?:x|u00)2[27]|%(?:25)*2[27]|&(?:quot|apos|#34|#39|#x22|#x27);)"""
+_BETWEEN = r"(?:\s|\\+[nrt]|%(?:25)*(?:20|0[9ad])|\+)*"
+_COMMA = r"(?:,|%(?:25)*2c|\\+(?:x|u00)2c)"
+_COLON = r"(?:=|:|%(?:25)*3[ad]|\\+(?:x|u00)3[ad])"
+_SIGN = rf"{_BETWEEN}(?:{_COLON}|{_QUOTE}{_BETWEEN}(?:{_COLON}|{_COMMA}|$))"
+_OPEN = r"(?:<|%(?:25)*3c|\\+(?:x|u00)3c|&lt;)"
+_CLOSE = r"(?:>|%(?:25)*3e|\\+(?:x|u00)3e|&gt;)"
 _LETTER = rf"{_CODED}(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
 """A letter that stands in a code."""
-_COLLECTIONS = "args|args_get|args_post|request_headers|response_headers|multipart_part_headers|files|xml|json"
+_COLLECTIONS = (
+    "args|args_get|args_post|request_headers|response_headers|multipart_part_headers|files|xml|json|env|session"
+)
 _BEFORE = "|".join(
     (
         rf"{_OPEN}(?:[\w.-]+:)?[\w.-]*",
-        rf"{_OPEN}(?:input|meta|param)[^<>]*",
-        rf"(?:name|id|property|equiv)\s?=\s?{_QUOTE}[^\s\"'>]*",
-        rf"form-data; ?name={_QUOTE}?[^\r\n;]*",
+        rf"{_OPEN}(?:input|meta|param|entry|property|textarea)[^<>]*",
+        rf"{_CLOSE}{_BETWEEN}",
+        rf"(?:name|id|key|property|equiv)\s?=\s?{_QUOTE}[^\s\"'>]*",
+        r"form-data;[^\r\n]*",
         rf"(?:{_COLLECTIONS}):[^\s'\"`,|]*",
-        rf"{_QUOTE}(?:key|name){_QUOTE}:{_QUOTE}[^\"\\]*",
+        rf"{_QUOTE}(?:key|name|id){_QUOTE}{_BETWEEN}:{_BETWEEN}{_QUOTE}[^\"\\]*",
     )
 )
 """What makes a name of what follows, where no sign need be behind it."""
 _DIGITS = r"(?:^|[^0-9.])[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
+_BESIDE = rf"(?:^|[?&#;\"]|%(?:25)*(?:3f|26|23)|\\+(?:x|u00)(?:26|3f|23)|\\+[nr])(?:{'|'.join(BESIDE)}){_COLON}"
+_KEYS = "|".join((*(re.sub(r"\{[0-9,]+\}", "{6}", key) for key in KEYS), r"\([sfax]\([\w-]{8}", "private key-"))
 _SOCIAL = r"(?:^|[^\w-])[0-9]{3}-[0-9]{2}-[0-9]{4}"
 
 
@@ -139,8 +147,8 @@ def _own(name: str) -> str:
 def _patterns(policy: Redaction) -> tuple[str, str]:
     """Return what tells quickly that there is no name of a secret and nothing like one; and what stands around it."""
     names = sorted({*WORDS, *HEADER_WORDS, *HEADERS, *map(_own, policy.names)})
-    words, parts = pattern_of(names, _SEPARATOR), "|".join(PARTS)
-    looks = [r"eyj[\w-]{8}", r"://[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@"]
+    words, parts = pattern_of(names, _SEPARATOR), pattern_of(PARTS, _SEPARATOR)
+    looks = [r"eyj[\w-]{8}", r"://[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@", _BESIDE, _KEYS]
     if policy.cards:
         looks.append(_DIGITS)
     if policy.national:

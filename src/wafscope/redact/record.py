@@ -15,7 +15,7 @@ from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.finding import Finder, Span, inner_secrets
 from wafscope.redact.gate import Gate
 from wafscope.redact.regions import Kind, Region, is_json, own_words, regions_of
-from wafscope.redact.view import ESCAPED, NO_LETTERS, PERCENT, View, bare, bared, plain
+from wafscope.redact.view import ENTITY, ESCAPED, NO_LETTERS, PERCENT, View, bare, bared, plain
 from wafscope.settings import Redaction
 
 _SHORT = 4
@@ -33,8 +33,17 @@ _MOST_KNOWN = 1 << 21
 _EACH_KNOWN = 500
 """What a text takes beside its bytes."""
 _MOST_MASKS = 1 << 10
+_COOKIES = frozenset({b"cookie", b"set-cookie"})
+_LONGEST_SETTING = 16
 _WORD = re.compile(rb"[\w.~%\x80-\xff-]{4,}")
 
+
+_KINDS = (ESCAPED, PERCENT, ENTITY)
+_DEPTHS = (ESCAPED, PERCENT, ENTITY, ESCAPED, PERCENT, ESCAPED, PERCENT, ENTITY, ESCAPED)
+"""In which order a text is decoded: JSON in a form in JSON, and what is percent-encoded three times."""
+
+_QUOTES = re.compile(rb"&(?:quot|#)")
+"""What may hide quotes; other entities hide neither a name nor the sign behind it."""
 
 How = Literal["everywhere", "whole", "in_place"]
 """Each secret wherever it stands; each text in which there is one, whole; each secret where its name stands."""
@@ -184,6 +193,7 @@ class Masker:
         spans: list[tuple[int, int, bytes, int]] = []
         secrets: dict[bytes, Secret] = {}
         own: dict[tuple[int, bytes], list[Own]] = {}
+        telling: set[bytes] = set()
         for number in range(len(texts)):
             begin = starts[number]
             for each in self._found(texts, number):
@@ -191,13 +201,17 @@ class Masker:
                 if secret is None:
                     secret = secrets[each.value] = Secret(each.value, self._mask(each.value))
                 spans.append((begin + each.start, begin + each.end, secret.mask, number))
+                if not _is_setting(texts[number].region, each.value):
+                    telling.add(each.value)
                 own.setdefault((number, each.value), []).append(each)
         for secret in self._inner(list(secrets.values())):
             secrets.setdefault(secret.value, secret)
+            telling.add(secret.value)
         if not secrets:
             return None
         if how != "in_place":
-            spans += self._elsewhere(sources, sorted(secrets.values(), key=lambda each: -len(each.value)), own)
+            wanted = [each for value, each in secrets.items() if value in telling]
+            spans += self._elsewhere(sources, sorted(wanted, key=lambda each: -len(each.value)), own)
         if how == "whole":
             spans = [(b, b + texts[n].region.end, m, n) for _, _, m, n in spans for b in (starts[n],)]
         numbers = {number for _, _, _, number in spans}
@@ -370,8 +384,14 @@ def _levels(
     """
     yield view, zones
     spans = zones
-    for pattern in (ESCAPED, PERCENT):
-        further, spans = view.deeper(spans, pattern)
+    since = 0
+    for pattern in _DEPTHS:
+        further = view
+        if pattern is not ENTITY or _QUOTES.search(view.data):
+            further, spans = view.deeper(spans, pattern)
+        since = 0 if further is not view else since + 1
+        if since == len(_KINDS):
+            return
         if further is not view:
             view = further
             now = []
@@ -381,6 +401,13 @@ def _levels(
                 else:
                     asked.append((now, first, view.data[first:last]))
             yield view, now
+
+
+def _is_setting(region: Region, value: bytes) -> bool:
+    """Tell whether a value of a cookie is a plain word, such as a language or a consent: it stands anywhere."""
+    return (
+        region.name.lower() in _COOKIES and len(value) <= _LONGEST_SETTING and value.isalpha() and value[1:].islower()
+    )
 
 
 def _is_word(text: bytes, start: int, end: int) -> bool:
