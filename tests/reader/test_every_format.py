@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reader.covering import covering
 
 from wafscope.ingest.worker import Task, encode
-from wafscope.reader.base import Context, Found, Piece, Unreadable
+from wafscope.reader.base import Context, Found, Piece
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
 from wafscope.source.base import Stretch
@@ -34,21 +35,7 @@ WHOLE = LOGS["gen-v2-native-with-K.log"] + LOGS["gen-v3.0.15-json-raw-bytes.log"
 
 def read(data: bytes) -> list[Piece]:
     """Read, and check that the pieces cover the bytes without gap or overlap."""
-    pieces = list(read_pieces(data, 0, CONTEXT))
-    ranges = [
-        place
-        for piece in pieces
-        for place in (
-            (piece.offset, len(piece.data) if isinstance(piece, Unreadable) and piece.length is None else piece.length),
-            *(() if not isinstance(piece, Found | Unreadable) else piece.more),
-        )
-    ]
-    position = 0
-    for offset, length in sorted((offset, length) for offset, length in ranges if length):
-        assert offset == position
-        position += length
-    assert position == len(data)
-    return pieces
+    return covering(data, CONTEXT)
 
 
 def raws(data: bytes) -> list[bytes]:

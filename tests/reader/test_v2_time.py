@@ -30,6 +30,8 @@ WITHOUT_TIME = "AcVcAcAcAcAcAzAcAcWQ4cAc"
         ("24/Nov/2026:02:28:38 --03-30", Logged(START, -3 * HOUR - HOUR // 2)),
         ("24/Nov/2026:02:28:38 +101800", Logged(START)),
         ("24/Nov/2026:02:28:38 +9999", Logged(START)),
+        ("24/Nov/2026:02:28:38 +1500", Logged(START, 15 * HOUR)),
+        ("24/Nov/2026:02:28:38 -1600", Logged(START)),
         ("24/Nov/2026:02:28:38.5", Logged(START + 500_000)),
         ("24/Nov/2026:02:28:60 +0000", Logged(START + 22 * SECOND, 0)),
         ("32/Nov/2026:02:28:38 +0000", None),

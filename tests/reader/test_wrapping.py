@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reader.covering import covering, ranges
 
-from wafscope.reader.base import Context, Foreign, Found, Piece, Unreadable
+from wafscope.reader.base import Context, Foreign, Found
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
 
@@ -53,24 +54,6 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def ranges(piece: Piece) -> list[tuple[int, int]]:
-    """Where a piece stands: (offset, length), several times perhaps."""
-    if isinstance(piece, Unreadable):
-        return [(piece.offset, len(piece.data) if piece.length is None else piece.length), *piece.more]
-    return [(piece.offset, piece.length), *(piece.more if isinstance(piece, Found) else ())]
-
-
-def read(data: bytes) -> list[Piece]:
-    """Read, and check that the pieces cover the bytes without gap or overlap."""
-    pieces = list(read_pieces(data, 0, Context()))
-    position = 0
-    for offset, length in sorted(place for piece in pieces for place in ranges(piece) if place[1]):
-        assert offset == position
-        position += length
-    assert position == len(data)
-    return pieces
-
-
 def wrapped(kind: str, log: bytes = LOG) -> bytes:
     """A log behind the prefixes of a collector."""
     return b"".join(WRAPPERS[kind](line) + b"\n" for line in log.removesuffix(b"\n").split(b"\n"))
@@ -78,7 +61,7 @@ def wrapped(kind: str, log: bytes = LOG) -> bytes:
 
 def raws(data: bytes) -> list[bytes]:
     """The records found, as the engine wrote them."""
-    return sorted(piece.event.raw for piece in read(data) if isinstance(piece, Found))
+    return sorted(piece.event.raw for piece in covering(data) if isinstance(piece, Found))
 
 
 @pytest.mark.parametrize("kind", WRAPPERS)
@@ -92,7 +75,7 @@ def test_a_prefix_changes_no_record(kind: str) -> None:
 @pytest.mark.parametrize("kind", WRAPPERS)
 def test_the_bytes_of_a_record_have_their_prefix_with_them(kind: str) -> None:
     data = wrapped(kind)
-    for piece in read(data):
+    for piece in covering(data):
         if isinstance(piece, Found):
             taken = b"".join(data[offset : offset + length] for offset, length in ranges(piece))
             assert taken in data
@@ -158,7 +141,7 @@ def test_streams_that_alternate_are_read_each_on_its_own() -> None:
 
 def test_an_access_log_behind_the_same_prefix_is_foreign() -> None:
     access = b'192.0.2.7 - - [24/Nov/2026:02:44:43 +0000] "GET / HTTP/1.1" 200 5'
-    pieces = read(WRAPPERS["cri"](access) + b"\n" + WRAPPERS["cri"](JSON[0]) + b"\n")
+    pieces = covering(WRAPPERS["cri"](access) + b"\n" + WRAPPERS["cri"](JSON[0]) + b"\n")
 
     assert sum(piece.lines for piece in pieces if isinstance(piece, Foreign)) == 1
 
@@ -176,4 +159,4 @@ def test_what_is_settled_can_be_read_alone(kind: str, place: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from([*(w(b"--x") for w in WRAPPERS.values()), b"{", b"a", JSON[0][:40], b""]), max_size=8))
 def test_any_prefixed_bytes_are_covered(lines: list[bytes]) -> None:
-    read(b"\n".join(lines))
+    covering(b"\n".join(lines))
