@@ -40,7 +40,7 @@ PATIENCE = 90_000
 """Milliseconds: a deadline for a slow machine, not what anything takes."""
 expect.set_options(timeout=PATIENCE)
 
-SETTINGS = WebSettings(year=2026)
+SETTINGS = WebSettings(year=2026, patience=60)
 
 WEEK = "/?t=7d"
 FIRST = datetime(2026, 11, 16, tzinfo=UTC).timestamp()

@@ -49,7 +49,8 @@ PIECES = 12
 
 @pytest.fixture(scope="module")
 def console(store: DuckStore) -> Iterator[str]:
-    with served(store, WebSettings(names=(NAME,), year=2026, live=True, setting=Setting("web1", workers=0))) as address:
+    settings = WebSettings(names=(NAME,), year=2026, live=True, setting=Setting("web1", workers=0), patience=60)
+    with served(store, settings) as address:
         yield address
 
 

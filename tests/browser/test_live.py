@@ -24,7 +24,7 @@ from wafscope.store.duckdb.store import DuckStore
 from wafscope.web.settings import WebSettings
 from wafscope.web.status import SourceStatus
 
-LIVE = WebSettings(live=True)
+LIVE = WebSettings(live=True, patience=60)
 HITS = '[data-key="1"] .num'
 STATE = "[data-pulse-state]"
 PAUSE = "[data-pulse-pause]"

@@ -27,7 +27,7 @@ def console() -> Iterator[str]:
     store = MemoryStore()
     load(store, b"\n".join(sample_lines()) + b"\n")
     load(store, hostile_log(), sensor="hostile")
-    with served(store, WebSettings(names=(NAME,), year=2026)) as address:
+    with served(store, WebSettings(names=(NAME,), year=2026, patience=60)) as address:
         yield address
 
 

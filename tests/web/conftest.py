@@ -15,7 +15,8 @@ from wafscope.web.app import create_app
 from wafscope.web.settings import WebSettings
 
 NOW = START + 3 * DAY
-SETTINGS = WebSettings(now=NOW, names=("console.local",))
+SETTINGS = WebSettings(now=NOW, names=("console.local",), patience=60)
+"""A page waits for all its panels, however slow this machine is: test_late.py is about those that come later."""
 
 
 def request(at: float, **values: Any) -> Event:
