@@ -48,18 +48,29 @@ ServerErrorTimeout  1
 """
 
 
-@pytest.mark.parametrize("form", ["Native", "JSON"])
-def test_mlogc_sends_every_record_and_deletes_its_file(directory: Path, form: str) -> None:
-    needs("mlogc")
+def mlogc(directory: Path, to: int, password: str) -> str:
+    """Make what mlogc needs, and return the directives of an Apache that sends through it to this port."""
     data = directory / "collector" / "data"
     data.mkdir(parents=True)
     data.chmod(0o777)
+    (directory / "mlogc.conf").write_text(MLOGC.format(directory=directory, port=to, password=password))
+    return (
+        f"SecAuditLogType Concurrent\nSecAuditLogStorageDir {data}\nSecAuditLogDirMode 0777\n"
+        f'SecAuditLog "|{program("mlogc")} {directory}/mlogc.conf"\n'
+    )
+
+
+def waiting(directory: Path) -> int:
+    """How many files mlogc has not sent yet."""
+    return sum(file.is_file() for file in (directory / "collector" / "data").rglob("*"))
+
+
+@pytest.mark.parametrize("form", ["Native", "JSON"])
+def test_mlogc_sends_every_record_and_deletes_its_file(directory: Path, form: str) -> None:
+    needs("mlogc")
     with receiver(directory / "spool") as process:
-        (directory / "mlogc.conf").write_text(MLOGC.format(directory=directory, port=port(process), password="secret"))
-        directives = (
-            f"SecAuditLogType Concurrent\nSecAuditLogParts ABFHZ\nSecAuditLogFormat {form}\n"
-            f"SecAuditLogStorageDir {data}\nSecAuditLogDirMode 0777\nSecAuditLogFileMode 0666\n"
-            f'SecAuditLog "|{program("mlogc")} {directory}/mlogc.conf"\n'
+        directives = mlogc(directory, port(process), "secret") + (
+            f"SecAuditLogParts ABFHZ\nSecAuditLogFormat {form}\nSecAuditLogFileMode 0666\n"
         )
         drain = Drain(directory / "spool", MemoryStore())
         at = free_port()
@@ -72,7 +83,7 @@ def test_mlogc_sends_every_record_and_deletes_its_file(directory: Path, form: st
             visit_often(at, MANY // 2)
             until(lambda: process.restarts > before)
             drain.until(MANY)
-            until(lambda: not [file for file in data.rglob("*") if file.is_file()])
+            until(lambda: waiting(directory) == 0)
         drain.all()
         assert (drain.stored, drain.quarantined) == (MANY, 0)
         assert drain.sensors == {"web3": MANY}
@@ -80,24 +91,17 @@ def test_mlogc_sends_every_record_and_deletes_its_file(directory: Path, form: st
 
 def test_mlogc_with_a_wrong_password_is_named_and_loses_nothing(directory: Path) -> None:
     needs("mlogc")
-    data = directory / "collector" / "data"
-    data.mkdir(parents=True)
-    data.chmod(0o777)
     with receiver(directory / "spool") as process:
-        (directory / "mlogc.conf").write_text(MLOGC.format(directory=directory, port=port(process), password="wrong"))
-        directives = (
-            f"SecAuditLogType Concurrent\nSecAuditLogStorageDir {data}\nSecAuditLogDirMode 0777\n"
-            f'SecAuditLog "|{program("mlogc")} {directory}/mlogc.conf"\n'
-        )
+        directives = mlogc(directory, port(process), "wrong")
         at = free_port()
         with apache(directory, directives, at):
             visit_often(at, 5)
             until(lambda: bool((status := process.status()) and status.loops))
-            until(lambda: len([file for file in data.rglob("*") if file.is_file()]) == 5)
+            until(lambda: waiting(directory) == 5)
         status = process.status()
         assert status is not None
         assert [(loop.sensor, loop.reason) for loop in status.loops] == [("mlogc@127.0.0.1", "not_admitted")]
-        assert len([file for file in data.rglob("*") if file.is_file()]) == 5
+        assert waiting(directory) == 5
 
 
 def test_the_https_writer_of_libmodsecurity_is_received(directory: Path) -> None:
