@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.make import match
 
-from wafscope.event.model import Match
+from wafscope.event.model import EngineMode, Match
 from wafscope.reader.verdict import decide, exceeds, read_score
 
 CRS4 = (
@@ -83,3 +83,30 @@ def test_a_word_of_another_kind_is_named() -> None:
     assert decide(True, "on", 0, (), "status_zero") == (True, "status_zero", "blocked")  # noqa: FBT003
     assert decide(False, "unknown", 200, (match(949110),), "action_line") == (False, "action_line", "would_block")  # noqa: FBT003
     assert decide(None, "on", 200, (match(949110),)) == (True, "inferred", "blocked")
+
+
+def test_the_points_of_a_rule_on_the_response_are_not_of_the_inbound_score() -> None:
+    score = read_score((sqli(5), match(951100, points=4)))
+    assert (score.points, score.score, score.score_source) == (5, 5, "computed")
+
+
+@pytest.mark.parametrize(
+    ("status", "matches", "outcome"),
+    [
+        (403, (sqli(),), "blocked"),
+        (403, (), "no_match"),
+        (403, None, "unknown"),
+        (200, (sqli(),), "below"),
+        (200, (), "no_match"),
+    ],
+)
+def test_without_a_word_a_refusal_counts_as_a_block_where_a_rule_matched(
+    status: int, matches: tuple[Match, ...] | None, outcome: str
+) -> None:
+    """The site itself may answer 403, too."""
+    assert decide(None, "on", status, matches) == (outcome == "blocked", "inferred", outcome)
+
+
+@pytest.mark.parametrize("mode", ["detection_only", "off"])
+def test_an_engine_that_only_detects_blocks_nothing(mode: EngineMode) -> None:
+    assert decide(None, mode, 403, (match(949110),)) == (False, "mode", "would_block")
