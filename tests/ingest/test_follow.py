@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.system.serving import until
 from tests.system.writer import error_lines, json_record
 
 from wafscope.errors import StoreError
-from wafscope.i18n.text import text
+from wafscope.i18n.text import english, text
 from wafscope.ingest.follow import Follow, Origin
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
@@ -244,3 +245,16 @@ def test_a_feed_with_a_fault_is_made_again(log: Path, monkeypatch: pytest.Monkey
         until(lambda: events(store) == 2)
         until(lambda: not follow.status.sources[0].problems)
         assert made == 3
+
+
+def test_a_file_of_a_pattern_that_can_not_be_read_is_named_and_logged_once(tmp_path: Path) -> None:
+    append(tmp_path / "good.log", range(2))
+    (tmp_path / "loop.log").symlink_to("loop.log")
+    with capture_logs() as logged, following(MemoryStore(), serial(tmp_path / "*.log")) as follow:
+        until(lambda: stored(follow, 2) and follow.status.sources[0].problems)
+        (problem,) = follow.status.sources[0].problems
+        (tmp_path / "loop.log").unlink()
+        until(lambda: not follow.status.sources[0].problems)
+    assert english(problem.what).startswith(f"{tmp_path / 'loop.log'} can not be read: ")
+    assert [each["reason"] for each in logged if each["event"] == "source can not be read"] == [english(problem.what)]
+    assert [each["event"] for each in logged].count("source can be read again") == 1

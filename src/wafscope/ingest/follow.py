@@ -19,7 +19,8 @@ import msgspec
 import structlog
 
 from wafscope.errors import WafscopeError
-from wafscope.i18n.text import Text, text
+from wafscope.event.text import storable
+from wafscope.i18n.text import Text, english, text
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
@@ -97,6 +98,18 @@ class _Followed:
         self.status = SourceStatus(origin.kind, origin.name, origin.sensor)
         """Counters, without the condition of the feed."""
         self.problem: Problem | None = None
+        self._logged: set[str] = set()
+
+    def log(self) -> None:
+        """Say once in the log what of it can not be read, and again when it has failed anew."""
+        if not isinstance(self.feed, Reporting):
+            return
+        now = {english(each.what) for each in self.feed.condition().problems if not each.waits}
+        for reason in now - self._logged:
+            _log.warning("source can not be read", source=storable(self.status.name), reason=reason)
+        for reason in self._logged - now:
+            _log.info("source can be read again", source=storable(self.status.name), reason=reason)
+        self._logged = now
 
     def told(self) -> SourceStatus:
         """The status with the condition of the feed."""
@@ -251,6 +264,8 @@ class Follow:
     def _tell(self, state: str, problem: Problem | None = None) -> None:
         if state != self._status.state:
             _log.info("following", state=state)
+        for source in self._sources:
+            source.log()
         since = self._status.since if state == self._status.state else _now()
         self._status = Status(state, problem, since, tuple(source.told() for source in self._sources))
 

@@ -347,7 +347,11 @@ class TailFeed:
 
     def _problem(self, path: str, error: OSError) -> None:
         reason = error.strerror or str(error)
-        self._problems[path] = Problem(path, text("It can not be read: {reason}", reason=reason))
+        if path == self.pattern:
+            what = text("It can not be read: {reason}", reason=reason)
+        else:
+            what = text("{file} can not be read: {reason}", file=storable(path), reason=reason)
+        self._problems[path] = Problem(path, what)
 
 
 def _begun(place: Place) -> Place:
