@@ -57,7 +57,7 @@ def examine_all(
     setups = [setup for site in sites for setup in site.setups]
     gone = [each for each in absent(sources) if not any(writes(setup, each) for setup in setups)]
     # Where something is read, they are not missed; where nothing is, one of them tells it for all.
-    telling = gone[-1] if len(gone) == len(sources) else None
+    telling = gone[-1] if gone and len(gone) == len(sources) else None
     found = []
     for number, source in enumerate(sources):
         if source in gone and source is not telling:
