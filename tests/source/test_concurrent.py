@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from tests.system.writer import json_record
 
+from wafscope.i18n.text import english
 from wafscope.reader.whole import is_whole
 from wafscope.source import concurrent
 from wafscope.source.concurrent import After, ConcurrentFeed, Custom
@@ -314,6 +315,7 @@ def test_a_directory_that_may_not_be_read_does_not_hold_up_the_others(
     following.look_at_all()
     assert following.numbers == Counter([2])
     assert forbidden in [problem.where for problem in following.feed.condition().problems]
+    assert any(forbidden in english(problem.what) for problem in following.feed.condition().problems)
     write(tmp_path, minute_now(), 3)
     following.take()
     following.restart()

@@ -495,7 +495,11 @@ class ConcurrentFeed:
 
     def _problem(self, path: str, error: OSError) -> None:
         reason = error.strerror or str(error)
-        self._problems[str(path)] = Problem(str(path), text("It can not be read: {reason}", reason=reason))
+        if path == self.root:
+            what = text("It can not be read: {reason}", reason=reason)
+        else:
+            what = text("{file} can not be read: {reason}", file=storable(path), reason=reason)
+        self._problems[path] = Problem(path, what)
 
 
 def _seen(path: str) -> _File | None:
