@@ -25,3 +25,16 @@ def pairs_of(data: bytes) -> Headers:
         return tuple(members.items())
     pairs: Headers = json.loads(data, object_pairs_hook=tuple)
     return pairs
+
+
+def headers_of(members: object) -> Headers | None:
+    """Return headers that were read as a dict, or as pairs where a name is repeated; raises ValidationError else."""
+    if members is None:
+        return None
+    pairs = tuple(members.items()) if isinstance(members, dict) else members
+    if not isinstance(pairs, tuple) or not _TEXT.issuperset(map(type, [value for _, value in pairs])):
+        raise msgspec.ValidationError("headers")
+    return pairs
+
+
+_TEXT = frozenset({str})

@@ -18,6 +18,7 @@ import msgspec
 from wafscope.event.model import Event, Headers, Match
 from wafscope.event.text import from_bytes, require_utf8
 from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.header_pairs import headers_of
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
 from wafscope.reader.modsecurity_record import (
     UNKNOWN_MAKER,
@@ -192,23 +193,11 @@ def _from_objects(line: bytes, context: Context, transaction: Transaction[Any], 
         "" if version is None else str(version),
         UNKNOWN_MAKER if producer is None else maker_of(msgspec.convert(producer, Producer)),
         *scored(None if messages is None else [m.match() for m in msgspec.convert(messages, list[Message])]),
-        _members(request.headers),
-        _members(response.headers),
+        headers_of(request.headers),
+        headers_of(response.headers),
         flags,
     )
     return build(line, context, transaction, parts)
-
-
-def _members(headers: object) -> Headers | None:
-    if headers is None:
-        return None
-    pairs = tuple(headers.items()) if isinstance(headers, dict) else headers
-    if not isinstance(pairs, tuple) or not _TEXT.issuperset(map(type, [value for _, value in pairs])):
-        raise msgspec.ValidationError("headers")
-    return pairs
-
-
-_TEXT = frozenset({str})
 
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -242,7 +231,7 @@ def _odd_pairs(data: bytes) -> Headers:
     try:
         return _pairs(data)
     except ValueError:
-        return _members(_loads(from_bytes(data))) or ()
+        return headers_of(_loads(from_bytes(data))) or ()
 
 
 def _all_pairs(data: bytes) -> Headers:

@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from wafscope.event.model import Event, Headers
+from wafscope.event.model import Event
 from wafscope.event.text import require_utf8
 from wafscope.reader.base import Context, NotARecord
-from wafscope.reader.header_pairs import pairs_of
+from wafscope.reader.header_pairs import headers_of, pairs_of
 from wafscope.reader.v2_coercion import Coerced, Members
 from wafscope.reader.v2_json_record import FORMAT as FORMAT
 from wafscope.reader.v2_json_record import Chain, Told, event_of
@@ -83,7 +83,7 @@ def read_tolerant(line: bytes, context: Context) -> Event:
     if not escaped:
         try:
             told = msgspec.convert(top, Told[Any])
-            headers = _headers(told.request.headers), _headers(told.response.headers)
+            headers = headers_of(told.request.headers), headers_of(told.response.headers)
         except (msgspec.ValidationError, UnicodeEncodeError):
             pass  # some value is of another type, some name is repeated or not UTF-8, or some member is not known
         else:
@@ -109,18 +109,6 @@ def _without_rules(text: str) -> tuple[str, list[Chain] | None]:
 
 def _with_rules(told: Told[Any], rules: list[Chain] | None) -> Told[Any]:
     return told if rules is None else msgspec.structs.replace(told, matched_rules=rules)
-
-
-def _headers(members: object) -> Headers | None:
-    if members is None:
-        return None
-    pairs = tuple(members.items()) if isinstance(members, dict) else members
-    if not isinstance(pairs, tuple) or not _TEXT.issuperset(map(type, [value for _, value in pairs])):
-        raise msgspec.ValidationError("headers")
-    return pairs
-
-
-_TEXT = frozenset({str})
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Members:
