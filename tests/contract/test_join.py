@@ -251,6 +251,20 @@ def test_the_nearest_of_several_audit_records_is_joined(both: Twins) -> None:
         assert {row.host: row.outcome for row in rows} == {"a": "no_match", "b": "blocked"}
 
 
+def test_an_audit_record_of_the_same_second_goes_before_a_nearer_one(both: Twins) -> None:
+    """An error log has whole seconds: the time of its line is that of the beginning of the second."""
+    second = audit(1).time // 1_000_000 * 1_000_000
+    shared: dict[str, Any] = {"transaction_id": "same"}
+    same = msgspec.structs.replace(audit(1, host="same", **shared), time=second + 900_000)
+    nearer = msgspec.structs.replace(audit(2, host="nearer", **shared), time=second - 100_000)
+    put(both, [same, nearer])
+    put(both, [msgspec.structs.replace(error(1, **shared), time=second)], ERROR)
+
+    for store in (both.reference, both.store):
+        rows = store.page(Page(Scope())).value.rows
+        assert {row.host: row.outcome for row in rows} == {"same": "blocked", "nearer": "no_match"}
+
+
 def test_an_id_that_is_only_a_second_joins_no_other_request(both: Twins) -> None:
     """libmodsecurity 3.0.5 to 3.0.7 gave all transactions of a second the same id (issue 2752)."""
     shared: dict[str, Any] = {"transaction_id": "1794969000"}
