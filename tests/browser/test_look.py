@@ -2,7 +2,9 @@
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.conftest import WEEK, Window, follow
+from tests.browser.conftest import WEEK, Window, follow, served
+
+from wafscope.store.memory import MemoryStore
 
 PAGES = (WEEK, "/events?t=7d", "/top/rule.id?t=7d", "/series?t=7d", "/sources", "/nothing", "/?f=KA")
 
@@ -34,6 +36,14 @@ def test_nothing_is_wider_than_the_window(window: Window, address: str, width: i
         assert overflow(page) == [], path
     page.goto(an_event(page, address))
     assert overflow(page) == []
+
+
+@pytest.mark.parametrize("language", ["en-US", "ja-JP"])
+def test_an_empty_console_fits_a_phone(window: Window, language: str) -> None:
+    with served(MemoryStore()) as address:
+        page = window.open(address, width=390, height=844, locale=language)
+        expect(page.locator(".state .code")).to_be_visible()
+        assert overflow(page) == []
 
 
 def luminance(color: str) -> float:
@@ -73,10 +83,14 @@ def test_the_menu_of_a_phone(window: Window, address: str) -> None:
     page.wait_for_url("**/events?t=7d")
 
 
-def test_print_has_no_controls(window: Window, address: str) -> None:
+def test_print_has_no_controls_but_what_is_asked_for(window: Window, address: str) -> None:
     page = window.open(address + WEEK)
     page.emulate_media(media="print")
     expect(page.locator(".nav")).to_be_hidden()
+    expect(page.locator(".ask .what")).to_be_visible()
+    expect(page.locator(".search")).to_be_hidden()
+    page.goto(f"{address}/?t=7d&q=status:200")
+    expect(page.locator(".search")).to_be_visible()
     expect(page.locator(".held")).to_be_visible()
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -135,12 +136,16 @@ def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
         (("top", "host", "--store", "{tmp}/absent"), 5, "no store here"),
         (("top", "host", "--store", "{tmp}/absent", "--filter", "@rule:92042x"), 2, "Column 7"),
         (("top", "host", "--store", "{tmp}/absent", "--timezone", "Mars/Base"), 2, "no time zone"),
+        (("top", "host", "--store", "{tmp}/absent", "--filter", "(status:200"), 2, "--filter: Column 1"),
         (("import", "--store", "{tmp}/other.log", "{log}"), 5, "store"),
+        (("view", "--no-open", "{tmp}/torn.log"), 4, "1 piece was put into quarantine"),
+        (("view", "--no-open", "{tmp}/torn.log", "{tmp}/other.log"), 4, "1 line of something else"),
     ],
 )
 def test_mistakes_are_named_with_a_hint(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
     (tmp_path / "empty.log").touch()
     (tmp_path / "other.log").write_text("just a line\n")
+    (tmp_path / "torn.log").write_bytes(SERIAL.read_bytes()[:300])
     done = run(*(a.format(tmp=tmp_path, log=SERIAL) for a in arguments), status=status)
     assert words in done.stderr.decode()
     assert b"Hint:" in done.stderr or b"such as" in done.stderr  # the example is the hint
@@ -169,6 +174,43 @@ def test_a_terminal_gets_no_control_characters(tmp_path: Path) -> None:
     shown = run("top", "host", "--store", str(store)).stdout.decode()
     assert "red" in shown
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
+def test_a_missing_value_is_not_counted_as_one_of_the_values(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    imported(store, SERIAL)
+    ask = ("top", "referer", "--store", str(store), "--limit", "0")
+    values = [value["value"] for value in json.loads(run(*ask, "--json").stdout)["values"]]
+    assert None in values
+    assert f"{len(values) - 1} of {len(values) - 1} values" in run(*ask).stderr.decode()
+
+
+def test_the_edges_of_the_calendar_mean_all(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    imported(store, SERIAL)
+    ask = ("top", "host", "--store", str(store), "--json", "--timezone", "Asia/Tokyo")
+    assert json.loads(run(*ask, "--from", "0001-01-01", "--to", "9999-12-31").stdout)["events"] == RECORDS
+
+
+def test_a_terminal_of_another_encoding_gets_escapes_and_json_stays_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(SERIAL.read_bytes().splitlines()[0])
+    record["transaction"]["request"]["headers"]["Host"] = "caf\u00e9.\u65e5"
+    (tmp_path / "h.log").write_text(json.dumps(record) + "\n")
+    store = tmp_path / "s.duckdb"
+    imported(store, tmp_path / "h.log")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert b"caf\\xe9.\\u65e5" in run("top", "host", "--store", str(store)).stdout
+    answer = json.loads(run("top", "host", "--store", str(store), "--json").stdout)
+    assert answer["values"][0]["value"] == "caf\u00e9.\u65e5"
+
+
+def test_one_is_no_plural(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(SERIAL.read_bytes().splitlines(keepends=True)[0] + b"just a line\n")
+    done = run("import", "--store", str(tmp_path / "s"), str(tmp_path / "a.log"))
+    assert "1 event stored" in done.stdout.decode()
+    assert "1 foreign line;" in done.stdout.decode()
 
 
 def started(*arguments: str) -> tuple[subprocess.Popen[str], str]:
@@ -228,3 +270,24 @@ def test_ctrl_c_during_the_import_keeps_what_was_read_and_goes_on() -> None:
         finally:
             process.kill()
         assert "what was read is kept" in process.stderr.read().decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_temporary_store_is_gone_however_the_program_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    process, _ = started("view", "--no-open", str(SERIAL))
+    assert list(tmp_path.glob("wafscope-*"))
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert list(tmp_path.glob("wafscope-*")) == []
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do_for_each_command() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("view", "--no-open", "--port", str(port), str(SERIAL), status=2)
+    words = done.stderr.decode()
+    assert f"127.0.0.1:{port}" in words
+    assert "WAFSCOPE_WEB_LISTEN=" in words

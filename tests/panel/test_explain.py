@@ -43,6 +43,11 @@ EVENT = event(START, method="GET", uri="/", request_headers=(("User-Agent", "x")
             "The header Host matches the pattern of the rule: 127.0.0.1.",
         ),
         (
+            920330,
+            {"operator": "Rx", "target": "REQUEST_HEADERS:User-Agent", "value": "", "reference": "o0,0v60,0"},
+            "The header User-Agent is empty, which matches the pattern of the rule.",
+        ),
+        (
             911100,
             {"operator": "Within", "target": "REQUEST_METHOD", "value": "PUT", "parameter": "GET HEAD"},
             "PUT isn’t in the list of what is allowed: GET HEAD.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
+import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +16,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wafscope.errors import InputError
 from wafscope.reader.walk import settled
 from wafscope.source import oneshot
 from wafscope.source.base import Stretch
-from wafscope.source.oneshot import read_once
+from wafscope.source.oneshot import check, read_once
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
@@ -87,3 +90,22 @@ def test_any_bytes_come_through(tmp_path_factory: pytest.TempPathFactory, parts:
     path = tmp_path_factory.mktemp("any") / "log"
     path.write_bytes(log)
     assert b"".join(s.data for s in read(path)) == log
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "audit" / "20261124"
+        folder.mkdir(parents=True)
+        (folder / "record").write_text("{}")
+        folder.chmod(0)
+        somebody = 65534 if os.geteuid() == 0 else os.geteuid()
+        before = os.geteuid()
+        os.seteuid(somebody)
+        try:
+            with pytest.raises(InputError, match="Permission denied") as caught:
+                check(str(folder.parent))
+        finally:
+            os.seteuid(before)
+            folder.chmod(0o700)
+    assert caught.value.where == str(folder)

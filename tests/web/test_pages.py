@@ -191,6 +191,23 @@ def test_an_empty_store_says_how_to_begin() -> None:
             checked(answer.text)
 
 
+def test_a_zone_is_proved_only_where_it_is_for_all() -> None:
+    store = MemoryStore()
+    write(store, [request(0, zone_source="unique_id")])
+    with TestClient(create_app(store, SETTINGS), base_url="http://console.local") as client:
+        assert "proved by the event ids" in client.get("/?t=all").text
+    write(store, [request(1, zone_source="assumed", gaps=("zone_assumed", "no_blocked_flag"))])
+    with TestClient(create_app(store, SETTINGS), base_url="http://console.local") as client:
+        text = client.get("/?t=all").text
+    assert "UTC is assumed" in text
+    assert "proved by" not in text
+    assert "inferred if it can be" in text, "figures of what was blocked stand beside it"
+
+
+def test_a_page_that_is_not_there_has_a_heading(client: Client) -> None:
+    assert "<h1>There is no such page</h1>" in client.get("/nope").text
+
+
 def test_a_filter_without_events_says_what_to_drop(client: Client) -> None:
     for page in ("/", "/events"):
         text = client.get(f"{page}?t=all&f={encode('is:would_block status:404')}").text

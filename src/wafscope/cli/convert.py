@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import click
 import msgspec
 
-from wafscope.cli.importing import local_zone
+from wafscope.cli.importing import foreign_lines, local_zone
 from wafscope.cli.options import written_by
 from wafscope.cli.progress import progress_bar, stoppable
 from wafscope.cli.say import complain, note, said
@@ -188,12 +188,11 @@ def _on_terminal() -> bool:
 
 def _summarised(summary: Summary) -> Text:
     return text(
-        "{written} written, {quarantined} not readable, {foreign} foreign lines; {matches} matches, {megabytes} MB in"
-        " {seconds} s.",
+        "{written} written, {quarantined} not readable, {foreign}; {matches}, {megabytes} MB in {seconds} s.",
         written=ntext("{n} event", "{n} events", n=summary.events),
         quarantined=summary.quarantined,
-        foreign=summary.foreign,
-        matches=summary.matches,
+        foreign=foreign_lines(summary.foreign),
+        matches=ntext("{n} match", "{n} matches", n=summary.matches),
         megabytes=round(summary.bytes / 1e6, 1),
         seconds=round(summary.seconds, 1),
     )

@@ -11,6 +11,7 @@ import click
 from wafscope.cli.options import written_by
 from wafscope.cli.progress import progress_bar, stoppable
 from wafscope.cli.say import complain, print_json, said
+from wafscope.errors import InputError
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.ingest import pipeline
 from wafscope.ingest.pipeline import Setting, Summary
@@ -88,32 +89,50 @@ def summarised(summary: Summary) -> Text:
         "stored": ntext("{n} event", "{n} events", n=summary.stored - summary.joined),
         "duplicate": summary.duplicate,
         "quarantined": summary.quarantined,
-        "foreign": summary.foreign,
-        "matches": summary.matches,
+        "foreign": foreign_lines(summary.foreign),
+        "matches": ntext("{n} match", "{n} matches", n=summary.matches),
         "megabytes": round(summary.bytes / 1e6, 1),
         "seconds": round(summary.seconds, 1),
     }
     if summary.joined:
         return text(
             "{stored} stored, with {joined} of the error log, {duplicate} known already, {quarantined} not readable,"
-            " {foreign} foreign lines; {matches} matches, {megabytes} MB in {seconds} s.",
+            " {foreign}; {matches}, {megabytes} MB in {seconds} s.",
             joined=ntext("{n} record", "{n} records", n=summary.joined),
             **counts,
         )
     return text(
-        "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign} foreign lines;"
-        " {matches} matches, {megabytes} MB in {seconds} s.",
+        "{stored} stored, {duplicate} known already, {quarantined} not readable, {foreign}; {matches}, {megabytes} MB"
+        " in {seconds} s.",
         **counts,
     )
 
 
-def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting, workers: Workers) -> Summary:
-    """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError."""
+def foreign_lines(n: int) -> Text:
+    """How many lines belong to other logs."""
+    return ntext("{n} foreign line", "{n} foreign lines", n=n)
+
+
+def read_in(
+    store: EventStore,
+    paths: tuple[str, ...],
+    setting: Setting,
+    workers: Workers,
+    refused: list[InputError] | None = None,
+) -> Summary:
+    """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError.
+
+    What nothing could be read from, though there is no need to end for it, is told and put to `refused`.
+    """
+
+    def warn(error: InputError) -> None:
+        complain(error)
+        if refused is not None:
+            refused.append(error)
+
     with stoppable(text("Stopping: what was read is kept.")) as stop, progress_bar() as bar:
 
         def show(progress: pipeline.Progress) -> None:
             bar.move(progress.summary.received, progress.consumed, progress.total)
 
-        return pipeline.import_paths(
-            store, list(paths), setting, progress=show, stop=stop, warn=complain, workers=workers
-        )
+        return pipeline.import_paths(store, list(paths), setting, progress=show, stop=stop, warn=warn, workers=workers)

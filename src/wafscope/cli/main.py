@@ -6,7 +6,9 @@ the worker processes that it starts.
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,10 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; errors that are meant for a person end it with their own status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A log has characters that a terminal of another encoding does not.
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(prog_name="wafscope")
     except WafscopeError as error:

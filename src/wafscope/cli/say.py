@@ -34,8 +34,8 @@ def note(value: Text) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a value on standard output as one line of JSON, for programs."""
-    click.echo(msgspec.json.encode(value).decode())
+    """Print a value on standard output as one line of JSON, for programs: in UTF-8, whatever the terminal has."""
+    click.echo(msgspec.json.encode(value))
 
 
 def iso(microseconds: int) -> str:

@@ -16,9 +16,10 @@ from rich.text import Text
 from wafscope.cli.importing import store_address
 from wafscope.cli.options import store_file
 from wafscope.cli.say import note, print_json, said
-from wafscope.errors import SettingsError, StoreError
+from wafscope.errors import FilterError, SettingsError, StoreError
 from wafscope.event.fields import DAY, find
 from wafscope.i18n.text import text
+from wafscope.query.filter import Filter
 from wafscope.query.parser import parse
 from wafscope.query.question import Answer, Scope, Top, TopValues
 from wafscope.query.timespan import ALL_TIME, Window
@@ -60,10 +61,9 @@ def top_command(
     settings: Settings, field: str, file: str, line: str, start: str, end: str, zone: str, limit: int, as_json: bool
 ) -> None:
     """Ask the store and print the answer."""
-    if field != DAY.name:
-        find(field)
+    _check_field(field)
     check_zone(zone, "--timezone")
-    scope = Scope(_window(start, end, zone), parse(line))
+    scope = Scope(_window(start, end, zone), _filter(line))
     with reach_store(store_address(file, settings), read_only=True) as store:
         answer = store.top(Top(field, scope, limit=limit, zone=zone), time_limit=_TIME_LIMIT)
     if answer.cut:
@@ -78,6 +78,24 @@ def top_command(
     if answer.since is not None:
         since = datetime.fromtimestamp(answer.since / 1_000_000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
         note(text("Only from {time} on: older events were removed.", time=since))
+
+
+def _check_field(name: str) -> None:
+    if name == DAY.name:
+        return
+    try:
+        find(name)
+    except FilterError as error:
+        # Alone on the command line, it has no column.
+        raise SettingsError(error.what, hint=error.hint) from error
+
+
+def _filter(line: str) -> Filter:
+    try:
+        return parse(line)
+    except FilterError as error:
+        error.where = "--filter"
+        raise
 
 
 def _window(start: str, end: str, zone: str) -> Window:
@@ -98,11 +116,15 @@ def _moment(written: str, zone: str, option: str, *, whole_day: bool = False) ->
             where=option,
             hint=text("Write 2026-11-16 or 2026-11-16T08:00."),
         ) from error
-    if whole_day and _DATE.fullmatch(written):
-        moment += timedelta(days=1)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zone))
-    return round(moment.timestamp() * 1_000_000)
+    try:
+        if whole_day and _DATE.fullmatch(written):
+            moment += timedelta(days=1)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        return round(moment.timestamp() * 1_000_000)
+    except OverflowError:
+        # At the edge of the calendar, which is meant as "all".
+        return ALL_TIME.end if moment.year > 1 else ALL_TIME.start
 
 
 def _plain(field: str, answer: Answer[TopValues]) -> dict[str, Any]:
@@ -123,7 +145,8 @@ def _print(field: str, answer: Answer[TopValues]) -> None:
     note(
         text(
             "{shown} of {distinct} values, {events} events.",
-            shown=len(answer.value.values),
+            # A missing value is none of the distinct ones.
+            shown=sum(value.value is not None for value in answer.value.values),
             distinct=answer.value.distinct,
             events=answer.value.events,
         )

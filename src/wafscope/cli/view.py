@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from wafscope import sample
 from wafscope.cli.importing import address, make_setting, read_in, summarised
 from wafscope.cli.options import written_by
 from wafscope.cli.say import note, said
+from wafscope.errors import InputError
 from wafscope.i18n.text import text
 from wafscope.ingest.pipeline import start_workers
 from wafscope.ingest.workers import Workers
@@ -50,8 +53,11 @@ def view_command(
     """Import with a progress bar, then serve and open the browser."""
     opened = listen(f"127.0.0.1:{port}")
     setting = make_setting(settings, zone, sensor)
-    with start_workers(list(paths), setting) as workers, _store(file) as store:
-        note(summarised(read_in(store, paths, setting, workers)))
+    with start_workers(list(paths), setting) as workers, _ended_in_order(), _store(file) as store:
+        refused: list[InputError] = []
+        note(summarised(read_in(store, paths, setting, workers, refused)))
+        if len(refused) == len(set(paths)):
+            raise SystemExit(InputError.exit_status)
         if isinstance(store, RemoteStore):
             # Its service has a console already.
             opened.close()
@@ -65,10 +71,34 @@ def view_command(
 def demo_command(settings: Settings) -> None:
     """Serve the sample on the configured address; no question asked, no browser opened."""
     opened = listen(settings.web.listen)
-    with _store("") as store:
+    with _ended_in_order(), _store("") as store:
         setting = msgspec.structs.replace(make_setting(settings, "", sample.SENSOR), workers=0)
         note(summarised(read_in(store, (str(sample.log()),), setting, Workers(0))))
         serve(store, settings, opened, _announce(no_open=True), setting)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that is closed, end the program so that the temporary store goes with it."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    def hang_up(_number: int, _frame: object) -> None:
+        # The web server has a handler of its own for it.
+        signal.raise_signal(signal.SIGTERM)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, end)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -107,8 +107,9 @@ def import_paths(
     """Read sources into a store and return what became of them; `workers` are ended then.
 
     Raises InputError for a path that is not there, may not be read or is empty - before anything is read -
-    and when nothing readable was in any of them; a path with nothing readable beside others that have is a
-    warning.  When `stop` is set, what has been read is written and the rest left alone.
+    and when there was no record in any of them; a path without one beside others that have is a warning, and so is
+    one of whose records all are in quarantine.  When `stop` is set, what has been read is written and the rest left
+    alone.
     """
     started = time.monotonic()
     for path in paths:
@@ -144,6 +145,8 @@ def import_paths(
             if not summary.received:
                 raise error
             warn(error)
+        for path in [p for p, part in sums.items() if 0 < part.received == part.quarantined]:
+            warn(_only_quarantined(path, sums[path]))
     return msgspec.structs.replace(summary, seconds=round(time.monotonic() - started, 3))
 
 
@@ -249,4 +252,19 @@ def _nothing_readable(path: str, summary: Summary) -> InputError:
         ),
         where=path,
         hint=text("Wafscope reads the audit logs of ModSecurity and Coraza, and their lines in error logs."),
+    )
+
+
+def _only_quarantined(path: str, summary: Summary) -> InputError:
+    return InputError(
+        ntext(
+            "Nothing in it can be read: {n} piece was put into quarantine.",
+            "Nothing in it can be read: {n} pieces were put into quarantine.",
+            n=summary.quarantined,
+        ),
+        where=path,
+        hint=text(
+            "Is it an audit log? If so, import it to see why: wafscope import --store FILE PATH, then"
+            " wafscope quarantine list --store FILE."
+        ),
     )

@@ -145,6 +145,8 @@ def _rx(match: Match, event: Event) -> Text | None:
     negated = is_negated(match, event)
     if negated and not _has_value(match, event):
         return text("{subject} isn’t of the form that the rule asks for.", subject=subject(match))
+    if negated and not match.value:
+        return text("{subject} is empty, which isn’t of the form that the rule asks for.", subject=subject(match))
     if negated:
         return text(
             "{subject} isn’t of the form that the rule asks for: {value}.", subject=subject(match), value=_value(match)
@@ -161,6 +163,8 @@ def _rx(match: Match, event: Event) -> Text | None:
         return None
     if not _has_value(match, event):
         return text("{subject} matches the pattern of the rule.", subject=subject(match))
+    if not match.value:
+        return text("{subject} is empty, which matches the pattern of the rule.", subject=subject(match))
     return text("{subject} matches the pattern of the rule: {value}.", subject=subject(match), value=_value(match))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import sys
 import tarfile
 import time
@@ -111,8 +112,19 @@ def _dated(stretches: Iterator[Stretch], second: float) -> Iterator[Stretch]:
 
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
-        return sorted(f for f in place.rglob("*") if f.is_file() and not f.is_symlink())
+        return sorted(f for f in _below(place) if f.is_file() and not f.is_symlink())
     return list(read_index(place).files) if place.is_file() and is_index(place) else [place]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files in a folder and in those in it; raises OSError for one that may not be read."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    # Path.rglob passes over what it may not read.
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in names)
 
 
 def _missing(place: Path) -> tuple[str, ...]:

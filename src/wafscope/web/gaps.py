@@ -39,7 +39,7 @@ GAPS: dict[str, Text] = {
     "no_messages": text("No matches in this log (part H is missing)"),
     "no_rule_ids": text("No rule ids in this log"),
     "no_match_details": text("This log doesn’t say what a rule matched"),
-    "no_blocked_flag": text("This log doesn’t say whether a request was blocked"),
+    "no_blocked_flag": text("This log doesn’t say whether a request was blocked: inferred where it can be"),
     "zone_assumed": text("The log has no time zone; UTC is assumed"),
     "masked": text("Values that rules matched are masked"),
     "sampled": text("No event was kept with its record"),
@@ -62,7 +62,9 @@ SOME_GAPS: dict[str, Text] = {
         "{n} event doesn’t say what a rule matched", "{n} events don’t say what a rule matched", 0
     ),
     "no_blocked_flag": ntext(
-        "{n} event doesn’t say whether it was blocked", "{n} events don’t say whether they were blocked", 0
+        "{n} event doesn’t say whether it was blocked: inferred if it can be",
+        "{n} events don’t say whether they were blocked: inferred where it can be",
+        0,
     ),
     "zone_assumed": ntext(
         "{n} event without a time zone; UTC is assumed", "{n} events without a time zone; UTC is assumed", 0
