@@ -1,7 +1,9 @@
 """For all tests: with WAFSCOPE_NO_SKIP=1 a skipped test is a failed one, so that a missing program cannot hide."""
 
 import os
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -40,3 +42,11 @@ def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         report.outcome = "failed"
         report.longrepr = f"WAFSCOPE_NO_SKIP=1 allows no skipped test. {why}"
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A directory that anybody may enter, as none is below that of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -7,8 +7,7 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -134,14 +133,6 @@ def test_what_will_not_work_is_a_warning(tmp_path: Path) -> None:
     }
     assert "waited for" in told[f"source 1: {tmp_path}/absent"]
     assert "concurrent" in told[f"source 2: {tmp_path}"]
-
-
-@pytest.fixture
-def open_path() -> Iterator[Path]:
-    """A directory that anybody may enter, as none is below that of pytest."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")

@@ -46,26 +46,24 @@ def test_a_store_that_could_not_be_made_is_made_when_there_is_room(tmp_path: Pat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_who_may_not_look_there_is_told_so_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "hidden"
-    hidden, own = folder / "s.duckdb", tmp_path / "own.duckdb"
-    (tmp_path / "w.toml").write_text(f'[store]\nuri = "duckdb:///{hidden}"\n[[source]]\npath = "{folder}/a.log"\n')
+def test_who_may_not_look_there_is_told_so_in_words(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = open_path / "hidden"
+    hidden, own = folder / "s.duckdb", open_path / "own.duckdb"
+    (open_path / "w.toml").write_text(f'[store]\nuri = "duckdb:///{hidden}"\n[[source]]\npath = "{folder}/a.log"\n')
     for file in (hidden, own):
         imported(file, SERIAL)
     folder.chmod(0o700)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
-    tmp_path.chmod(0o777)
+    open_path.chmod(0o777)
     os.chown(own, 65534, 65534)
     commands = [
         *(["store", name, "--store", str(hidden)] for name in ("status", "check", "compact", "upgrade")),
         ["top", "rule", "--store", str(hidden)],
         ["store", "backup", str(folder / "b"), "--store", str(own)],
-        ["store", "restore", str(hidden), "--store", str(tmp_path / "new.duckdb")],
+        ["store", "restore", str(hidden), "--store", str(open_path / "new.duckdb")],
         ["store", "restore", str(own), "--store", str(folder / "new.duckdb")],
     ]
-    checked = ["config", "check", "--config", str(tmp_path / "w.toml")]
-    examined = ["doctor", "--config", str(tmp_path / "w.toml")]
+    checked = ["config", "check", "--config", str(open_path / "w.toml")]
+    examined = ["doctor", "--config", str(open_path / "w.toml")]
     runner = CliRunner()
     for command in (*commands, checked, examined):
         runner.invoke(cli, command)  # what is imported when it is needed may not be read by everybody
