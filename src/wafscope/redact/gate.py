@@ -114,7 +114,7 @@ _QUOTE = r"""(?:\\*["'`]|\\+(?:x|u00)2[27]|%(?:25)*2[27]|&(?:quot|apos|#34|#39|#
 _BETWEEN = r"(?:\s|\\+[nrt]|%(?:25)*(?:20|0[9ad])|\+)*"
 _COMMA = r"(?:,|%(?:25)*2c|\\+(?:x|u00)2c)"
 _COLON = r"(?:=|:|%(?:25)*3[ad]|\\+(?:x|u00)3[ad])"
-_SIGN = rf"{_BETWEEN}(?:{_COLON}|{_QUOTE}{_BETWEEN}(?:{_COLON}|{_COMMA}|$))"
+_SIGN = rf"{_BETWEEN}(?:{_COLON}|{_QUOTE}{_BETWEEN}(?:{_COLON}|{_COMMA}{_BETWEEN}{_QUOTE}value|$))"
 _OPEN = r"(?:<|%(?:25)*3c|\\+(?:x|u00)3c|&lt;)"
 _CLOSE = r"(?:>|%(?:25)*3e|\\+(?:x|u00)3e|&gt;)"
 _LETTER = rf"{_CODED}(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
