@@ -7,7 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from wafscope.i18n.text import Text
+from wafscope.event.text import storable
+from wafscope.i18n.text import Text, text
 
 PIECE = 4 << 20
 """Bytes of a stretch that is read in one go."""
@@ -75,6 +76,14 @@ class Problem(msgspec.Struct, frozen=True):
     what: Text
     waits: bool = False
     """Nothing has failed: it is not there yet."""
+
+
+def unreadable(path: str, error: OSError, whole: str) -> Problem:
+    """The problem of a path that can not be read: named in words, unless it is the `whole` that a feed is of."""
+    reason = error.strerror or str(error)
+    if path == whole:
+        return Problem(path, text("It can not be read: {reason}", reason=reason))
+    return Problem(path, text("{file} can not be read: {reason}", file=storable(path), reason=reason))
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ import msgspec
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
 from wafscope.source.archive import Archive
-from wafscope.source.base import Chunk, Condition, Position, Problem, Stretch
+from wafscope.source.base import Chunk, Condition, Position, Problem, Stretch, unreadable
 
 After = Literal["keep", "delete", "archive"]
 
@@ -494,12 +494,7 @@ class ConcurrentFeed:
                     del self._inner[day]
 
     def _problem(self, path: str, error: OSError) -> None:
-        reason = error.strerror or str(error)
-        if path == self.root:
-            what = text("It can not be read: {reason}", reason=reason)
-        else:
-            what = text("{file} can not be read: {reason}", file=storable(path), reason=reason)
-        self._problems[path] = Problem(path, what)
+        self._problems[path] = unreadable(path, error, self.root)
 
 
 def _seen(path: str) -> _File | None:

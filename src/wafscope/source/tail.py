@@ -21,7 +21,7 @@ import msgspec
 
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
-from wafscope.source.base import PIECE, Chunk, Condition, Position, Problem, Stretch
+from wafscope.source.base import PIECE, Chunk, Condition, Position, Problem, Stretch, unreadable
 from wafscope.source.fingerprint import HEAD, Place
 from wafscope.source.oneshot import BROKEN, unpacked
 from wafscope.source.reading import Gone, Manner, PackedReading, Reading
@@ -346,12 +346,7 @@ class TailFeed:
                 self._waiting.append(Position(key, b""))
 
     def _problem(self, path: str, error: OSError) -> None:
-        reason = error.strerror or str(error)
-        if path == self.pattern:
-            what = text("It can not be read: {reason}", reason=reason)
-        else:
-            what = text("{file} can not be read: {reason}", file=storable(path), reason=reason)
-        self._problems[path] = Problem(path, what)
+        self._problems[path] = unreadable(path, error, self.pattern)
 
 
 def _begun(place: Place) -> Place:
