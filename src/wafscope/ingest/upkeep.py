@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ import msgspec
 import structlog
 
 from wafscope.errors import WafscopeError
+from wafscope.ingest import heap
 from wafscope.query.question import Removed
 from wafscope.settings import Settings, parse_hours, parse_size
 from wafscope.store.base import LastingStore
@@ -104,7 +104,7 @@ class Upkeep:
         if retained.waits:
             return False
         if self._store.renew():
-            _trim()
+            heap.give_back()
         if self._times.has_come(now) and self._store.state().dirty:
             with self._around():
                 done = self._store.compact()
@@ -117,12 +117,6 @@ class Upkeep:
             self._store.recover()
         except WafscopeError as error:
             _log.error("the store can not be opened again", reason=str(error))
-
-
-def _trim() -> None:
-    """Give free memory back to the system, where the C library can do that (glibc): by itself it hardly does."""
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _tell(removed: tuple[Removed, ...]) -> None:

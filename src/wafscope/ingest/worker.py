@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from wafscope.event.identity import Identifier
+from wafscope.ingest import heap
 from wafscope.ingest.sampling import Sampler, Sampling
 from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
@@ -21,8 +20,6 @@ from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
 from wafscope.store.base import Encoder, Records, Tally
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's `mallopt`, as its malloc.h numbers them."""
 _KEPT = 32 << 20
 """Bytes of free memory that a worker process keeps."""
 
@@ -61,11 +58,8 @@ def start_worker() -> None:
     """Prepare a worker process: Ctrl-C is for its parent, and no cycles are made that need collecting."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
-    with suppress(OSError, AttributeError, TypeError):
-        # What one task took is for the next one: to give it back, and have it cleared again, costs 2 % of an import.
-        set_option = ctypes.CDLL(None).mallopt
-        set_option(_M_MMAP_THRESHOLD, _KEPT)
-        set_option(_M_TRIM_THRESHOLD, _KEPT)
+    # What one task took is for the next one: to give it back, and have it cleared again, costs 2 % of an import.
+    heap.keep(_KEPT)
 
 
 class _Reading:
