@@ -277,10 +277,18 @@ def test_a_temporary_store_is_gone_however_the_program_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    process, _ = started("view", "--no-open", str(SERIAL))
-    assert list(tmp_path.glob("wafscope-*"))
-    process.send_signal(number)
-    process.communicate(timeout=20)
+    # These tests may run below nohup, whose disposition a program inherits.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        process, _ = started("view", "--no-open", str(SERIAL))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        assert list(tmp_path.glob("wafscope-*"))
+        process.send_signal(number)
+        process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert list(tmp_path.glob("wafscope-*")) == []
 
 
