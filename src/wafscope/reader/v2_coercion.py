@@ -51,7 +51,7 @@ class Coerced:
         self.extra: list[tuple[str, str]] = []
         self.headers: tuple[Headers | None, Headers | None] = (None, None)
 
-    def record(self, top: dict[str, Any]) -> Told[Any]:
+    def record(self, top: dict[str, Any]) -> Told[Any, Any]:
         """Return a record that has the types it should have."""
         read = self._read
         transaction = read.mapping(top, "transaction")

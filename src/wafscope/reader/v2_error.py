@@ -21,10 +21,10 @@ from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.facts import gaps_of
 from wafscope.reader.v2_escape import V, is_utf8, unescape, unescape_apache
-from wafscope.reader.v2_message import is_cut, read_message
-from wafscope.reader.v2_record import denial_of
+from wafscope.reader.v2_message import read_message
+from wafscope.reader.v2_reported import reported_by
 from wafscope.reader.v2_time import parse_error_log_time, settle
-from wafscope.reader.verdict import decide, read_score
+from wafscope.reader.verdict import decide
 
 FORMAT = "err.apache.v2"
 
@@ -102,11 +102,9 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
     if not parted:
         raise NotARecord("damaged", foreign=False)
     first = parted[0]
-    messages = [line.message for line in parted]
-    matches = tuple([read_message(text) for text in messages])
-    denial = denial_of(messages)
+    reported = reported_by(tuple([line.message for line in parted]))
+    matches, score, denial = reported.matches, reported.score, reported.denial(None)
     interrupted, interrupted_source, outcome = decide(denial is not None, "unknown", None, matches, "error_log")
-    score = read_score(matches)
     time_original = _time_of(first.prefix)
     logged, last = parse_error_log_time(time_original), parse_error_log_time(_time_of(parted[-1].prefix))
     moment = settle(logged, first.transaction_id, None, context)
@@ -117,7 +115,7 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
     return Event(
         raw=raw,
         format=FORMAT,
-        flags=_flags(raw, cut=any(map(is_cut, matches)), odd=len(parted) < len(lines)),
+        flags=_flags(raw, cut=reported.cut, odd=len(parted) < len(lines)),
         gaps=gaps_of(True, True, False, interrupted_source, moment.zone_source, _ALWAYS_MISSING),  # noqa: FBT003
         time=moment.time,
         time_original=time_original,

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from wafscope.event.model import Event
+from wafscope.event.model import Event, Headers
 from wafscope.event.text import require_utf8
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.header_pairs import headers_of, pairs_of
@@ -42,7 +43,8 @@ TELLS: dict[str, str] = {
 """What this format can and cannot tell, for the reference page."""
 
 
-_decode = msgspec.json.Decoder(Told[msgspec.Raw]).decode
+_decode = msgspec.json.Decoder(Told[msgspec.Raw, str | None]).decode
+_decode_without_answer = msgspec.json.Decoder(Told[msgspec.Raw, msgspec.Raw]).decode
 _decode_rules = msgspec.json.Decoder(list[Chain]).decode
 _SANITIZED = b'"sanitized":'
 _RULES = ',"matched_rules":['
@@ -52,7 +54,7 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
-    told: Told[Any] = _decode(line)
+    told: Told[Any, Any] = _decode(line) if context.answers else _decode_without_answer(line)
     # The decoder passes over members that it does not know, whatever their bytes.
     require_utf8(line)
     if told.audit_data is not None and told.audit_data.sanitized is not None and line.count(_SANITIZED) > 1:
@@ -63,8 +65,17 @@ def read_fast(line: bytes, context: Context) -> Event:
         context,
         told,
         None if asked is None else pairs_of(bytes(asked)),
-        None if answered is None else pairs_of(bytes(answered)),
+        None if answered is None else _answered_pairs(bytes(answered)),
     )
+
+
+def _answered_pairs(data: bytes) -> Headers:
+    """Return the headers of a response: what a server sends is the same for many requests."""
+    return _kept_pairs(data) if len(data) <= _LONGEST else pairs_of(data)
+
+
+_LONGEST = 2048
+_kept_pairs = lru_cache(maxsize=1024)(pairs_of)
 
 
 def read_tolerant(line: bytes, context: Context) -> Event:
@@ -82,7 +93,7 @@ def read_tolerant(line: bytes, context: Context) -> Event:
     escaped = "invalid_utf8" not in flags and _SURROGATE_ESCAPE.search(text) is not None
     if not escaped:
         try:
-            told = msgspec.convert(top, Told[Any])
+            told = msgspec.convert(top, Told[Any, str | None])
             headers = headers_of(told.request.headers), headers_of(told.response.headers)
         except (msgspec.ValidationError, UnicodeEncodeError):
             pass  # some value is of another type, some name is repeated or not UTF-8, or some member is not known
@@ -107,7 +118,7 @@ def _without_rules(text: str) -> tuple[str, list[Chain] | None]:
         return text, None
 
 
-def _with_rules(told: Told[Any], rules: list[Chain] | None) -> Told[Any]:
+def _with_rules(told: Told[Any, Any], rules: list[Chain] | None) -> Told[Any, Any]:
     return told if rules is None else msgspec.structs.replace(told, matched_rules=rules)
 
 

@@ -19,6 +19,8 @@ FORMAT = "v2.json"
 
 Part = TypeVar("Part")
 """Headers: raw JSON on the fast path, Python objects on the tolerant one."""
+Body = TypeVar("Body")
+"""The body of a response: a text, or raw JSON where it is not wanted (`Context.answers`)."""
 Int32 = Annotated[int, msgspec.Meta(gt=-(1 << 31), lt=1 << 31)]
 Int64 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 
@@ -43,13 +45,13 @@ class Request(msgspec.Struct, Generic[Part], frozen=True, gc=False, forbid_unkno
     fake_body: str | None = None
 
 
-class Response(msgspec.Struct, Generic[Part], frozen=True, gc=False, forbid_unknown_fields=True):
+class Response(msgspec.Struct, Generic[Part, Body], frozen=True, gc=False, forbid_unknown_fields=True):
     """`response`, parts F and E."""
 
     protocol: str = ""
     status: Int32 | None = None
     headers: Part = None  # type: ignore[assignment]  # None: absent
-    body: str | None = None
+    body: Body = None  # type: ignore[assignment]  # None: absent
 
 
 class Interception(msgspec.Struct, frozen=True, gc=False):
@@ -121,24 +123,25 @@ class Chain(msgspec.Struct, frozen=True, gc=False):
     rules: list[Link] = []
 
 
-class Told(msgspec.Struct, Generic[Part], frozen=True, gc=False, forbid_unknown_fields=True):
+class Told(msgspec.Struct, Generic[Part, Body], frozen=True, gc=False, forbid_unknown_fields=True):
     """A record."""
 
     transaction: Transaction
     request: Request[Part] = Request()
-    response: Response[Part] = Response()
+    response: Response[Part, Body] = Response()
     audit_data: Audit | None = None
     uploads: Uploads | None = None
     matched_rules: list[Chain] = []
 
 
 _NO_AUDIT = Audit()
+_QUOTE = ord('"')
 
 
 def event_of(
     line: bytes,
     context: Context,
-    told: Told[Any],
+    told: Told[Any, Any],
     request_headers: Headers | None,
     response_headers: Headers | None,
     odd: tuple[Names, tuple[tuple[str, str], ...]] = ((), ()),
@@ -157,12 +160,22 @@ def event_of(
             request.fake_body,
             () if told.uploads is None else _files(told.uploads),
         ),
-        Answered(response.protocol, response.status, "", response_headers, response.body),
+        Answered(response.protocol, response.status, "", response_headers, _answer(response.body)),
         None if told.audit_data is None or told.audit_data == _NO_AUDIT else _trailer(told.audit_data),
         [_rule(chain) for chain in told.matched_rules] if told.matched_rules else (),
         *odd,
     )
     return build(line, record, context)
+
+
+def _answer(body: str | msgspec.Raw | None) -> str | None:
+    """Return the body of a response; "" in place of one that is not wanted."""
+    if not isinstance(body, msgspec.Raw):
+        return body
+    first = memoryview(body)[0]
+    if first not in b'"n':
+        raise ValueError("the body of a response")
+    return "" if first == _QUOTE else None
 
 
 def _trailer(audit: Audit) -> Trailer:

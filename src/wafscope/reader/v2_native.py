@@ -259,7 +259,7 @@ def _trailer(section: bytes, extra: Extra) -> Trailer:
     sensor = _quoted(told.get("Sensor-Id", ""))
     mode = _quoted(told.get("Engine-Mode", ""))
     return Trailer(
-        messages=messages,
+        messages=tuple(messages),
         errors=errors,
         interrupted=intercepted is not None,
         phase=int(intercepted[1]) if intercepted is not None and intercepted[1] else None,

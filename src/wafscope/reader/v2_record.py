@@ -16,18 +16,16 @@ from wafscope.event.model import Action, EngineMode, Event, File, Headers, Inter
 from wafscope.reader.base import Context
 from wafscope.reader.facts import gaps_of, hot, split_uri
 from wafscope.reader.v2_escape import V, unescape
-from wafscope.reader.v2_message import is_cut, read_message, sentence_of
+from wafscope.reader.v2_reported import reported_by
 from wafscope.reader.v2_sentence import Sentence, operator_in
 from wafscope.reader.v2_time import parse_time, settle
-from wafscope.reader.verdict import decide, read_score
+from wafscope.reader.verdict import decide
 
 Names = tuple[str, ...]
 BodyKind = Literal["raw", "fake_multipart", ""]
 
 _MODES: dict[str, EngineMode] = {"ENABLED": "on", "DETECTION_ONLY": "detection_only", "DISABLED": "off"}
 _LONGEST_DURATION = 1 << 31
-_DENIED = "Access denied "
-_DENIALS: frozenset[Action] = frozenset({"deny", "drop", "redirect", "proxy"})
 _PRODUCER = re.compile(r"(ModSecurity) for ([^/]+?)(?: \([^)/]*\))?/(\S+)")
 _OWN = re.compile(
     r'(?:\[file "[^"]*"\] )?(?:\[line \d+\] )?(?:\[level \d+\] )?(?:\[status \d+\] )?'
@@ -81,7 +79,7 @@ class Answered(msgspec.Struct, frozen=True, gc=False):
 class Trailer(msgspec.Struct, frozen=True, gc=False):
     """Parts H and K."""
 
-    messages: Sequence[str] = ()
+    messages: Names = ()
     errors: Sequence[str] = ()
     interrupted: bool = False
     phase: int | None = None
@@ -120,13 +118,14 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
     """Make the event of a record; raises NotARecord when it tells no time at all."""
     opening, asked, answered = record.opening, record.asked, record.answered
     trailer = record.trailer or _NO_TRAILER
-    matches = tuple([read_message(text) for text in trailer.messages])
-    flags = (*record.flags, "cut_message") if any(map(is_cut, matches)) else record.flags
+    reported = reported_by(trailer.messages)
+    matches, score = reported.matches, reported.score
+    flags = (*record.flags, "cut_message") if reported.cut else record.flags
     rule_texts: Names = ()
     if record.rules:
         matches, rule_texts = _with_rule_texts(matches, record.rules)
     mode = _MODES.get(trailer.mode, "unknown")
-    denial = None if mode == "detection_only" else denial_of(trailer.messages, trailer.phase)
+    denial = None if mode == "detection_only" else reported.denial(trailer.phase)
     interrupted, interrupted_source, outcome = decide(
         None if record.trailer is None else trailer.interrupted or denial is not None,
         mode,
@@ -135,7 +134,6 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
         trailer.said_by,
     )
     moment = settle(parse_time(opening.time), opening.transaction_id, trailer.start, context)
-    score = read_score(matches)
     host, user_agent, referer, content_type = hot(asked.headers) if asked.headers else _NO_HEADERS
     method, uri, protocol = request_words(asked.line) if asked.line else ("", "", "")
     path, query = split_uri(uri)
@@ -191,20 +189,6 @@ def _action(
 
 _NO_TRAILER = Trailer()
 _NO_HEADERS = (None, None, None, None)
-
-
-def denial_of(messages: Sequence[str], phase: int | None = None) -> Sentence | None:
-    """Return the words of the message that interrupted the request; in `phase`, where that is known."""
-    first = None
-    for text in messages:
-        if not text.startswith(_DENIED):
-            continue
-        sentence = sentence_of(text)
-        if sentence.action in _DENIALS:
-            if phase is None or sentence.phase == phase:
-                return sentence
-            first = first or sentence
-    return first
 
 
 def request_words(line: str) -> tuple[str, str, str]:
