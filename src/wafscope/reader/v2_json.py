@@ -12,17 +12,28 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from wafscope.event.model import Event, Headers
-from wafscope.event.text import require_utf8
+from wafscope.event.text import from_bytes, require_utf8
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.header_pairs import headers_of, pairs_of
 from wafscope.reader.v2_coercion import Coerced, Members
 from wafscope.reader.v2_json_record import FORMAT as FORMAT
-from wafscope.reader.v2_json_record import Chain, Told, event_of
+from wafscope.reader.v2_json_record import (
+    Audit,
+    Chain,
+    Request,
+    Response,
+    Told,
+    Transaction,
+    Uploads,
+    event_of,
+)
+
+Form = TypeVar("Form")
 
 TELLS: dict[str, str] = {
     "blocked": "yes: audit_data.action is there only then",
@@ -43,9 +54,46 @@ TELLS: dict[str, str] = {
 """What this format can and cannot tell, for the reference page."""
 
 
+class _Parts(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The members of a record, as written."""
+
+    transaction: msgspec.Raw
+    request: msgspec.Raw = msgspec.Raw(b"{}")
+    response: msgspec.Raw = msgspec.Raw(b"{}")
+    audit_data: msgspec.Raw = msgspec.Raw(b"null")
+    uploads: msgspec.Raw = msgspec.Raw(b"null")
+    matched_rules: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Form(Generic[Form]):
+    """Reads a part of a record as what it should be; raises ValueError where it is something else."""
+
+    def __init__(self, form: Any, of_objects: Any = None) -> None:
+        """`of_objects` is the form where its JSON is no longer raw."""
+        self._decode = msgspec.json.Decoder(form).decode
+        self._form = of_objects or form
+
+    def read(self, part: msgspec.Raw, *, odd: bool) -> Form:
+        """Read a part; one with bytes that are not UTF-8, or half a character, only when it may be `odd`."""
+        try:
+            found: Form = self._decode(part)
+        except ValueError:
+            if not odd:
+                raise
+            found = msgspec.convert(_loads(from_bytes(bytes(part))), self._form)
+        return found
+
+
 _decode = msgspec.json.Decoder(Told[msgspec.Raw, str | None]).decode
 _decode_without_answer = msgspec.json.Decoder(Told[msgspec.Raw, msgspec.Raw]).decode
+_decode_parts = msgspec.json.Decoder(_Parts).decode
 _decode_rules = msgspec.json.Decoder(list[Chain]).decode
+_TRANSACTION = _Form[Transaction](Transaction)
+_REQUEST = _Form[Request[Any]](Request[msgspec.Raw], Request[Any])
+_RESPONSE = _Form[Response[Any, Any]](Response[msgspec.Raw, str | None], Response[Any, str | None])
+_AUDIT = _Form[Audit | None](Audit | None)
+_UPLOADS = _Form[Uploads | None](Uploads | None)
+_CHAINS = _Form[list[Chain]](list[Chain])
 _SANITIZED = b'"sanitized":'
 _RULES = ',"matched_rules":['
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -57,8 +105,7 @@ def read_fast(line: bytes, context: Context) -> Event:
     told: Told[Any, Any] = _decode(line) if context.answers else _decode_without_answer(line)
     # The decoder passes over members that it does not know, whatever their bytes.
     require_utf8(line)
-    if told.audit_data is not None and told.audit_data.sanitized is not None and line.count(_SANITIZED) > 1:
-        raise ValueError("a repeated member")
+    _require_once(line, told)
     asked, answered = told.request.headers, told.response.headers
     return event_of(
         line,
@@ -67,6 +114,12 @@ def read_fast(line: bytes, context: Context) -> Event:
         None if asked is None else pairs_of(bytes(asked)),
         None if answered is None else _answered_pairs(bytes(answered)),
     )
+
+
+def _require_once(line: bytes, told: Told[Any, Any]) -> None:
+    """Raise ValueError where what was masked stands in several members of one name."""
+    if told.audit_data is not None and told.audit_data.sanitized is not None and line.count(_SANITIZED) > 1:
+        raise ValueError("a repeated member")
 
 
 def _answered_pairs(data: bytes) -> Headers:
@@ -80,17 +133,54 @@ _kept_pairs = lru_cache(maxsize=1024)(pairs_of)
 
 def read_tolerant(line: bytes, context: Context) -> Event:
     """Read one record however odd; raises NotARecord, ValueError or RecursionError when there is none."""
-    flags: list[str] = []
     try:
-        text = line.decode()
+        require_utf8(line)
     except UnicodeDecodeError:
-        text = line.decode("utf-8", "surrogateescape")
-        flags.append("invalid_utf8")
-    text, rules = _without_rules(text)
+        flags: tuple[str, ...] = ("invalid_utf8",)
+    else:
+        flags = ()
+    try:
+        told = _by_parts(line, odd=bool(flags))
+    except (ValueError, RecursionError):
+        return _by_value(line, context, list(flags))
+    return event_of(line, context, *told, (flags, ()))
+
+
+def _by_parts(line: bytes, *, odd: bool) -> tuple[Told[Any, Any], Headers | None, Headers | None]:
+    """Read a record part by part: what is `odd` mostly stands in one of them, and the others can be read as ever."""
+    parts = _decode_parts(line)
+    request, response = _REQUEST.read(parts.request, odd=odd), _RESPONSE.read(parts.response, odd=odd)
+    told = Told(
+        _TRANSACTION.read(parts.transaction, odd=odd),
+        request,
+        response,
+        _AUDIT.read(parts.audit_data, odd=odd),
+        _UPLOADS.read(parts.uploads, odd=odd),
+        _CHAINS.read(parts.matched_rules, odd=odd),
+    )
+    _require_once(line, told)
+    return told, _headers(request.headers, odd=odd), _headers(response.headers, odd=odd)
+
+
+def _headers(headers: object, *, odd: bool) -> Headers | None:
+    if not isinstance(headers, msgspec.Raw):
+        return headers_of(headers)
+    data = bytes(headers)
+    try:
+        return pairs_of(data)
+    except ValueError:
+        if not odd:
+            raise
+        return headers_of(_loads(from_bytes(data)))
+
+
+def _by_value(line: bytes, context: Context, flags: list[str]) -> Event:
+    """Read a record from its members as they stand, repeated names and all, and value by value where it must."""
+    text, rules = _without_rules(from_bytes(line))
     top = _loads(text)
     if not isinstance(top, dict | tuple) or not isinstance(dict(top).get("transaction"), dict | tuple):
         raise NotARecord("not_json", foreign=True)
-    escaped = "invalid_utf8" not in flags and _SURROGATE_ESCAPE.search(text) is not None
+    escaped = not flags and _SURROGATE_ESCAPE.search(text) is not None
     if not escaped:
         try:
             told = msgspec.convert(top, Told[Any, str | None])
