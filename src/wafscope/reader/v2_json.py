@@ -3,8 +3,8 @@
 The writer does not check UTF-8, cuts strings at the first NUL byte, and repeats names: those of headers, and
 `sanitized` for each kind of what was masked (formats specification, section 3).
 
-Two speeds, as for libmodsecurity 3: Structs decoded by msgspec, and what they refuse value by value.  Both end in
-the same `event_of`, so that they give the same event.
+Two speeds, as for libmodsecurity 3: Structs decoded by msgspec; and what they refuse part by part, and value by value
+where it must.  Both end in the same `event_of`, so that they give the same event.
 """
 
 from __future__ import annotations
