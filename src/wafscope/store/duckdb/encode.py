@@ -346,7 +346,7 @@ class _Matches:
 
     def wordings(self) -> tuple[bytes, ...]:
         """The rows of `wording`, when `columns` was called."""
-        return tuple([packed(rule[len(_RULE) :], WORDING_COLUMNS) for rule in self._rules])
+        return tuple([_wording(rule[len(_RULE) :]) for rule in self._rules])
 
     def rules(self) -> tuple[Rule, ...]:
         """What the latest match of each rule says; of several at one time, the last one."""
@@ -370,6 +370,12 @@ class _Matches:
 def packed(row: Iterable[Any], names: Iterable[str]) -> bytes:
     """Pack the values of some columns: equal bytes for equal rows."""
     return _pack([_stored(value, name in _EMPTY_IS_MISSING) for value, name in zip(row, names, strict=True)])
+
+
+@lru_cache(maxsize=4096)
+def _wording(row: tuple[Any, ...]) -> bytes:
+    """Pack a row of `wording`: a log has the same few hundred in each of its payloads."""
+    return packed(row, WORDING_COLUMNS)
 
 
 _pack = msgspec.msgpack.Encoder().encode
