@@ -16,7 +16,7 @@ from wafscope.event.model import Event
 from wafscope.reader import native
 from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
-from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, read_usual
+from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, read_usual, reader_at
 from wafscope.reader.sections import V3, is_spliced
 from wafscope.reader.walk import Span, Walk
 from wafscope.reader.wrapping import Stream, time_of
@@ -41,7 +41,8 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
         yield from _first(walk, data, offset, context)
     end = len(data)
     while (start := walk.position) < end:
-        if not data.startswith(USUAL, start):
+        read = read_usual if data.startswith(USUAL, start) else reader_at(data, start)
+        if read is None:
             span = walk.next()
             if span is not None:
                 yield from _pieces(data, span, offset, context)
@@ -51,7 +52,7 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
         stop, after = (stop, stop + 1) if stop >= 0 else (end, end)
         walk.position = after
         try:
-            event = read_usual(data[start:stop], context)
+            event = read(data[start:stop], context)
         except (ValueError, RecursionError):
             yield from pieces_of_json(data, Span("json", start, stop, after), offset, context)
         else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from wafscope.event.text import from_bytes, to_bytes
 from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
-from wafscope.reader.formats import JSON, json_format, read_json
+from wafscope.reader.formats import JSON, Reader, json_format, read_json
 from wafscope.reader.walk import Span
 
 _START = b'{"transaction":'
@@ -28,9 +28,24 @@ _ENDS = (b"[", b"]")
 USUAL = b'{"transaction":{"client_ip":'
 read_usual = JSON["v3.json"].fast
 """How most records begin, of most logs, and what reads them."""
+_read_v2 = JSON["v2.json"].fast
+_BEGINNING = len(b'{"transaction":{"time"')
+_AS_USUAL = {
+    b'{"transaction":{"time"': _read_v2,
+    b'{"transaction":{"times': JSON["coraza.json"].fast,
+}
+"""How those of the other engines begin."""
+_SLASH = len(b'{"transaction":{"time":"24')
+"""Where the date of ModSecurity 2 has its first slash, and that of Coraza's legacy format none."""
 
 _MOST_RESTARTS = 64
 _raw_decode = json.JSONDecoder(parse_float=str, strict=False).raw_decode
+
+
+def reader_at(data: bytes, start: int) -> Reader | None:
+    """Return the fast reader of a line that begins as an engine's own records do; None for any other."""
+    read = _AS_USUAL.get(data[start : start + _BEGINNING])
+    return None if read is _read_v2 and not data.startswith(b"/", start + _SLASH) else read
 
 
 def read_fast(data: bytes, span: Span, offset: int, context: Context) -> Found | None:

@@ -59,10 +59,11 @@ def parse_time(text: str) -> Logged | None:
     found = _TIME.fullmatch(text)
     if found is None:
         return None
-    start = _minute(found[1])
+    minute, second, fraction, zone = found.groups()
+    start = _minute(minute)
     if start is None:
         return None
-    return Logged(start + _microseconds(found[2], found[3]), _offset(found[4]) if found[4] else None)
+    return Logged(start + _microseconds(second, fraction), _offset(zone) if zone else None)
 
 
 def parse_error_log_time(text: str) -> Logged | None:
@@ -92,7 +93,9 @@ def _minute(text: str) -> int | None:
 
 
 def _microseconds(second: str, fraction: str | None) -> int:
-    return int(second) * SECOND + (int(fraction.ljust(6, "0")) if fraction else 0)
+    if fraction is None:
+        return int(second) * SECOND
+    return int(f"{second}{fraction:0<6}")
 
 
 @lru_cache(maxsize=256)
@@ -150,17 +153,20 @@ def settle(logged: Logged | None, transaction_id: str, start: int | None, contex
         written, zone_source = _written(logged.local, ids if start is None else (start, *ids), context)
     if start is not None and -_DAY <= written - start <= _DAY:
         return Moment(start, "unix", written)
-    near = [second for second in ids if -_DAY <= written - second <= _DAY]
-    if near:
-        return Moment(near[0] if len(near) == 1 else _nearest(near, written), "unique_id", written)
+    if len(ids) == 1:
+        second = ids[0] if -_DAY <= written - ids[0] <= _DAY else None
+    else:
+        second = _nearest([second for second in ids if -_DAY <= written - second <= _DAY], written)
+    if second is not None:
+        return Moment(second, "unique_id", written)
     return Moment(written, zone_source, written)
 
 
 _LOGGED: ZoneSource = "logged"
 
 
-def _nearest(seconds: list[int], written: int) -> int:
-    return min(seconds, key=lambda second: abs(written - second))
+def _nearest(seconds: list[int], written: int) -> int | None:
+    return min(seconds, key=lambda second: abs(written - second), default=None)
 
 
 def _written(local: int, beginnings: tuple[int, ...], context: Context) -> tuple[int, ZoneSource]:
