@@ -108,7 +108,7 @@ def _is_rest(lines: list[Piece], region: native.Region) -> bool:
 
 def _native(data: bytes, offset: int, region: native.Region, context: Context) -> Iterator[Piece]:
     for record in region.records:
-        whole = b"".join([data[start:end] for start, end in record.ranges])
+        whole = _joined(data, record.ranges)
         place = _place(record.ranges, offset)
         if not record.whole or (record.format == "v3.native" and is_spliced(whole, V3)):
             reason = "spliced" if record.whole else "cut"
@@ -124,6 +124,13 @@ def _native(data: bytes, offset: int, region: native.Region, context: Context) -
             event = _flagged(event, "interleaved")
         yield Found(event, *place[0], place[1:])
     yield from _between(data, offset, region)
+
+
+def _joined(data: bytes, ranges: Sequence[Range]) -> bytes:
+    if len(ranges) == 1:
+        start, end = ranges[0]
+        return data[start:end]
+    return b"".join([data[start:end] for start, end in ranges])
 
 
 def _between(data: bytes, offset: int, region: native.Region) -> Iterator[Piece]:

@@ -83,7 +83,7 @@ def read(record: bytes, context: Context) -> Event:
         format=FORMAT,
         opening=_opening(sections[_A]),
         asked=Asked(line, headers, _text(sections, _C), _text(sections, _I), _files(sections.get(_J, b""), extra)),
-        answered=_answered(sections),
+        answered=_answered(sections, answers=context.answers),
         trailer=_trailer(sections[_H], extra) if _H in sections else None,
         rules=_rules(sections[_K]) if _K in sections else (),
         flags=(*flags, "unknown_line") if extra else flags,
@@ -105,7 +105,7 @@ def split(record: bytes) -> dict[int, bytes]:
     if not _are_sections(b"".join([part[:4] for part in parts])):
         parts = _mended(parts, mark)
     for part in parts:
-        if b"\n--" in part and part[0] not in _BODIES and V2.search(part, 4):
+        if part[0] not in _BODIES and b"\n--" in part and V2.search(part, 4):
             # No client can write a separator there: another server did, in the middle of this record.
             raise NotARecord("spliced", foreign=False)
     return {part[0]: part[4:] for part in parts}
@@ -199,16 +199,27 @@ def _head(section: bytes) -> tuple[str, Headers]:
     return first, tuple(headers)
 
 
-def _answered(sections: dict[int, bytes]) -> Answered:
+def _answered(sections: dict[int, bytes], *, answers: bool) -> Answered:
     """Read parts F and E; F is empty where no response was sent, and in v2 for nginx it has no status."""
-    body = _text(sections, _E)
+    body = (_text(sections, _E) if answers else "") if _E in sections else None
     if _F not in sections:
         return Answered(body=body)
-    first, headers = _head(sections[_F])
+    section = sections[_F]
+    protocol, status, reason, headers = _kept_response(section) if len(section) <= _LONGEST else _response(section)
+    return Answered(protocol, status, reason, headers, body)
+
+
+def _response(section: bytes) -> tuple[str, int | None, str, Headers]:
+    first, headers = _head(section)
     found = _STATUS.fullmatch(first)
     if found is None:
-        return Answered(headers=headers, body=body)
-    return Answered(found[1], int(found[2]) if found[2] else None, found[3] or "", headers, body)
+        return "", None, "", headers
+    return found[1], int(found[2]) if found[2] else None, found[3] or "", headers
+
+
+_LONGEST = 2048
+_kept_response = lru_cache(maxsize=1024)(_response)
+"""What a server sends is the same for many requests."""
 
 
 def _files(section: bytes, extra: Extra) -> tuple[File, ...]:
@@ -257,7 +268,6 @@ def _trailer(section: bytes, extra: Extra) -> Trailer:
     start, duration = _stopwatch(told.get("Stopwatch2") or told.get("Stopwatch", ""))
     application, session, user = _application(told.get("WebApp-Info", ""))
     sensor = _quoted(told.get("Sensor-Id", ""))
-    mode = _quoted(told.get("Engine-Mode", ""))
     return Trailer(
         messages=tuple(messages),
         errors=errors,
@@ -268,7 +278,7 @@ def _trailer(section: bytes, extra: Extra) -> Trailer:
         duration=duration,
         phases=_phases(told.get("Stopwatch2", "")),
         producer=_producer(told.get("Producer") or told.get("WAF", "")),
-        mode=mode[0] if mode else "",
+        mode=_mode(told.get("Engine-Mode", "")),
         server_software=told.get("Server", ""),
         handler=told.get("Apache-Handler", ""),
         sensor=sensor[0] if sensor else None,
@@ -301,3 +311,9 @@ def _application(text: str) -> Iterable[str | None]:
 
 def _quoted(text: str) -> Names:
     return tuple([unescape(word) for word in _QUOTED.findall(text)]) if text else ()
+
+
+@lru_cache(maxsize=64)
+def _mode(text: str) -> str:
+    mode = _quoted(text)
+    return mode[0] if mode else ""

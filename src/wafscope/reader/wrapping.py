@@ -65,6 +65,8 @@ def unwrap(line: bytes) -> Inner | None:
 def _inner(line: bytes) -> Inner | None:
     if not line:
         return None
+    if line.startswith(b"--") and b"{" not in line:
+        return None  # a separator, as a rule: only a prefix that ends where a record of JSON begins starts so
     if line.startswith(b"{"):
         return _json(line) if any(name in line for name in _IN_JSON) else None
     runtime = _RUNTIME.match(line) if line[0] in _FIRST else None
