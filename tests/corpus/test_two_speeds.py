@@ -9,6 +9,7 @@ from tests.corpus.place import CORPUS, JSON_RUNS, ODD, logs
 from wafscope.reader.base import Context, Found
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.modsecurity_json import read_fast, read_pairs, read_tolerant
+from wafscope.reader.modsecurity_together import read_together
 from wafscope.reader.walk import settled
 from wafscope.source.oneshot import read_once
 
@@ -36,7 +37,10 @@ def records(paths: list[str]) -> list[bytes]:
 def test_both_paths_give_the_same_event(run: str) -> None:
     fast = 0
     found = records(logs(run))
-    for raw in found:
+    together = [
+        event for start in range(0, len(found), 64) for event in read_together(found[start : start + 64], CONTEXT)
+    ]
+    for raw, other in zip(found, together, strict=True):
         event = read_tolerant(raw, CONTEXT)
         assert event == read_pairs(raw, CONTEXT)
         try:
@@ -44,7 +48,8 @@ def test_both_paths_give_the_same_event(run: str) -> None:
         except (ValueError, msgspec.MsgspecError):
             # What the fast path refuses must show why.
             assert event.flags, raw[:200]
+            assert other is None
         else:
             fast += 1
-            assert event == quick
+            assert event == quick == other
     assert fast >= len(found) // 2

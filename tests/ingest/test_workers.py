@@ -108,6 +108,15 @@ def test_an_import_takes_workers_that_were_started_before(tmp_path: Path) -> Non
         assert store.count(Count(Scope())).value.events == 500
 
 
+@pytest.mark.parametrize("fork", [True, False])
+def test_what_workers_try_themselves_on_leaves_nothing_behind(*, fork: bool) -> None:
+    for trial in (task(1), task(2, Broken())):
+        with Workers(2, fork=fork, trial=trial) as some:
+            assert [encode(task(number)) for number in (1, 2)] == [
+                encoded for encoded, _ in some.encode([task(1), task(2)])
+            ]
+
+
 def test_what_is_not_there_is_told_before_anything_is_started() -> None:
     with pytest.raises(InputError):
         start_workers(["/no/such/file"], Setting("web1"))

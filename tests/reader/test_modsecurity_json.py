@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from tests.make import v3_record
 
 from wafscope.event.model import Event
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.modsecurity_json import read_fast, read_pairs, read_tolerant
+from wafscope.reader.modsecurity_together import read_together
 
 CONTEXT = Context()
 
@@ -22,8 +24,10 @@ def read(line: bytes) -> Event:
     try:
         quick = read_fast(line, CONTEXT)
     except ValueError:
+        assert read_together([line, v3_record(), line], CONTEXT)[::2] == [None, None]
         return event
     assert event == quick
+    assert read_together([line], CONTEXT) == [event]
     return event
 
 
@@ -173,3 +177,36 @@ def test_what_tells_no_time_is_no_record() -> None:
     for path in (read_fast, read_tolerant, read_pairs):
         with pytest.raises(NotARecord, match="no_time"):
             path(line, CONTEXT)
+
+
+def test_records_read_together_are_the_same_as_one_by_one() -> None:
+    lines = [
+        v3_record(),
+        v3_record(id="other"),
+        v3_record(request=request(headers={"HOST": "A", "host": "b", "User-Agent": 'a "quoted" \\ one'})),
+        b'{"transaction":{"client_ip":"192.0.2.1","time_stamp":"Wed Nov 18 02:30:00 2026","unique_id":"no number"}}',
+        b'{"transaction":{"client_ip":"192.0.2.1","id":"1"}}',
+        b'{"transaction":{"client_ip":"\xff"}}',
+        b'{"transaction":{"client_ip":"192.0.2.1","request":{"headers":{"a":1}},"unique_id":"1"}}',
+    ]
+
+    def alone(line: bytes) -> Event | None:
+        try:
+            return read_fast(line, CONTEXT)
+        except ValueError:
+            return None
+
+    expected = [alone(line) for line in lines]
+    assert [each is None for each in expected].count(True) in range(1, 5)
+    for number in range(1, len(lines) + 1):
+        assert read_together(lines[:number], CONTEXT) == expected[:number]
+        assert read_together(lines[-number:], CONTEXT) == expected[-number:]
+
+
+def test_what_only_the_record_shows_can_be_left_out() -> None:
+    line = v3_record(request=request(headers={"HOST": "A", "User-Agent": "b", "Referer": "c", "content-type": "d"}))
+    (short,), whole = read_together([line], Context(answers=False)), read_fast(line, CONTEXT)
+
+    assert short is not None
+    assert (short.host, short.user_agent, short.referer, short.content_type) == ("A", "b", "c", "d")
+    assert short == msgspec.structs.replace(whole, request_headers=(), response_headers=())

@@ -19,6 +19,7 @@ from wafscope.cli.options import written_by
 from wafscope.cli.say import note, said
 from wafscope.errors import InputError
 from wafscope.i18n.text import text
+from wafscope.ingest import heap
 from wafscope.ingest.pipeline import start_workers
 from wafscope.ingest.workers import Workers
 from wafscope.service.console import listen, serve
@@ -58,6 +59,7 @@ def view_command(
         note(summarised(read_in(store, paths, setting, workers, refused)))
         if len(refused) == len(set(paths)):
             raise SystemExit(InputError.exit_status)
+        heap.give_back()
         if isinstance(store, RemoteStore):
             # Its service has a console already.
             opened.close()

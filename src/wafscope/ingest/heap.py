@@ -9,10 +9,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Options of glibc's `mallopt`, as its malloc.h numbers them."""
 
 
-def keep(size: int) -> None:
-    """Keep so many bytes of free memory for what comes next."""
-    _call("mallopt", _M_MMAP_THRESHOLD, size)
-    _call("mallopt", _M_TRIM_THRESHOLD, size)
+_KEPT = 32 << 20
+"""Bytes; the library takes no larger number for what it maps by itself."""
+
+
+def keep() -> None:
+    """Keep some free memory for what comes next: to give it back, and have it cleared again, costs more."""
+    _call("mallopt", _M_MMAP_THRESHOLD, _KEPT)
+    _call("mallopt", _M_TRIM_THRESHOLD, _KEPT)
 
 
 def give_back() -> None:

@@ -11,11 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 
 import msgspec
 
 from wafscope.errors import InputError
+from wafscope.event.identity import KEY_SIZE
 from wafscope.i18n.text import ntext, text
+from wafscope.ingest import heap
 from wafscope.ingest.sampling import Sampling
 from wafscope.ingest.worker import Encoded, Task
 from wafscope.ingest.workers import NEEDED, Workers
@@ -26,6 +29,8 @@ from wafscope.source.oneshot import check, read_once, stored_size
 from wafscope.store.base import Encoder, EventStore, Tally, Written
 
 _SMALL = 4 << 20
+_TRIAL = 256 << 10
+"""Bytes that workers try themselves on."""
 _COMMIT = 120_000
 """Events that are committed together.  With those of the last piece, it is almost as many as DuckDB puts into a few
 groups (`store/duckdb/connection.py`): what is left over has to be written twice."""
@@ -84,14 +89,30 @@ class Setting(msgspec.Struct, frozen=True):
 def start_workers(paths: list[str], setting: Setting) -> Workers:
     """Start the workers that an import will need: before the store is opened, that takes no time.
 
-    Raises InputError as `import_paths` does.
+    While it is, they try themselves on the beginning of the first path.  Raises InputError as `import_paths` does.
     """
     for path in paths:
         check(path)
     count = _count(paths, setting)
     for name in NEEDED if count else ():
         import_module(name)
-    return Workers(count, fork=True)
+    if count:
+        # All pieces are of one size: what one took is for the next one.
+        heap.keep()
+    return Workers(count, fork=True, trial=_trial(paths[0], setting) if count else None)
+
+
+def _trial(path: str, setting: Setting) -> Task | None:
+    """Return the beginning of a file as a task; None where it is no file, or compressed."""
+    from wafscope.store.duckdb.encode import DuckEncoder  # noqa: PLC0415 - loads pyarrow
+
+    if not Path(path).is_file():
+        return None
+    with Path(path).open("rb") as file:
+        data = file.read(_TRIAL)
+    lines = data[: data.rfind(b"\n") + 1]
+    stretch = Stretch(path, path, 0, lines, 0)
+    return _task(path, setting, [stretch], DuckEncoder(bytes(KEY_SIZE))) if lines else None
 
 
 def import_paths(

@@ -20,9 +20,6 @@ from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
 from wafscope.store.base import Encoder, Records, Tally
 
-_KEPT = 32 << 20
-"""Bytes of free memory that a worker process keeps."""
-
 
 class Task(msgspec.Struct, frozen=True):
     """Stretches of one source, with all that a worker needs to read them."""
@@ -59,7 +56,7 @@ def start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
     # What one task took is for the next one: to give it back, and have it cleared again, costs 2 % of an import.
-    heap.keep(_KEPT)
+    heap.keep()
 
 
 class _Reading:

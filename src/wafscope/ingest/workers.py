@@ -42,13 +42,16 @@ NEEDED = (encode.__module__, "wafscope.store.duckdb.encode")
 class Workers(Closing):
     """Some worker processes; with none, tasks are done in this process."""
 
-    def __init__(self, count: int, *, fork: bool = False) -> None:
-        """Start them; with `fork`, from this process as it is: only before a store is opened (see `_context`)."""
+    def __init__(self, count: int, *, fork: bool = False, trial: Task | None = None) -> None:
+        """Start them; with `fork`, from this process as it is: only before a store is opened (see `_context`).
+
+        Each does a `trial` first, whose result nobody gets: what it takes to begin is over when there is work.
+        """
         context = _context(fork=fork)
         with warnings.catch_warnings():
             # Python warns of any thread, such as one of a memory allocator, which knows how to be forked.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._workers = [_Worker(context) for _ in range(count)]
+            self._workers = [_Worker(context, trial) for _ in range(count)]
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in self._workers:
             self._idle.put(worker)
@@ -123,11 +126,11 @@ def _context(*, fork: bool) -> Any:
 class _Worker:
     """A worker process, as seen from here."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, trial: Task | None) -> None:
         tasks, self._tasks = _pipe(context)
         self._results, results = _pipe(context)
         ends = (self._tasks, self._results)
-        self._process = context.Process(target=_serve, args=(tasks, results, ends), daemon=True)
+        self._process = context.Process(target=_serve, args=(tasks, results, ends, trial), daemon=True)
         self._process.start()
         tasks.close()
         results.close()
@@ -170,11 +173,14 @@ def _pipe(context: Any) -> tuple[Connection, Connection]:
     return receiver, sender
 
 
-def _serve(tasks: Connection, results: Connection, others: Sequence[Connection]) -> None:
+def _serve(tasks: Connection, results: Connection, others: Sequence[Connection], trial: Task | None) -> None:
     """What a worker process does until its parent closes the pipe, of whose `others` ends it has copies."""
     for end in others:
         end.close()
     start_worker()
+    if trial is not None:
+        with contextlib.suppress(Exception):
+            encode(trial)
     with open(tasks.fileno(), "rb", closefd=False) as stream, contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             task, data = _receive(stream)

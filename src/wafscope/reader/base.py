@@ -20,7 +20,8 @@ class Context(msgspec.Struct, frozen=True):
     arrival: int = 0
     """When the file was last written, microseconds since the epoch: for records that tell no time at all."""
     answers: bool = True
-    """Whether bodies of responses are wanted: most of many a record.  Else a reader may give "" in place of one."""
+    """Whether headers and bodies are wanted: most of many a record.  Else a reader may leave them out, since they are
+    read again when somebody looks."""
 
 
 class NotARecord(ValueError):

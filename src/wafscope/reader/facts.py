@@ -22,6 +22,15 @@ def hot(headers: Headers) -> tuple[str | None, ...]:
     return tuple(found)
 
 
+COLD: tuple[str | None, ...] = (None, None, None, None)
+"""What `hot` returns where there is none of them."""
+
+
+def hot_names(names: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Return which of the `names` of headers are those whose values `hot` returns."""
+    return hot(tuple([(name, name) for name in names]))
+
+
 class _Places(dict[str, int | None]):
     """Where the value of a header goes; a spelling is looked at once."""
 

@@ -16,11 +16,14 @@ from wafscope.event.model import Event
 from wafscope.reader import native
 from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
-from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, read_usual, reader_at
+from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, reader_at
+from wafscope.reader.modsecurity_together import read_together
 from wafscope.reader.sections import V3, is_spliced
 from wafscope.reader.walk import Span, Walk
 from wafscope.reader.wrapping import Stream, time_of
 
+_TOGETHER, _MOST_BYTES = 64, 1 << 20
+"""Lines that are read together, and bytes of them: what becomes of them stays in the cache of the processor."""
 _MOST_WRAPPERS = 3
 """Prefixes in front of prefixes are taken off so often: docker's JSON around syslog, say."""
 
@@ -41,13 +44,16 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
         yield from _first(walk, data, offset, context)
     end = len(data)
     while (start := walk.position) < end:
-        read = read_usual if data.startswith(USUAL, start) else reader_at(data, start)
+        if data.startswith(USUAL, start):
+            yield from _usual(data, walk, offset, context)
+            continue
+        read = reader_at(data, start)
         if read is None:
             span = walk.next()
             if span is not None:
                 yield from _pieces(data, span, offset, context)
             continue
-        # Most lines of most logs are such: they are read here and now, with little made or called on the way.
+        # Other records of JSON: they are read here and now, with little made or called on the way.
         stop = data.find(b"\n", start)
         stop, after = (stop, stop + 1) if stop >= 0 else (end, end)
         walk.position = after
@@ -61,6 +67,26 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
         yield from _stream(data, offset, stream, context, depth)
     for kind, ranges in walk.groups:
         yield _group(data, offset, ranges, ERROR_LOGS[kind], context)
+
+
+def _usual(data: bytes, walk: Walk, offset: int, context: Context) -> Iterator[Piece]:
+    """Yield the pieces of some lines in a row that begin as most lines of most logs do: they are read together."""
+    lines: list[bytes] = []
+    ends: list[tuple[int, int]] = []
+    start, last = walk.position, walk.position + _MOST_BYTES
+    while len(lines) < _TOGETHER and start < last and data.startswith(USUAL, start):
+        stop = data.find(b"\n", start)
+        stop, after = (stop, stop + 1) if stop >= 0 else (len(data), len(data))
+        lines.append(data[start:stop])
+        ends.append((stop, after))
+        start = after
+    start, walk.position = walk.position, start
+    for event, (stop, after) in zip(read_together(lines, context), ends, strict=True):
+        if event is None:
+            yield from pieces_of_json(data, Span("json", start, stop, after), offset, context)
+        else:
+            yield Found(event, offset + start, after - start)
+        start = after
 
 
 def _first(walk: Walk, data: bytes, offset: int, context: Context) -> Iterator[Piece]:

@@ -26,8 +26,7 @@ _LIST = b"[], \t\r"
 _ENDS = (b"[", b"]")
 """The first and the last line of one that is printed over several."""
 USUAL = b'{"transaction":{"client_ip":'
-read_usual = JSON["v3.json"].fast
-"""How most records begin, of most logs, and what reads them."""
+"""How most records begin, of most logs."""
 _read_v2 = JSON["v2.json"].fast
 _BEGINNING = len(b'{"transaction":{"time"')
 _AS_USUAL = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ import msgspec
 from wafscope.event.model import Event, Headers, Match
 from wafscope.event.text import from_bytes, require_utf8
 from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.facts import hot, hot_names
 from wafscope.reader.header_pairs import headers_of
 from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
 from wafscope.reader.modsecurity_record import (
@@ -38,7 +40,7 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
     transaction: Transaction[msgspec.Raw]
 
 
-_decode = msgspec.json.Decoder(_Record).decode
+decode = msgspec.json.Decoder(_Record).decode
 _Objects = Transaction[Any]
 _decode_producer = msgspec.json.Decoder(Producer | None).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw] | None).decode
@@ -77,25 +79,25 @@ def read_tolerant(line: bytes, context: Context) -> Event:
 
 def _read_decoded(data: bytes, line: bytes, context: Context, flags: tuple[str, ...] = ()) -> Event:
     """Build the event of `line` from `data`, which is the same or a mended copy."""
-    transaction: Transaction[Any] = _decode(data).transaction
+    transaction: Transaction[Any] = decode(data).transaction
     request, response, messages = transaction.request, transaction.response, transaction.messages
     if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
         raise NotARecord("no_time", foreign=False)
     # A wrong byte mostly stands in one part, and the others can be decoded as ever.
-    read_messages, pairs = (_odd_messages, _odd_pairs) if flags else (_messages, _pairs)
+    read_messages, pairs = (_odd_messages, _odd_pairs) if flags else (messages_in, pairs_in)
     parts = Parts(
-        "" if request.http_version is None else _version(bytes(request.http_version)),
-        UNKNOWN_MAKER if transaction.producer is None else _maker(bytes(transaction.producer)),
-        *(_NOTHING if messages is None else read_messages(bytes(messages))),
+        "" if request.http_version is None else version_in(bytes(request.http_version)),
+        UNKNOWN_MAKER if transaction.producer is None else maker_in(bytes(transaction.producer)),
+        *(NOTHING if messages is None else read_messages(bytes(messages))),
         None if request.headers is None else pairs(bytes(request.headers)),
-        None if response.headers is None else _response_pairs(bytes(response.headers)),
+        None if response.headers is None else response_pairs_in(bytes(response.headers)),
         flags,
     )
     return build(line, context, transaction, parts)
 
 
 @lru_cache(maxsize=256)
-def _version(data: bytes) -> str:
+def version_in(data: bytes) -> str:
     """Return an HTTP version, which is a number before 3.0.15 and a text since: as written, `1.10` too."""
     text = data.decode("ascii")
     if text[0] == '"' and "\\" not in text:
@@ -105,12 +107,12 @@ def _version(data: bytes) -> str:
     return text
 
 
-_NOTHING = scored(None)
+NOTHING = scored(None)
 _LONGEST = 8192
 """Longer messages are not kept for the next record that has the same."""
 
 
-def _messages(data: bytes) -> tuple[tuple[Match, ...] | None, Score]:
+def messages_in(data: bytes) -> tuple[tuple[Match, ...] | None, Score]:
     """Return the matches of a record, and their score: what a scanner provokes, it provokes again and again."""
     return _kept_messages(data) if len(data) < _LONGEST else _read_messages(data)
 
@@ -147,7 +149,7 @@ def _odd_match(data: bytes) -> Match:
 
 
 @lru_cache(maxsize=256)
-def _maker(data: bytes) -> Maker:
+def maker_in(data: bytes) -> Maker:
     """Return who wrote the record, which is the same for thousands."""
     producer = _decode_producer(data)
     return UNKNOWN_MAKER if producer is None else maker_of(producer)
@@ -213,7 +215,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | tuple[tuple[str, A
 _loads = json.JSONDecoder(object_pairs_hook=_object, parse_float=str, strict=False).decode
 
 
-def _pairs(data: bytes) -> Headers:
+def pairs_in(data: bytes) -> Headers:
     """Return the members of a JSON object of texts in order, repeated names and all.
 
     A dict keeps the last of repeated names.  Four quotes a member, escaped ones not counted, prove that nothing
@@ -226,10 +228,24 @@ def _pairs(data: bytes) -> Headers:
     return tuple(members.items()) if quotes == 4 * len(members) else _all_pairs(data)
 
 
+def hot_in(data: bytes) -> tuple[str | None, ...]:
+    """Return what `hot` returns of the headers of a JSON object, most of which are not wanted."""
+    members = _decode_headers(data)
+    if data.count(b'"') != 4 * len(members):
+        return hot(pairs_in(data))
+    host, user_agent, referer, content_type = _hot_names(tuple(members))
+    value: Callable[[str | None], str | None] = members.get  # type: ignore[assignment]  # None is no name of any
+    return value(host), value(user_agent), value(referer), value(content_type)
+
+
+_hot_names = lru_cache(maxsize=1024)(hot_names)
+"""A browser sends the same headers again and again."""
+
+
 def _odd_pairs(data: bytes) -> Headers:
     """Return headers that may not be UTF-8; raises ValueError where they are odd in another way."""
     try:
-        return _pairs(data)
+        return pairs_in(data)
     except ValueError:
         return headers_of(_loads(from_bytes(data))) or ()
 
@@ -241,5 +257,5 @@ def _all_pairs(data: bytes) -> Headers:
     return pairs
 
 
-_response_pairs = lru_cache(maxsize=1024)(_pairs)
+response_pairs_in = lru_cache(maxsize=1024)(pairs_in)
 """What a server sends is the same for many answers of one second."""

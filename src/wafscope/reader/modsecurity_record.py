@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from wafscope.event.model import EngineMode, Event, Headers, Match, ZoneSource
+from wafscope.event.model import EngineMode, Event, Headers, InterruptedSource, Match, Outcome, ZoneSource
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.facts import date_of, gaps_of, hot, split_uri
 from wafscope.reader.modsecurity_match import Details, match_of
@@ -124,13 +124,12 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     transaction_id = t.unique_id or t.id
     matches = parts.matches
     host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
-    second, zone_source = _moment(t.time_stamp, transaction_id, response_headers, context)
+    second, zone_source = moment_of(t.time_stamp, transaction_id, response_headers, context)
     maker = parts.maker
-    decided = decide if matches else _decide_without
-    interrupted, interrupted_source, outcome = decided(t.is_interrupted, maker.mode, t.response.http_code, matches)
+    interrupted, interrupted_source, outcome = decide_of(t.is_interrupted, maker.mode, t.response.http_code, matches)
     score = parts.score
     path, query = split_uri(request.uri)
-    untold = ("no_time",) if zone_source == "assumed" and parse_ctime(t.time_stamp) is None else ()
+    untold = untold_of(t.time_stamp, zone_source)
     gaps = gaps_of(
         request_headers is None, request.body is None, matches is None, interrupted_source, zone_source, untold
     )
@@ -148,11 +147,29 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     )  # fmt: skip
 
 
+def decide_of(
+    flag: bool | None,  # noqa: FBT001 - what the record says
+    mode: EngineMode,
+    status: int | None,
+    matches: tuple[Match, ...] | None,
+) -> tuple[bool | None, InterruptedSource, Outcome]:
+    """Decide as `verdict.decide` does."""
+    return decide(flag, mode, status, matches) if matches else _decide_without(flag, mode, status, matches)
+
+
 _decide_without = lru_cache(maxsize=256)(decide)
 """Without a match, which is how most records are, there is little to decide from."""
 
 
-def _moment(time_stamp: str, transaction_id: str, headers: Headers | None, context: Context) -> tuple[int, ZoneSource]:
+def untold_of(time_stamp: str, zone_source: ZoneSource) -> tuple[str, ...]:
+    """Return the gap of a record whose time is none."""
+    return ("no_time",) if zone_source == "assumed" and parse_ctime(time_stamp) is None else ()
+
+
+def moment_of(
+    time_stamp: str, transaction_id: str, headers: Headers | None, context: Context
+) -> tuple[int, ZoneSource]:
+    """Return the UTC second of a record and how its zone is known; raises NotARecord when it tells no time at all."""
     second = proved_second(time_stamp, transaction_id)
     if second is not None:
         return second, "unique_id"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
@@ -56,15 +57,23 @@ def id_second(transaction_id: str) -> int | None:
 
 
 _ID = re.compile(r"([0-9]{10})(?:[0-9]{0,3}\.[0-9]{6})?")
+_ONE = r"[0-9]{10}(?:[0-9]{0,3}\.[0-9]{6})?"
+_IDS = re.compile(rf"{_ONE}(?:\n{_ONE})*")
 
 
 def proved_second(time_stamp: str, transaction_id: str) -> int | None:
     """Return the UTC second of a record whose id proves the zone of its time; None for any other."""
-    return _proved(time_stamp, transaction_id[:10]) if _ID.fullmatch(transaction_id) else None
+    return proved_by(time_stamp, transaction_id[:10]) if _ID.fullmatch(transaction_id) else None
 
 
-@lru_cache(maxsize=4096)
-def _proved(time_stamp: str, digits: str) -> int | None:
+def are_ids(transaction_ids: Iterable[str]) -> bool:
+    """Tell whether all of them are ids as libmodsecurity makes them, in one look."""
+    return _IDS.fullmatch("\n".join(transaction_ids)) is not None
+
+
+@lru_cache(maxsize=1024)
+def proved_by(time_stamp: str, digits: str) -> int | None:
+    """Return the UTC second that an id begins with, its ten `digits`, where it proves the zone of a time."""
     local, second = parse_ctime(time_stamp), int(digits)
     return second if local is not None and _zone_offset(local, second, 2) is not None else None
 

@@ -60,12 +60,11 @@ class Walk:
 
     def spans(self) -> Iterator[Span | native.Region]:
         """Yield what stands on its own, in order."""
-        data, end = self._data, len(self._data)
+        end = len(self._data)
         while self.position < end:
-            if not self._records and data.startswith(_RECORD, self.position):
-                self.position = data.find(b"\n", self.position) + 1 or end
-                continue
-            span = self.next()
+            if not self._records:
+                self.position = _behind_records(self._data, self.position)
+            span = self.next() if self.position < end else None
             if span is not None:
                 yield span
 
@@ -134,6 +133,14 @@ class Walk:
             return Span(kind, start, stop, after)
         line_end = data.find(b"\n", close.start())
         return Span(kind, start, close.start() + len(indent) + 1, len(data) if line_end < 0 else line_end + 1)
+
+
+def _behind_records(data: bytes, position: int) -> int:
+    """Return where the first line begins, from `position` on, that holds no record of JSON."""
+    is_record, line_end = data.startswith, data.find
+    while is_record(_RECORD, position):
+        position = line_end(b"\n", position) + 1 or len(data)
+    return position
 
 
 def _is_bracket(line: bytes) -> bool:

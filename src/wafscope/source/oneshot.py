@@ -245,25 +245,26 @@ def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: 
     rest = b""
     while True:
         data, damage, ended = _piece(stream)
-        data = rest + data if rest else data
+        size = len(rest) + len(data)
         if ended:
-            if data or damage:
-                yield Stretch(source, name, offset, data, meter.count, damage)
+            if size or damage:
+                yield Stretch(source, name, offset, rest + data, meter.count, damage)
             return
-        # Behind the last line end nothing is settled.  Cut off here, the long part need not be copied again.
-        end = data.rfind(b"\n") + 1 if len(data) >= look_at else 0
-        lines = data[:end]
+        # Behind the last line end nothing is settled.
+        end = data.rfind(b"\n") + 1 if size >= look_at else 0
+        # Most of what is read is copied once, here.
+        lines = b"".join((rest, memoryview(data)[:end])) if end else b""
         cut = cutter.settled(lines) if lines else 0
         if cut:
             yield Stretch(source, name, offset, lines[:cut], meter.count)
-            offset, rest, look_at = offset + cut, data[cut:], 0
-        elif len(data) > cutter.largest:
-            skipped, rest = _skip(data, stream)
+            offset, rest, look_at = offset + cut, lines[cut:] + data[end:], 0
+        elif size > cutter.largest:
+            skipped, rest = _skip(rest + data, stream)
             yield Stretch(source, name, offset, b"", meter.count, damage="too_large", skipped=skipped)
             offset, look_at = offset + skipped, 0
         else:
             # Looked at again when there is twice as much: the time stays in proportion to the input.
-            rest, look_at = data, 2 * len(data)
+            rest, look_at = rest + data, 2 * size
 
 
 def _piece(stream: BinaryIO) -> tuple[bytes, str, bool]:

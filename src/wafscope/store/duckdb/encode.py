@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain, islice, repeat
 from operator import attrgetter
@@ -171,7 +171,7 @@ _FORMAT, _GAPS = _ORIGIN.index("format"), _ORIGIN.index("gaps")
 DECIDED = (*_VERDICT, *_COUNTED)
 """Columns that follow from the verdict and the rules of an event."""
 
-_setting = attrgetter(*_ORIGIN, *SETTING_COLUMNS)
+_SETTING = (*_ORIGIN, *SETTING_COLUMNS)
 _verdict = attrgetter(*_VERDICT)
 _rule = attrgetter(*_RULE, *WORDING_COLUMNS)
 
@@ -189,6 +189,12 @@ _EVENT_SINGLE = _single(EVENT_SCHEMA, {*_CODED, *_PLACES})
 _MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time", "wording_id"})
 
 
+def _columns(items: Sequence[Event] | Sequence[Match]) -> dict[str, tuple[Any, ...]]:
+    """Return the attributes of some events or matches, column by column: a few calls, however many there are."""
+    names = items[0].__struct_fields__
+    return dict(zip(names, zip(*map(msgspec.structs.astuple, items), strict=True), strict=True))
+
+
 class _Codes(dict[Any, int]):
     """Numbers distinct values in the order in which they come."""
 
@@ -203,16 +209,16 @@ class _Columns:
     def __init__(self, kind: pa.DataType, names: Sequence[str]) -> None:
         self._kind = kind
         self._names = names
-        self._values = [(attrgetter(name), name in _EMPTY_IS_MISSING) for name in names]
+        self._values = [(name, name in _EMPTY_IS_MISSING) for name in names]
         self._parts: list[tuple[pa.Array, int]] = []
 
-    def add(self, items: Sequence[object]) -> None:
-        """Add a row for each item."""
+    def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows."""
         values: list[Any] = []
-        for of_item, empty_is_missing in self._values:
-            found = map(of_item, items)
+        for name, empty_is_missing in self._values:
+            found = columns[name]
             values += [value or None for value in found] if empty_is_missing else found
-        self._parts.append((_array(values, self._kind), len(items)))
+        self._parts.append((_array(values, self._kind), len(values) // len(self._values)))
 
     def finish(self) -> dict[str, pa.Array]:
         """Return the columns by name."""
@@ -247,12 +253,16 @@ class _Payload:
         self._offset.extend([found.offset for _, found in rows])
         self._length.extend([found.length for _, found in rows])
         self._raw.add([event.raw for event in events])
-        self._setting.extend(map(self._settings.__getitem__, map(_setting, events)))
-        self._verdict.extend([self._verdicts[_verdict(e), _rules_of(e.matches)] for e in events])
-        self._client.extend([self._clients[e.client_address] for e in events])
-        for columns in self._single:
-            columns.add(events)
-        times = [event.time for event in events]
+        columns = _columns(events)
+        self._setting.extend(map(self._settings.__getitem__, zip(*[columns[name] for name in _SETTING], strict=True)))
+        verdicts = zip(*[columns[name] for name in _VERDICT], strict=True)
+        self._verdict.extend(
+            map(self._verdicts.__getitem__, zip(verdicts, map(_rules_of, columns["matches"]), strict=True))
+        )
+        self._client.extend(map(self._clients.__getitem__, columns["client_address"]))
+        for single in self._single:
+            single.add(columns)
+        times = columns["time"]
         self._first, self._last = min(self._first, *times), max(self._last, *times)
         self._matches.add(events, self._count)
         self._count += len(rows)
@@ -335,8 +345,9 @@ class _Matches:
             "time": _integers(self._time, MATCH_SCHEMA.field("time").type),
         }
         numbers = _integers(self._number, pa.int32())
+        distinct = _columns(self._distinct) if self._distinct else dict.fromkeys(Match.__struct_fields__, ())
         for single in [_Columns(*each) for each in _MATCH_SINGLE]:
-            single.add(self._distinct)
+            single.add(distinct)
             for name, values in single.finish().items():
                 columns[name] = pa.DictionaryArray.from_arrays(numbers, values, safe=False)
         codes = [self._rules[_rule(match)] for match in self._distinct]

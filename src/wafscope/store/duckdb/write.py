@@ -47,11 +47,13 @@ _RAW = RAW_SCHEMA.append(pa.field("first_block", _NUMBER))
 _IDS = pa.schema([_EVENTS.field(name) for name in ("seq", "id_high", "id_low", "match_count")])
 
 _SEEN = """
-    WITH b AS MATERIALIZED (FROM batch_ids)
+    WITH b AS MATERIALIZED (FROM batch_ids),
+    twice AS MATERIALIZED (SELECT id_high, id_low FROM b GROUP BY ALL HAVING count(*) > 1)
     SELECT seq, match_count FROM b SEMI JOIN ({known}) AS e USING (id_high, id_low)
     UNION
     SELECT seq, match_count FROM
-        (SELECT seq, match_count, row_number() OVER (PARTITION BY id_high, id_low ORDER BY seq) AS n FROM b)
+        (SELECT seq, match_count, row_number() OVER (PARTITION BY id_high, id_low ORDER BY seq) AS n
+        FROM b SEMI JOIN twice USING (id_high, id_low))
         WHERE n > 1
 """
 """Events that are stored already, or stand in the batch before."""
