@@ -28,7 +28,8 @@ from wafscope.reader.coraza_line import (
 from wafscope.reader.coraza_match import Reported, denies, make_match, settle
 from wafscope.reader.coraza_rule import read_rule
 
-_MORE_MARK = '"][msg_match_'
+MORE = '"][msg_match_'
+"""How the further values of a line begin, with the end of its id."""
 _LONGEST_KEPT = 2048
 """Longer texts are not kept; together with `_MOST_KEPT` this bounds what a hostile client can fill memory with."""
 _MOST_KEPT = 4096
@@ -51,16 +52,16 @@ def read_fired(text: str) -> Fired | None:
     if hostname > 0:
         words = words_of(text)
         end = hostname + len(HOSTNAME)
-        read = _kept if end - start <= _LONGEST_KEPT else _fired
+        read = _kept if end - start <= _LONGEST_KEPT else fired_of
         # Where a value holds the key word, the real one is behind it, and this part is not whole.
         fired = read(text[start:end], words)
         if fired is None:
             told = read_rule_part(text, start)
             if told is not None:
                 hostname = told[3]
-                fired = _fired(text[start : hostname + len(HOSTNAME)], words)
+                fired = fired_of(text[start : hostname + len(HOSTNAME)], words)
         if fired is not None:
-            more = text.find(_MORE_MARK, hostname)
+            more = text.find(MORE, hostname)
             if more < 0:
                 return fired
             if text[more - 1] != "\\":
@@ -69,17 +70,19 @@ def read_fired(text: str) -> Fired | None:
     return None if line is None else Fired(line.words, line.rule, line.pairs)
 
 
-def _fired(part: str, words: Words) -> Fired | None:
-    """Read a tail up to its hostname."""
+def fired_of(part: str, words: Words, further: str = "") -> Fired | None:
+    """Read a tail up to its hostname, and `further` values from behind its id; None where either is not whole."""
     told = read_rule_part(part, 0)
-    if told is None:
+    if told is None or (further and not further.startswith(MORE[2:])):
         return None
     rule, message, data, _ = told
     pairs = ((message, data),) if message or data else ()
+    if further:
+        pairs += more_pairs(further, 0)[0]
     return Fired(words, rule, pairs, make_match(rule, pairs, words, cuts=CUT))
 
 
-_kept = lru_cache(maxsize=_MOST_KEPT)(_fired)
+_kept = lru_cache(maxsize=_MOST_KEPT)(fired_of)
 
 
 def matches_of_lines(lines: Iterable[Fired], texts: Sequence[str] = (), cuts: int = CUT) -> Reported:

@@ -30,6 +30,7 @@ from wafscope.reader.coraza_event import (
     stopwatch,
     verdict_of,
 )
+from wafscope.reader.coraza_entries import read_entries
 from wafscope.reader.coraza_fired import Fired, matches_of_lines, read_fired
 from wafscope.reader.coraza_line import NO_WORDS, Pair, Rule, Words, make_rule, words_of
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, settle
@@ -91,6 +92,7 @@ class Upload(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     mime: str = ""
 
 
+NO_MESSAGES = msgspec.Raw(b"null")
 HeaderLists = dict[str, tuple[str, ...]]
 
 
@@ -153,7 +155,15 @@ class Record(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     messages: tuple[Message, ...] | None = None
 
 
-_decode = msgspec.json.Decoder(Record).decode
+class _Quick(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One line, its messages as written."""
+
+    transaction: Transaction
+    messages: msgspec.Raw = NO_MESSAGES
+
+
+_decode = msgspec.json.Decoder(_Quick).decode
+_decode_messages = msgspec.json.Decoder(tuple[Message, ...] | None).decode
 _NO_REQUEST = Request()
 _NO_RESPONSE = Response()
 _NO_PRODUCER = Producer()
@@ -167,7 +177,12 @@ def read_fast(line: bytes, context: Context) -> Event:
     if request is not None and request.args:
         raise ValueError("arguments are never written")
     flags = ("replacement_characters",) if has_replacements(line) else ()
-    return _build(line, context, record, flags, ())
+    messages = record.messages
+    reported = NOTHING_REPORTED
+    if messages is not NO_MESSAGES:
+        written = bytes(messages)
+        reported = read_entries(written) or _reported(_decode_messages(written))
+    return _build(line, context, record.transaction, reported, (flags, ()))
 
 
 def read_tolerant(line: bytes, context: Context) -> Event:
@@ -178,13 +193,14 @@ def read_tolerant(line: bytes, context: Context) -> Event:
         extra = (*extra, ("transaction.request.args", written(request.args)))
     if has_replacements(line):
         flags = (*flags, "replacement_characters")
-    return _build(line, context, record, flags, extra)
+    return _build(line, context, record.transaction, _reported(record.messages), (flags, extra))
 
 
-def _build(
-    line: bytes, context: Context, record: Record, flags: tuple[str, ...], extra: tuple[tuple[str, str], ...]
-) -> Event:
-    t = record.transaction
+Odd = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+"""Flags, and members that are not known."""
+
+
+def _build(line: bytes, context: Context, t: Transaction, reported: Reported, odd: Odd) -> Event:
     if not (t.id or t.client_ip or t.timestamp or t.unix_timestamp):
         raise NotARecord("no_time", foreign=False)
     request, response, producer = t.request or _NO_REQUEST, t.response or _NO_RESPONSE, t.producer or _NO_PRODUCER
@@ -194,7 +210,7 @@ def _build(
     if time is None:
         time, zone_source = moment(t.timestamp, t.id, response_headers, context)
     duration, phases = stopwatch(producer.stopwatch) if producer.stopwatch else (None, ())
-    reported = NOTHING_REPORTED if record.messages is None else _reported(record.messages)
+    flags, extra = odd
     matches, mode, status = reported.matches, MODES.get(producer.rule_engine, "unknown"), response.status
     host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
     interrupted, source, outcome = verdict_of(t.is_interrupted, "flag", mode, status, matches)
@@ -237,8 +253,10 @@ def _files(uploads: tuple[Upload, ...] | None) -> tuple[File, ...]:
     return tuple([File(u.name, u.size, u.mime) for u in uploads]) if uploads else ()
 
 
-def _reported(messages: tuple[Message, ...]) -> Reported:
+def _reported(messages: tuple[Message, ...] | None) -> Reported:
     """Return the matches of the entries: from `data` with part K, else from the error lines."""
+    if messages is None:
+        return NOTHING_REPORTED
     for message in messages:
         if message.data is not None:
             return _matches_of_data(messages)
