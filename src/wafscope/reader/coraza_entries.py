@@ -10,13 +10,17 @@ same value: it is decoded, and read, once.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import msgspec
 
-from wafscope.reader.coraza_fired import MORE, Fired, fired_of, matches_of_lines
-from wafscope.reader.coraza_line import FILE, HOSTNAME, words_of
-from wafscope.reader.coraza_match import Reported
+from wafscope.event.model import Match
+from wafscope.reader.coraza_fired import MORE, Fired, fired_of, matches_of_lines, read_fired
+from wafscope.reader.coraza_line import FILE, HOSTNAME, NO_WORDS, Pair, Rule, Words, make_rule, words_of
+from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, settle
+from wafscope.reader.coraza_record import Data, Message
+from wafscope.reader.coraza_rule import NO_TEXT, read_rule
 
 _CORAZA = "Coraza: "
 _CORAZA_WRITTEN = _CORAZA.encode()
@@ -30,35 +34,46 @@ _MARK = b"\n"
 _LONGEST_KEPT = 2048
 _MOST_KEPT = 4096
 
+_decode_entries = msgspec.json.Decoder(tuple[Message, ...] | None).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-def read_entries(written: bytes) -> Reported | None:
-    """Return what `messages` tells; None where it is not written as usual, and all of it has to be decoded."""
+def read_entries(written: bytes) -> Reported:
+    """Return what `messages` tells; raises ValueError where it is not what Coraza writes."""
+    return _read_alike(written) or reported_of(_decode_entries(written))
+
+
+def _read_alike(written: bytes) -> Reported | None:
+    """Return what lines tell that are alike; None where they are not, and all has to be decoded."""
     start = written.find(_CORAZA_WRITTEN) + len(_CORAZA_WRITTEN)
     lead = written[1:start]
     hostname = written.find(_HOSTNAME_WRITTEN, start)
     end = written.find(_CLOSED, written.find(_ID_WRITTEN, hostname) + len(_ID_WRITTEN)) + len(_CLOSED)
     told = written[hostname:end]
-    try:
-        if not (_begins_usually(lead) and _ends_usually(told)):
-            return None
-        return matches_of_lines(map(_line, _lines(written.split(told), lead)))
-    except ValueError:
-        return None  # what was taken apart so is more than one text
+    if not (_begins_usually(lead) and _ends_usually(told)):
+        return None
+    for divided in (_divided, _divided_at_marks):
+        try:
+            return matches_of_lines(map(_line, divided(written, lead, told)))
+        except ValueError:
+            pass  # what was taken apart so is more than one text
+    return None
 
 
-def _lines(parts: list[bytes], lead: bytes) -> list[bytes]:
-    """Return what is left of each line, from what stands before, between and behind what is the same in all of them."""
-    first, last = b"[" + lead, _END + b"]"
-    between = _END + b"," + lead
-    if not (parts[0].startswith(first) and parts[-1].endswith(last)):
+def _divided(written: bytes, lead: bytes, told: bytes) -> list[bytes]:
+    """Return what is left of each line, where nothing stands behind what is told in all of them."""
+    end = told + _END
+    if not (written.startswith(lead, 1) and written.endswith(end + b"]")):
         raise ValueError("unusual entries")
-    size = len(between)
-    lines = [part[size:] for part in parts if part.startswith(between)]
-    if len(lines) == len(parts) - 2 and parts[-1] == last:
-        return [parts[0][len(first) :], *lines]
-    lines = _MARK.join(parts)[len(first) : -len(last)].split(between)
+    return written[1 + len(lead) : -len(end) - 1].split(end + b"," + lead)
+
+
+def _divided_at_marks(written: bytes, lead: bytes, told: bytes) -> list[bytes]:
+    """Return the same where further values do; a mark stands before them."""
+    short = written.replace(told, _MARK)
+    if not (short.startswith(lead, 1) and short.endswith(_END + b"]")):
+        raise ValueError("unusual entries")
+    lines = short[1 + len(lead) : -len(_END) - 1].split(_END + b"," + lead)
     if any(line.count(_MARK) != 1 for line in lines):
         raise ValueError("unusual entries")
     return [line.removesuffix(_MARK) for line in lines]
@@ -69,14 +84,22 @@ def _begins_usually(lead: bytes) -> bool:
     """Tell the beginning of an entry, up to the words of the engine."""
     if not lead.startswith(_BEGINNING):
         return False
-    text = _text(b'"' + lead[len(_BEGINNING) :] + b'"')
+    text = _whole(lead[len(_BEGINNING) :])
     return text.find(_CORAZA) == len(text) - len(_CORAZA)
 
 
 def _ends_usually(told: bytes) -> bool:
     """Tell the end of a line, from its hostname on, that holds nothing of what is looked for in a line."""
-    text = _text(b'"' + told + b'"')
+    text = _whole(told)
     return text.startswith(HOSTNAME) and FILE not in text and MORE not in text and text[-3] != "\\"
+
+
+def _whole(part: bytes) -> str:
+    """Return a part of a text of JSON; "" where it can not stand in one."""
+    try:
+        return _text(b'"' + part + b'"')
+    except ValueError:
+        return ""
 
 
 def _line(line: bytes) -> Fired:
@@ -85,6 +108,8 @@ def _line(line: bytes) -> Fired:
 
 def _read(line: bytes) -> Fired:
     """Read what is left of a line: from the words to the last tag, and further values behind the mark."""
+    if _END in line:
+        raise ValueError("more than one line")
     rule, _, further = line.partition(_MARK)
     before, behind = _text(b'"' + rule + b'"'), _text(b'"' + further + b'"')
     start = before.rfind(FILE)
@@ -97,3 +122,76 @@ def _read(line: bytes) -> Fired:
 
 
 _kept = lru_cache(maxsize=_MOST_KEPT)(_read)
+
+
+def reported_of(messages: tuple[Message, ...] | None) -> Reported:
+    """Return the matches of the entries: from `data` with part K, else from the error lines."""
+    if messages is None:
+        return NOTHING_REPORTED
+    for message in messages:
+        if message.data is not None:
+            return _matches_of_data(messages)
+    return matches_of_lines([read_fired(message.error_message) or _remains(message) for message in messages])
+
+
+def _remains(message: Message) -> Fired:
+    """Return what an entry without `data` tells where its error line is missing or not whole."""
+    text = message.message or message.error_message
+    return Fired(words_of(message.error_message), Rule(), ((text, ""),) if text else ())
+
+
+def _matches_of_data(messages: tuple[Message, ...]) -> Reported:
+    found: list[Match] = []
+    denial = NO_WORDS
+    position, end = 0, len(messages)
+    while position < end:
+        first = messages[position]
+        if first.data is None:
+            fired = matches_of_lines([read_fired(first.error_message) or _remains(first)])
+            found += fired.matches or ()
+            denial = fired.denial if denial is NO_WORDS else denial
+            position += 1
+            continue
+        data = first.data
+        words = words_of(first.error_message)
+        pairs: list[Pair] = []
+        while True:
+            entry = messages[position]
+            logged = entry.data or _NO_DATA
+            if entry.message or logged.data:
+                pairs.append((entry.message or logged.msg, logged.data))
+            position += 1
+            if position == end or (messages[position].data or _NO_DATA).id != data.id or data.id is None:
+                break
+        if any(_LOST in text for pair in pairs for text in pair):
+            pairs = _with_bytes(pairs, first.error_message)
+        found.append(match_of_data(data, pairs, words))
+        if denial is NO_WORDS and denies(words):
+            denial = words
+    return Reported(tuple(found), denial)
+
+
+_NO_DATA = Data()
+_LOST = "\ufffd"
+_BYTE = re.compile("[\udc80-\udcff]")
+
+
+def _with_bytes(pairs: list[Pair], error_message: str) -> list[Pair]:
+    r"""Return the values with the bytes that `data` has lost: the error line has them as `\xHH`, as far as it goes."""
+    told = read_fired(error_message)
+    if told is None or len(told.pairs) != len(pairs):
+        return pairs
+    return [(_same(a, c), _same(b, d)) for (a, b), (c, d) in zip(pairs, told.pairs, strict=True)]
+
+
+def _same(lossy: str, exact: str) -> str:
+    return exact if _BYTE.sub(_LOST, exact) == lossy else lossy
+
+
+def match_of_data(data: Data, pairs: list[Pair], words: Words) -> Match:
+    """Return the match of a rule that part K describes."""
+    text = read_rule(data.raw) if data.raw else NO_TEXT
+    severity = data.severity if data.severity is not None and 0 < data.severity <= 7 else None
+    rest = Rule(data.id, data.file, data.line, data.rev, None, data.ver, data.maturity, data.accuracy)
+    rule = settle(make_rule(data.id, severity, data.tags or (), rest), text)
+    return make_match(rule, pairs, words, text=text, raw=data.raw)

@@ -76,9 +76,7 @@ def fired_of(part: str, words: Words, further: str = "") -> Fired | None:
     if told is None or (further and not further.startswith(MORE[2:])):
         return None
     rule, message, data, _ = told
-    pairs = ((message, data),) if message or data else ()
-    if further:
-        pairs += more_pairs(further, 0)[0]
+    pairs = (((message, data),) if message or data else ()) + more_pairs(further, 0)[0]
     return Fired(words, rule, pairs, make_match(rule, pairs, words, cuts=CUT))
 
 

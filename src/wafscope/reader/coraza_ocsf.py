@@ -12,6 +12,7 @@ import msgspec
 from wafscope.event.model import Event, File, Headers, Match, ZoneSource
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_coercion import Int32, read_as
+from wafscope.reader.coraza_entries import match_of_data
 from wafscope.reader.coraza_event import (
     Told,
     event_of,
@@ -22,9 +23,9 @@ from wafscope.reader.coraza_event import (
     versions_of,
     whole_duration,
 )
-from wafscope.reader.coraza_json import Data, match_of_data
 from wafscope.reader.coraza_line import NO_WORDS, Pair
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported
+from wafscope.reader.coraza_record import Data
 
 FORMAT = "coraza.ocsf"
 
