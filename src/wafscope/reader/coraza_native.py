@@ -14,19 +14,19 @@ Each record is told by what it holds, not by its file (formats specification, se
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
 from wafscope.event.model import Event, File, Headers, InterruptedSource
 from wafscope.event.text import from_bytes
-from wafscope.reader.base import Context, Section
+from wafscope.reader.base import Context
 from wafscope.reader.coraza_event import Told, event_of, http_version, moment, versions_of
 from wafscope.reader.coraza_fired import Fired, matches_of_lines, read_fired
 from wafscope.reader.coraza_line import read_line
 from wafscope.reader.coraza_match import Reported, denies, matches_of_texts, unused_texts
 from wafscope.reader.coraza_quote import unquote
 from wafscope.reader.coraza_rule import split_rules
-from wafscope.reader.sections import CORAZA, sections_of
 
 FORMAT = "coraza.native"
 
@@ -48,8 +48,6 @@ TELLS = {
 }
 
 _IDS = re.compile(r"\[([^\]\n]{1,64})\] (\S*) (\S*) (\d{1,6}) (\S*) (\d{1,5})")
-_ESCAPED = re.compile(r"\\([\\rn])")
-_PLAIN = {"\\": "\\", "r": "\r", "n": "\n"}
 _STATUS_LINE = re.compile(r"(HTTP/[\d.]+) (\d{1,3})(?: (.*))?")
 _UPLOAD = re.compile(r'\d+,(\d+),"((?:[^"\\]|\\.)*)","((?:[^"\\]|\\.)*)"', re.DOTALL)
 _LINE = '[client "'
@@ -92,16 +90,21 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
 
     def plain(self, text: str) -> str:
         """Undo the escapes of 3.8."""
-        return _ESCAPED.sub(_unescaped, text) if self.escaped and "\\" in text else text
+        return _unescaped(text) if self.escaped and "\\" in text else text
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    return _PLAIN[found[1]]
+_HELD = "\ud800"
+"""Holds the place of a backslash: text that was decoded from bytes has no such character."""
+
+
+def _unescaped(text: str) -> str:
+    r"""Return a text with `\\`, `\r` and `\n` undone; all at once, for some texts are little else."""
+    return text.replace("\\\\", _HELD).replace("\\r", "\r").replace("\\n", "\n").replace(_HELD, "\\")
 
 
 def read(record: bytes, context: Context) -> Event:
     """Read one whole record; raises NotARecord or ValueError when there is none."""
-    parts = _parts(record)
+    parts = _parts(record, answers=context.answers)
     method, uri, protocol, request_line, request_headers = _request(parts)
     status, version, reason, response_headers = _response(parts)
     heard = _hear(parts)
@@ -148,55 +151,91 @@ def read(record: bytes, context: Context) -> Event:
     )
 
 
-def _parts(record: bytes) -> Parts:
-    sections = sections_of(record, CORAZA)
-    escaped = record.find(b"-", 2) == 2 + _ESCAPING_BOUNDARY
+def _parts(record: bytes, *, answers: bool) -> Parts:
+    """Take a record apart; without `answers`, the body of the response is left empty."""
     flags: tuple[str, ...] = ()
     try:
-        texts = [section.body.decode() for section in sections]
+        text = record.decode()
     except UnicodeDecodeError:
-        texts = [from_bytes(section.body) for section in sections]
+        text = from_bytes(record)
         flags = ("invalid_utf8",)
-    ids = _find_ids(sections, texts)
+    letters, texts = _sections(text)
+    ids = _find_ids(letters, texts)
     found: dict[str, str] = {}
-    for section, text in zip(sections, texts, strict=True):
-        if section.letter in found:
-            flags = (*flags, "interleaved") if "interleaved" not in flags else flags
-            continue
-        found[section.letter] = _without_frame(section.letter, text, ids)
-    return Parts(found, ids, escaped, flags)
+    for letter, body in zip(letters, texts, strict=True):
+        if letter not in found:
+            found[letter] = _without_frame(body, ids) if answers or letter != "E" else ""
+        elif "interleaved" not in flags:
+            flags = (*flags, "interleaved")
+    return Parts(found, ids, text.find("-", 2) == 2 + _ESCAPING_BOUNDARY, flags)
 
 
-def _find_ids(sections: list[Section], texts: list[str]) -> Ids:
+_FIRST = re.compile(r"(--(?:[A-Za-z]{10}|[A-Za-z]{16})-)[A-Z]--\r?$", re.MULTILINE)
+_REST = re.compile(r"[A-Z]--\r?(?:\n|\Z)")
+"""A separator line: the first one, and what follows the boundary in the others."""
+_BEGINNINGS = re.compile(r"(?:[A-Z]--\n,)*[A-Z]--\n?")
+
+
+def _sections(text: str) -> tuple[str, list[str]]:
+    """Return the letters of the sections, and the texts without the line feed before the next separator.
+
+    Only lines with the boundary of the first one separate: a client can send others in a body.  Raises ValueError
+    where the record does not begin with such a line.
+    """
+    first = _FIRST.match(text)
+    if first is None:
+        raise ValueError("no separator line at the start")
+    own = "\n" + first[1]
+    parts = text[first.end(1) :].removesuffix("\n").split(own)
+    letters = _letters(",".join([part[:4] for part in parts]))
+    if len(letters) == len(parts):
+        return letters, [part[4:] for part in parts]
+    letters = ""
+    bodies: list[list[str]] = []
+    for part in parts:
+        rest = _REST.match(part)
+        if rest is None:
+            bodies[-1].append(part)
+        else:
+            letters += part[0]
+            bodies.append([part[rest.end() :]])
+    return letters, [own.join(body) for body in bodies]
+
+
+@lru_cache(maxsize=256)
+def _letters(beginnings: str) -> str:
+    r"""Return `ABZ` of `A--\n,B--\n,Z--`: how all parts of a record begin that has nothing odd about it."""
+    return beginnings[::5] if _BEGINNINGS.fullmatch(beginnings) else ""
+
+
+def _find_ids(letters: str, texts: list[str]) -> Ids:
     """Return the line of ids: of A, else of B, else the shortest.
 
     Up to 3.3 it heads every section; in 3.0 a text that begins with a digit goes on the port, which the request
     line cannot do.  A body is the client's and is not asked: 3.4 writes it without any ids.
     """
     best = NO_IDS
-    for section, text in zip(sections, texts, strict=True):
-        found = _IDS.match(text) if section.letter not in _BODIES else None
+    for letter, text in zip(letters, texts, strict=True):
+        found = _IDS.match(text) if letter not in _BODIES else None
         if found is None:
             continue
         time, transaction_id, client, client_port, server, server_port = found.groups()
         ids = Ids(found[0], time, transaction_id, client, int(client_port), server, int(server_port))
-        if section.letter in {"A", "B"}:
+        if letter in {"A", "B"}:
             return ids
         if best is NO_IDS or len(ids.written) < len(best.written):
             best = ids
     return best
 
 
-def _without_frame(letter: str, text: str, ids: Ids) -> str:
+def _without_frame(text: str, ids: Ids) -> str:
     """Take off the line of ids, and what the engine writes behind a text before the next separator.
 
     With the ids in A that is a line feed behind a text, and an empty line; otherwise one line feed.
     """
-    if letter == "A":
-        return text
     if ids.written and text.startswith(ids.written):
-        return text[len(ids.written) :].removeprefix("\n").removesuffix("\n")
-    return text.removesuffix("\n").removesuffix("\n")
+        return text[len(ids.written) :].removeprefix("\n")
+    return text.removesuffix("\n")
 
 
 def _headers(lines: list[str]) -> Headers:
