@@ -7,7 +7,7 @@ from tests.corpus.place import CORPUS
 from tests.corpus.test_coraza import RUNS, records
 
 from wafscope.event.model import Event
-from wafscope.reader import coraza_fired, coraza_json, coraza_line, coraza_native, coraza_quote
+from wafscope.reader import coraza_entries, coraza_fired, coraza_json, coraza_line, coraza_native, coraza_quote
 from wafscope.reader.base import Context
 
 pytestmark = [
@@ -18,11 +18,22 @@ pytestmark = [
 CONTEXT = Context()
 
 
+KEPT = (
+    coraza_entries._begins_usually,
+    coraza_entries._kept,
+    coraza_fired._kept,
+    coraza_json._answered_kept,
+    coraza_json._asked_kept,
+    coraza_line._rule_kept,
+    coraza_native._letters,
+    coraza_quote._kept,
+)
+
+
 def forget() -> None:
     """Empty all that is kept."""
-    coraza_fired._kept.cache_clear()
-    coraza_line._rule_kept.cache_clear()
-    coraza_quote._kept.cache_clear()
+    for kept in KEPT:
+        kept.cache_clear()
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -37,7 +48,7 @@ def test_an_event_does_not_depend_on_what_was_read_before(run: str) -> None:
     alone = [afresh(record) for record in found]
     forget()
     forwards = [read(record, CONTEXT) for record in found]
-    assert coraza_fired._kept.cache_info().hits > 0
+    assert coraza_fired._kept.cache_info().hits + coraza_entries._kept.cache_info().hits > 0
     again = [read(record, CONTEXT) for record in found]
     forget()
     backwards = [read(record, CONTEXT) for record in reversed(found)][::-1]
