@@ -21,11 +21,11 @@ from wafscope.reader.v2_json_record import (
     Response,
     Sanitized,
     Told,
-    Transaction,
     Upload,
     Uploads,
     WebApplication,
 )
+from wafscope.reader.v2_record import Transaction
 
 Members = dict[str, Any] | tuple[tuple[str, Any], ...]
 """An object; its pairs where a name is repeated."""

@@ -28,10 +28,10 @@ from wafscope.reader.v2_json_record import (
     Request,
     Response,
     Told,
-    Transaction,
     Uploads,
     event_of,
 )
+from wafscope.reader.v2_record import Transaction
 
 Form = TypeVar("Form")
 

@@ -13,7 +13,7 @@ import msgspec
 from wafscope.event.model import Event, File, Headers
 from wafscope.event.text import from_bytes, to_bytes
 from wafscope.reader.base import Context, NotARecord
-from wafscope.reader.v2_record import Answered, Asked, Names, Opening, Record, Trailer, build, uploaded
+from wafscope.reader.v2_record import Answered, Asked, Int32, Names, Record, Trailer, Transaction, build, uploaded
 
 FORMAT = "v2.json"
 
@@ -21,19 +21,7 @@ Part = TypeVar("Part")
 """Headers: raw JSON on the fast path, Python objects on the tolerant one."""
 Body = TypeVar("Body")
 """The body of a response: a text, or raw JSON where it is not wanted (`Context.answers`)."""
-Int32 = Annotated[int, msgspec.Meta(gt=-(1 << 31), lt=1 << 31)]
 Int64 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-
-
-class Transaction(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """`transaction`, part A."""
-
-    time: str = ""
-    transaction_id: str = ""
-    remote_address: str | None = None
-    remote_port: Int32 | None = None
-    local_address: str | None = None
-    local_port: Int32 | None = None
 
 
 class Request(msgspec.Struct, Generic[Part], frozen=True, gc=False, forbid_unknown_fields=True):
@@ -147,12 +135,12 @@ def event_of(
     odd: tuple[Names, tuple[tuple[str, str], ...]] = ((), ()),
 ) -> Event:
     """Make the event of a record whose values have the types they should; `odd` are flags and unknown members."""
-    t, request, response = told.transaction, told.request, told.response
-    if not (t.time or t.transaction_id or t.remote_address):
+    transaction, request, response = told.transaction, told.request, told.response
+    if not (transaction.time or transaction.transaction_id or transaction.remote_address):
         raise NotARecord("no_time", foreign=False)
     record = Record(
         FORMAT,
-        Opening(t.time, t.transaction_id, t.remote_address, t.remote_port, t.local_address, t.local_port),
+        transaction,
         Asked(
             request.request_line,
             request_headers,

@@ -17,7 +17,7 @@ from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.sections import V2
 from wafscope.reader.v2_escape import V, is_utf8, unescape
-from wafscope.reader.v2_record import Answered, Asked, Names, Opening, Record, Trailer, build, duration_of, uploaded
+from wafscope.reader.v2_record import Answered, Asked, Names, Record, Trailer, Transaction, build, duration_of, uploaded
 
 FORMAT = "v2.native"
 
@@ -81,8 +81,14 @@ def read(record: bytes, context: Context) -> Event:
     line, headers = _head(sections[_B]) if _B in sections else (None, None)
     told = Record(
         format=FORMAT,
-        opening=_opening(sections[_A]),
-        asked=Asked(line, headers, _text(sections, _C), _text(sections, _I), _files(sections.get(_J, b""), extra)),
+        transaction=_transaction(sections[_A]),
+        asked=Asked(
+            line,
+            headers,
+            _body(sections, _C, answers=context.answers),
+            _body(sections, _I, answers=context.answers),
+            _files(sections.get(_J, b""), extra),
+        ),
         answered=_answered(sections, answers=context.answers),
         trailer=_trailer(sections[_H], extra) if _H in sections else None,
         rules=_rules(sections[_K]) if _K in sections else (),
@@ -166,16 +172,18 @@ def _has_carriage_returns(record: bytes) -> bool:
     return record[14:15] == b"\r"
 
 
-def _text(sections: dict[int, bytes], letter: int) -> str | None:
-    return from_bytes(sections[letter]) if letter in sections else None
+def _body(sections: dict[int, bytes], letter: int, *, answers: bool) -> str | None:
+    """Return a body; "" in place of one that is not wanted."""
+    section = sections.get(letter)
+    return None if section is None else from_bytes(section) if answers else ""
 
 
-def _opening(section: bytes) -> Opening:
+def _transaction(section: bytes) -> Transaction:
     time, mark, rest = from_bytes(section.rstrip(b"\n")).removeprefix("[").partition("] ")
     fields = rest.split(" ")
     if not mark or len(fields) != 5:
         raise NotARecord("damaged", foreign=False)
-    return Opening(time, fields[0], fields[1] or None, _port(fields[2]), fields[3] or None, _port(fields[4]))
+    return Transaction(time, fields[0], fields[1] or None, _port(fields[2]), fields[3] or None, _port(fields[4]))
 
 
 def _port(text: str) -> int | None:
@@ -201,7 +209,7 @@ def _head(section: bytes) -> tuple[str, Headers]:
 
 def _answered(sections: dict[int, bytes], *, answers: bool) -> Answered:
     """Read parts F and E; F is empty where no response was sent, and in v2 for nginx it has no status."""
-    body = (_text(sections, _E) if answers else "") if _E in sections else None
+    body = _body(sections, _E, answers=answers)
     if _F not in sections:
         return Answered(body=body)
     section = sections[_F]

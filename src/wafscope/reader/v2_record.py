@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from wafscope.reader.v2_time import parse_time, settle
 from wafscope.reader.verdict import decide
 
 Names = tuple[str, ...]
+Int32 = Annotated[int, msgspec.Meta(gt=-(1 << 31), lt=1 << 31)]
 BodyKind = Literal["raw", "fake_multipart", ""]
 
 _MODES: dict[str, EngineMode] = {"ENABLED": "on", "DETECTION_ONLY": "detection_only", "DISABLED": "off"}
@@ -45,15 +46,15 @@ _BY_SENTENCE = frozenset({"", "Pm"})
 """Operators that the sentence does not tell for certain, where the text of the rule does."""
 
 
-class Opening(msgspec.Struct, frozen=True, gc=False):
-    """Part A: the transaction."""
+class Transaction(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Part A: the transaction.  In JSON, its members have these names."""
 
     time: str = ""
     transaction_id: str = ""
-    client_address: str | None = None
-    client_port: int | None = None
-    server_address: str | None = None
-    server_port: int | None = None
+    remote_address: str | None = None
+    remote_port: Int32 | None = None
+    local_address: str | None = None
+    local_port: Int32 | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +105,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as its format has it; `trailer` is None where part H is not logged."""
 
     format: str
-    opening: Opening
+    transaction: Transaction
     asked: Asked
     answered: Answered
     trailer: Trailer | None
@@ -116,7 +117,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 def build(raw: bytes, record: Record, context: Context) -> Event:
     """Make the event of a record; raises NotARecord when it tells no time at all."""
-    opening, asked, answered = record.opening, record.asked, record.answered
+    transaction, asked, answered = record.transaction, record.asked, record.answered
     trailer = record.trailer or _NO_TRAILER
     reported = reported_by(trailer.messages)
     matches, score = reported.matches, reported.score
@@ -125,15 +126,16 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
     if record.rules:
         matches, rule_texts = _with_rule_texts(matches, record.rules)
     mode = _MODES.get(trailer.mode, "unknown")
-    denial = None if mode == "detection_only" else reported.denial(trailer.phase)
-    interrupted, interrupted_source, outcome = decide(
+    denial = reported.denial(trailer.phase) if reported.denials and mode != "detection_only" else None
+    decided = decide if matches else _decide_without
+    interrupted, interrupted_source, outcome = decided(
         None if record.trailer is None else trailer.interrupted or denial is not None,
         mode,
         answered.status,
         None if record.trailer is None else matches,
         trailer.said_by,
     )
-    moment = settle(parse_time(opening.time), opening.transaction_id, trailer.start, context)
+    moment = settle(parse_time(transaction.time), transaction.transaction_id, trailer.start, context)
     host, user_agent, referer, content_type = hot(asked.headers) if asked.headers else _NO_HEADERS
     method, uri, protocol = request_words(asked.line) if asked.line else ("", "", "")
     path, query = split_uri(uri)
@@ -144,9 +146,9 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
     # By place, in the order of the model: by name, it would take a tenth of all reading.
     return Event(
         raw, record.format, flags, _gaps(record, body, interrupted_source, moment.zone_source),
-        moment.time, opening.time, moment.logged, trailer.duration, trailer.phases, moment.zone_source,
-        opening.transaction_id, opening.client_address, opening.client_port,
-        opening.server_address, opening.server_port, None, trailer.sensor, host,
+        moment.time, transaction.time, moment.logged, trailer.duration, trailer.phases, moment.zone_source,
+        transaction.transaction_id, transaction.remote_address, transaction.remote_port,
+        transaction.local_address, transaction.local_port, None, trailer.sensor, host,
         asked.line or "", method, protocol, uri, path, query,
         asked.headers or (), body, kind, asked.files, user_agent, referer, content_type,
         answered.status, answered.protocol.removeprefix("HTTP/"), answered.reason, answered.headers or (),
@@ -158,6 +160,10 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
         trailer.sanitised, rule_texts, record.extra,
         outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
     )  # fmt: skip
+
+
+_decide_without = lru_cache(maxsize=256)(decide)
+"""Without a match, which is how many records are, there is little to decide from."""
 
 
 def _gaps(record: Record, body: str | None, interrupted_source: InterruptedSource, zone_source: ZoneSource) -> Names:
