@@ -85,8 +85,8 @@ def read(record: bytes, context: Context) -> Event:
         asked=Asked(
             line,
             headers,
-            _body(sections, _C, answers=context.answers),
-            _body(sections, _I, answers=context.answers),
+            _text(sections, _C),
+            _text(sections, _I),
             _files(sections.get(_J, b""), extra),
         ),
         answered=_answered(sections, answers=context.answers),
@@ -172,10 +172,8 @@ def _has_carriage_returns(record: bytes) -> bool:
     return record[14:15] == b"\r"
 
 
-def _body(sections: dict[int, bytes], letter: int, *, answers: bool) -> str | None:
-    """Return a body; "" in place of one that is not wanted."""
-    section = sections.get(letter)
-    return None if section is None else from_bytes(section) if answers else ""
+def _text(sections: dict[int, bytes], letter: int) -> str | None:
+    return from_bytes(sections[letter]) if letter in sections else None
 
 
 def _transaction(section: bytes) -> Transaction:
@@ -209,7 +207,7 @@ def _head(section: bytes) -> tuple[str, Headers]:
 
 def _answered(sections: dict[int, bytes], *, answers: bool) -> Answered:
     """Read parts F and E; F is empty where no response was sent, and in v2 for nginx it has no status."""
-    body = _body(sections, _E, answers=answers)
+    body = (_text(sections, _E) if answers else "") if _E in sections else None
     if _F not in sections:
         return Answered(body=body)
     section = sections[_F]
