@@ -62,9 +62,14 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
 
 def test_results_are_those_of_this_process_and_come_in_order(workers: Workers) -> None:
     tasks = [task(number, files=number % 3 + 1) for number in range(9)]
-    results = list(workers.encode(tasks))
+    results, left = [], []
+    for result in workers.encode(tasks):
+        results.append(result)
+        left.append(workers.left)
 
     assert [encode(each) for each in tasks] == [encoded for encoded, _ in results]
+    assert left[-3:] == [2, 1, 0]
+    assert left[0] is None
     assert [each.without_data() for each in tasks] == [done for _, done in results]
 
 

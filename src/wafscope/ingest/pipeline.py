@@ -151,7 +151,7 @@ def import_paths(
         results = running.encode(tasks)
         last = False
         while not last:
-            group = _Group(results, show)
+            group = _Group(results, running, show)
             written = store.write_all(group)
             for (encoded, task), done in zip(group.taken, written, strict=True):
                 part = _part(encoded.tally, done)
@@ -239,12 +239,19 @@ class _Group:
     A commit costs the more, the fewer events it has.  When reading fails, what was read before is committed.
     """
 
-    def __init__(self, results: Iterator[tuple[Encoded, Task]], show: Callable[[Encoded, Task], None]) -> None:
+    def __init__(
+        self, results: Iterator[tuple[Encoded, Task]], workers: Workers, show: Callable[[Encoded, Task], None]
+    ) -> None:
         self._results = results
+        self._workers = workers
         self._show = show
         self.taken: list[tuple[Encoded, Task]] = []
         self.error: Exception | None = None
         self.last = False
+
+    def __length_hint__(self) -> int:
+        """How many are still to come, where that is known."""
+        return NotImplemented if self._workers.left is None else self._workers.left
 
     def __iter__(self) -> Iterator[tuple[bytes, Tally]]:
         events = 0

@@ -56,9 +56,12 @@ class Workers(Closing):
         for worker in self._workers:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(count, "worker") if count else None
+        self.left: int | None = None
+        """Results of `encode` that are still to come; None as long as that is not known."""
 
     def encode(self, tasks: Iterable[Task]) -> Iterator[tuple[Encoded, Task]]:
         """Encode tasks, and give the results in the order of the tasks; the processes end behind the last one."""
+        self.left = None
         if self._threads is None:
             for task in tasks:
                 yield encode(task), task
@@ -72,6 +75,7 @@ class Workers(Closing):
                 yield future.result(), done
         while waiting:
             future, done = waiting.popleft()
+            self.left = len(waiting)
             yield future.result(), done
         # While the last ones are written there is time for it.
         for worker in reversed(self._workers):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from operator import length_hint
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,7 +50,7 @@ from wafscope.store.duckdb.encode import DuckEncoder, Tables
 from wafscope.store.duckdb.remove import remove
 from wafscope.store.duckdb.state import file_size, state
 from wafscope.store.duckdb.stored import Ask, identity, stored
-from wafscope.store.duckdb.write import Writing
+from wafscope.store.duckdb.write import MANY, Writing
 from wafscope.store.lasting import BackedUp, Checked, Compacted, Keeping, Retained, StoreState
 from wafscope.store.removal import EVERYTHING_HELD, Reach, reach, together
 
@@ -119,7 +120,7 @@ class DuckStore(Closing):
             with self._connection.writing() as cursor:
                 writing = Writing(cursor, self._coding)
                 for payload, tally in parts:
-                    writing.add(msgspec.msgpack.decode(payload, type=Tables), tally)
+                    writing.add(msgspec.msgpack.decode(payload, type=Tables), tally, left=length_hint(parts, MANY))
                 written = writing.finish()
             self._coding.keep()
             self._commits += 1

@@ -37,7 +37,11 @@ from wafscope.store.duckdb.schema import (
 _TOGETHER = 20_000
 """Events that are written by one statement..."""
 _MOST_BYTES = 32 << 20
-"""...or fewer, when what waits takes so much memory."""
+"""...or fewer, when what waits takes so much memory..."""
+MANY = 1 << 30
+"""Payloads that may follow, where nobody knows."""
+_FEW, _LEAST = 2, 4_000
+"""...or when only a few payloads are left: what waits behind the last one is all that keeps an import from its end."""
 
 _NUMBER = pa.int64()
 _EVENTS = EVENT_BATCH.append(pa.field("seq", _NUMBER)).append(pa.field("first_block", _NUMBER))
@@ -132,8 +136,8 @@ class Writing:
         self._keys: list[tuple[str, str]] = []
         self._positions: dict[str, bytes] = {}
 
-    def add(self, tables: Tables, tally: Tally) -> None:
-        """Write a payload and its tally, now or together with the next ones."""
+    def add(self, tables: Tables, tally: Tally, *, left: int = MANY) -> None:
+        """Write a payload and its tally, now or together with the next ones, of which about so many are `left`."""
         put_aside(self._cursor, tally)
         if tally.position is not None:
             self._positions[tally.position.key] = tally.position.state
@@ -146,7 +150,8 @@ class Writing:
         self._next += tables.event_count
         self._next_block += tables.block_count
         self._bytes += tables.size
-        if self._next - self._waiting[0].first_event >= _TOGETHER or self._bytes >= _MOST_BYTES:
+        events = self._next - self._waiting[0].first_event
+        if events >= (_TOGETHER if left > _FEW else _LEAST) or self._bytes >= _MOST_BYTES:
             self._flush()
 
     def finish(self) -> tuple[Written, ...]:
