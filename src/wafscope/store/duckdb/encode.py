@@ -43,7 +43,8 @@ from wafscope.store.pairing import UNTIMED
 
 BLOCK_RECORDS = 256
 BLOCK_BYTES = 1 << 20
-_LEVEL = 1
+_LEVEL = 2
+"""Of zstd: smaller than with 1, and no slower, for records of every engine."""
 _TOGETHER = 64
 """So many events are worked on at a time and let go of: they stay in the cache of the processor, and memory holds
 columns, not objects.  With 512 at a time, reading alone took a quarter longer."""
@@ -435,7 +436,7 @@ class _Raw:
         self._block.extend([len(self._packed)] * len(records))
         self._offset.extend(islice(accumulate(lengths, initial=self._size), len(records)))
         self._length += lengths
-        self._parts.append(b"".join(records))
+        self._parts += records
         self._records += there
         self._size += size
 
