@@ -497,7 +497,8 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     except UnicodeEncodeError:
         if pa.types.is_list(kind):
             return pa.array([[storable(v) for v in items or ()] for items in values], kind)
-        return pa.array([v if v is None else storable(v) for v in values], kind)
+        # One odd value is enough to come here, and the others are as ever.
+        return pa.array([v if v is None or v.isascii() else storable(v) for v in values], kind)
 
 
 _NO_RULES: tuple[tuple[int | None, bool], ...] = ()
@@ -537,9 +538,14 @@ def _rule_ids(
 
 
 def _as_rule(match: Match, time: int) -> Rule:
-    message, file, version = storable(match.message), storable(match.file), storable(match.version)
-    tags = tuple([storable(tag) for tag in match.tags])
+    message, file, version, tags = _rule_texts(match.message, match.file, match.version, match.tags)
     return Rule(match.rule_id or 0, message, file, match.line, match.severity, tags, version, time)
+
+
+@lru_cache(maxsize=4096)
+def _rule_texts(message: str, file: str, version: str, tags: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]]:
+    """Return the texts of a rule as they can be stored."""
+    return storable(message), storable(file), storable(version), tuple([storable(tag) for tag in tags])
 
 
 @lru_cache(maxsize=1 << 16)
