@@ -16,7 +16,7 @@ from tests.reader.v2_samples import CONTEXT, ID, JSON, MESSAGE, NATIVE, json_rec
 from wafscope.event.model import Event, File, Match
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.header_pairs import pairs_of
-from wafscope.reader.v2_json import read_fast, read_tolerant
+from wafscope.reader.v2_json import read_by_value, read_fast, read_tolerant
 from wafscope.reader.v2_native import read as read_native
 
 
@@ -413,6 +413,18 @@ def test_any_value_in_any_place(part: str, member: str, value: object) -> None:
             continue
         assert event is not None
         assert quick == (event if context.answers else left_out(event))
+
+
+@pytest.mark.parametrize("odd", [b"\xff", b"\xe6\x97", b"\\ud800", b"\xff\\ud800", b"\\u0000", b"\\\\"])
+@pytest.mark.parametrize(
+    "mark", [b"GET ", b"Host", b"a.example", b"HTTP/1.1", b"Server", b"Pattern", b"Apache/", b"f.bin"]
+)
+def test_what_is_odd_in_one_part_is_read_as_if_all_were(mark: bytes, odd: bytes) -> None:
+    files = {"info": [{"file_size": 1, "file_name": "f.bin", "content_type": "x"}], "total": 1}
+    line = record(uploads=files, matched_rules=[{"rules": [{"unparsed": "f.bin", "is_matched": True}]}])
+    assert line.count(mark)
+    for damaged in (line.replace(mark, mark + odd), line.replace(mark, odd + mark, 1)):
+        assert read_tolerant(damaged, CONTEXT) == read_by_value(damaged, CONTEXT)
 
 
 def left_out(event: Event) -> Event:

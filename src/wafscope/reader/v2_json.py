@@ -133,17 +133,20 @@ _kept_pairs = lru_cache(maxsize=1024)(pairs_of)
 
 def read_tolerant(line: bytes, context: Context) -> Event:
     """Read one record however odd; raises NotARecord, ValueError or RecursionError when there is none."""
+    flags = _flags(line)
+    try:
+        told, asked, answered = _by_parts(line, odd=bool(flags))
+    except (ValueError, RecursionError):
+        return read_by_value(line, context)
+    return event_of(line, context, told, asked, answered, (flags, ()))
+
+
+def _flags(line: bytes) -> tuple[str, ...]:
     try:
         require_utf8(line)
     except UnicodeDecodeError:
-        flags: tuple[str, ...] = ("invalid_utf8",)
-    else:
-        flags = ()
-    try:
-        told = _by_parts(line, odd=bool(flags))
-    except (ValueError, RecursionError):
-        return _by_value(line, context, list(flags))
-    return event_of(line, context, *told, (flags, ()))
+        return ("invalid_utf8",)
+    return ()
 
 
 def _by_parts(line: bytes, *, odd: bool) -> tuple[Told[Any, Any], Headers | None, Headers | None]:
@@ -174,8 +177,12 @@ def _headers(headers: object, *, odd: bool) -> Headers | None:
         return headers_of(_loads(from_bytes(data)))
 
 
-def _by_value(line: bytes, context: Context, flags: list[str]) -> Event:
-    """Read a record from its members as they stand, repeated names and all, and value by value where it must."""
+def read_by_value(line: bytes, context: Context) -> Event:
+    """Read a record from its members as they stand, repeated names and all, and value by value where it must.
+
+    Raises as `read_tolerant` does.
+    """
+    flags = list(_flags(line))
     text, rules = _without_rules(from_bytes(line))
     top = _loads(text)
     if not isinstance(top, dict | tuple) or not isinstance(dict(top).get("transaction"), dict | tuple):
