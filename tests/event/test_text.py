@@ -63,3 +63,12 @@ def test_what_is_not_utf_8_is_refused_however_long(data: bytes, size: int) -> No
         else:
             with pytest.raises(UnicodeDecodeError):
                 require_utf8(data)
+
+
+@given(
+    any_text
+    | st.text(st.sampled_from("\udcc3\udca9\udcff\ud800éa"), max_size=6)
+    | st.binary(max_size=12).map(from_bytes)
+)
+def test_a_text_is_storable_character_by_character(text: str) -> None:
+    assert storable(text) == "".join(map(storable, text))

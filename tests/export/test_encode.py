@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.export.made import words
 
-from wafscope.event.text import from_bytes, storable
-from wafscope.export.encode import line, readable
+from wafscope.event.text import storable
+from wafscope.export.encode import line
 
 values: st.SearchStrategy[Any] = st.recursive(
     words | st.integers(-(1 << 70), 1 << 70) | st.booleans() | st.none(),
@@ -41,13 +41,6 @@ def test_any_object_is_one_line(document: dict[str, Any]) -> None:
     assert data.splitlines(keepends=True) == [data]
     assert not any(unicodedata.category(each) in {"Cc", "Cf", "Zl", "Zp", "Cs"} for each in data[:-1])
     assert set(json.loads(data)) == {storable(key) for key in document}
-
-
-@given(
-    words | st.text(st.sampled_from("\udcc3\udca9\udcff\ud800éa"), max_size=6) | st.binary(max_size=12).map(from_bytes)
-)
-def test_a_text_reads_as_it_does_everywhere(text: str) -> None:
-    assert readable(text) == storable(text)
 
 
 @given(st.text(max_size=20))

@@ -52,8 +52,18 @@ def storable(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return _SURROGATE.sub(_visible, value)
+        return _visible_at_once(value) or _SURROGATE.sub(_visible, value)
     return value
+
+
+def _visible_at_once(value: str) -> str | None:
+    """Return the readable form of a text full of bytes, such as a picture in a body; None where it is not so simple."""
+    try:
+        data = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
+    # Bytes that stood apart and are text together must stay bytes.
+    return data.decode("utf-8", "backslashreplace") if from_bytes(data) == value else None
 
 
 def _visible(found: re.Match[str]) -> str:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from base64 import b64encode
 
 from wafscope.event.model import Event, Match
-from wafscope.event.text import from_bytes, to_bytes
+from wafscope.event.text import from_bytes, storable, to_bytes
 from wafscope.export import facts
 from wafscope.export.base import Options, Part, Place, matched, some
-from wafscope.export.encode import line, readable
+from wafscope.export.encode import line
 from wafscope.export.own import Own, OwnRequest, OwnResponse, named, own
 from wafscope.export.technique import FRAMEWORK, techniques
 from wafscope.source.oneshot import STANDARD_INPUT
@@ -268,7 +268,7 @@ def _details(event: Event, severity: int | None, *, raw: bool) -> Details:
         reason=event.action_message or None,
         risk_score=event.score,
         severity=severity,
-        original=readable(from_bytes(event.raw)) if raw else None,
+        original=storable(from_bytes(event.raw)) if raw else None,
     )
 
 

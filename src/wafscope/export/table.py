@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 
 from wafscope.event.fields import Field, find
 from wafscope.event.model import Event
+from wafscope.event.text import storable
 from wafscope.event.values import value
 from wafscope.export.base import Options, Place
-from wafscope.export.encode import HIDDEN, readable
+from wafscope.export.encode import HIDDEN
 from wafscope.export.facts import instant
 
 USUAL = (
@@ -104,11 +105,11 @@ def cell(text: str) -> str:
 
 def _shown(text: str) -> str:
     """Write out what can not be seen, and cut what no spreadsheet takes."""
-    shown = _CONTROL.sub(_code, readable(text[:MOST]))
+    shown = _CONTROL.sub(_code, storable(text[:MOST]))
     if len(text) <= MOST and len(shown) <= MOST:
         return shown
     kept = (MOST - _LONGEST_NOTE) // (1 if len(shown) <= MOST else _LONGEST_CODE)
-    return f"{_CONTROL.sub(_code, readable(text[:kept]))}… (+{len(text) - kept})"
+    return f"{_CONTROL.sub(_code, storable(text[:kept]))}… (+{len(text) - kept})"
 
 
 def _code(found: re.Match[str]) -> str:
