@@ -20,8 +20,8 @@ class Context(msgspec.Struct, frozen=True):
     arrival: int = 0
     """When the file was last written, microseconds since the epoch: for records that tell no time at all."""
     answers: bool = True
-    """Whether headers and bodies are wanted: most of many a record.  Else a reader may leave them out, since they are
-    read again when somebody looks."""
+    """Whether all that a record holds is wanted.  Else a reader may leave out what no field is made of, and what is
+    read again when somebody looks: headers and bodies, most of many a record; phases; further values of a match."""
 
 
 class NotARecord(ValueError):

@@ -16,7 +16,9 @@ from functools import lru_cache
 import msgspec
 
 from wafscope.event.model import Match
-from wafscope.reader.coraza_fired import MORE, Fired, fired_of, matches_of_lines, read_fired
+from wafscope.event.text import require_utf8
+from wafscope.reader.coraza_event import is_escaped
+from wafscope.reader.coraza_fired import MORE, Fired, fired_of, matches_of_lines, read_fired, tells_all
 from wafscope.reader.coraza_line import FILE, HOSTNAME, NO_WORDS, Pair, Rule, Words, make_rule, words_of
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, settle
 from wafscope.reader.coraza_record import Data, Message
@@ -38,12 +40,15 @@ _decode_entries = msgspec.json.Decoder(tuple[Message, ...] | None).decode
 _text = msgspec.json.Decoder(str).decode
 
 
-def read_entries(written: bytes) -> Reported:
-    """Return what `messages` tells; raises ValueError where it is not what Coraza writes."""
-    return _read_alike(written) or reported_of(_decode_entries(written))
+def read_entries(written: bytes, *, whole: bool = True) -> Reported:
+    """Return what `messages` tells, if not `whole` then without further values of a match.
+
+    Raises ValueError where it is not what Coraza writes.
+    """
+    return _read_alike(written, whole=whole) or reported_of(_decode_entries(written))
 
 
-def _read_alike(written: bytes) -> Reported | None:
+def _read_alike(written: bytes, *, whole: bool) -> Reported | None:
     """Return what lines tell that are alike; None where they are not, and all has to be decoded."""
     start = written.find(_CORAZA_WRITTEN) + len(_CORAZA_WRITTEN)
     lead = written[1:start]
@@ -54,7 +59,7 @@ def _read_alike(written: bytes) -> Reported | None:
         return None
     for divided in (_divided, _divided_at_marks):
         try:
-            return matches_of_lines(map(_line, divided(written, lead, told)))
+            return matches_of_lines([_line(line, whole=whole) for line in divided(written, lead, told)])
         except ValueError:
             pass  # what was taken apart so is more than one text
     return None
@@ -102,8 +107,25 @@ def _whole(part: bytes) -> str:
         return ""
 
 
-def _line(line: bytes) -> Fired:
+def _line(line: bytes, *, whole: bool) -> Fired:
+    if not whole and _MARK in line:
+        first, _, further = line.partition(_MARK)
+        fired = _line(first, whole=True)
+        if tells_all(fired) and _is_text(further):
+            return fired
     return _kept(line) if len(line) <= _LONGEST_KEPT else _read(line)
+
+
+_SUSPECT = re.compile(rb'"(?:[,}\s]|(?<= \[file \\"))')
+"""Where a text of well-formed JSON may end, unless the quote is escaped; and what further values never hold."""
+
+
+def _is_text(further: bytes) -> bool:
+    """Tell further values that can be passed over; raises ValueError where they are not UTF-8."""
+    require_utf8(further)
+    return all(
+        found.end() - found.start() > 1 and is_escaped(further, found.start()) for found in _SUSPECT.finditer(further)
+    )
 
 
 def _read(line: bytes) -> Fired:

@@ -227,9 +227,14 @@ _STOPWATCH = re.compile(r"\d{1,20} (\d{1,18});(.*)", re.DOTALL)
 _PHASE = re.compile(r"([A-Za-z]\w*)=(\d{1,18})")
 
 
-def stopwatch(text: str) -> tuple[int | None, tuple[tuple[str, int], ...]]:
-    """Return duration and phases in microseconds of `START_NS DURATION_NS; combined=…, p1=…` (nanoseconds)."""
+def stopwatch(text: str, *, whole: bool = True) -> tuple[int | None, tuple[tuple[str, int], ...]]:
+    """Return duration and phases in microseconds of `START_NS DURATION_NS; combined=…, p1=…` (nanoseconds).
+
+    If not `whole`, the phases may be left out.
+    """
     usual = _USUAL.fullmatch(text) if len(text) <= _LONGEST_USUAL else None
+    if usual is not None and not whole:
+        return whole_duration(int(usual[1]) // 1000), ()
     if usual is not None:
         duration, combined, p1, p2, p3, p4, p5 = map(int, usual.groups())
         return whole_duration(duration // 1000), (
@@ -262,13 +267,18 @@ def has_replacements(line: bytes) -> bool:
         return True
     at = line.rfind(_REPLACEMENT_ESCAPE)
     while at >= 0:
-        before = at
-        while before > 0 and line[before - 1] == _BACKSLASH:
-            before -= 1
-        if (at - before) % 2:
+        if is_escaped(line, at):
             return True  # else it has no backslash, or one that is itself escaped: the client sent these characters
         at = line.rfind(_REPLACEMENT_ESCAPE, 0, at)
     return False
+
+
+def is_escaped(line: bytes, at: int) -> bool:
+    """Tell a character of JSON whose backslash is not escaped itself."""
+    before = at
+    while before > 0 and line[before - 1] == _BACKSLASH:
+        before -= 1
+    return (at - before) % 2 == 1
 
 
 def versions_of(reported: Reported) -> tuple[str, ...]:

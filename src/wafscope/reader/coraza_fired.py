@@ -83,6 +83,11 @@ def fired_of(part: str, words: Words, further: str = "") -> Fired | None:
 _kept = lru_cache(maxsize=_MOST_KEPT)(fired_of)
 
 
+def tells_all(fired: Fired) -> bool:
+    """Tell that further values would change a match in nothing but `others`."""
+    return fired.match is not None and fired.match.cut and bool(fired.match.message)
+
+
 def matches_of_lines(lines: Iterable[Fired], texts: Sequence[str] = (), cuts: int = CUT) -> Reported:
     """Return the matches of error lines in order; `texts` are the rules of part K where it stands beside them.
 

@@ -99,7 +99,7 @@ def read_fast(line: bytes, context: Context) -> Event:
         _NOT_ASKED if request.headers is None else _asked(bytes(request.headers)),
         None if response.headers is None else _answered(bytes(response.headers)),
         response.body if wanted else _passed_over(response.body),
-        NOTHING_REPORTED if messages is None else read_entries(bytes(messages)),
+        NOTHING_REPORTED if messages is None else read_entries(bytes(messages), whole=context.answers),
         ("replacement_characters",) if has_replacements(line) else (),
     )
     return _build(line, context, t, parts)
@@ -168,7 +168,8 @@ def _build(line: bytes, context: Context, t: Transaction[Any, Any], parts: Parts
     zone_source: ZoneSource = "unix"
     if time is None:
         time, zone_source = moment(t.timestamp, t.id, parts.response_headers, context)
-    duration, phases = stopwatch(producer.stopwatch) if producer.stopwatch else (None, ())
+    clock = producer.stopwatch
+    duration, phases = stopwatch(clock, whole=context.answers) if clock else (None, ())
     matches, mode, status = reported.matches, MODES.get(producer.rule_engine, "unknown"), response.status
     interrupted, source, outcome = verdict_of(t.is_interrupted, "flag", mode, status, matches)
     done = reported.denial if interrupted else NO_WORDS

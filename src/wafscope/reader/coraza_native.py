@@ -22,8 +22,8 @@ from wafscope.event.model import Event, File, Headers, InterruptedSource
 from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context
 from wafscope.reader.coraza_event import Told, event_of, http_version, moment, versions_of
-from wafscope.reader.coraza_fired import Fired, matches_of_lines, read_fired
-from wafscope.reader.coraza_line import read_line
+from wafscope.reader.coraza_fired import MORE, Fired, matches_of_lines, read_fired, tells_all
+from wafscope.reader.coraza_line import FILE, read_line
 from wafscope.reader.coraza_match import Reported, denies, matches_of_texts, unused_texts
 from wafscope.reader.coraza_quote import unquote
 from wafscope.reader.coraza_rule import split_rules
@@ -107,9 +107,9 @@ def read(record: bytes, context: Context) -> Event:
     parts = _parts(record, answers=context.answers)
     method, uri, protocol, request_line, request_headers = _request(parts)
     status, version, reason, response_headers = _response(parts)
-    heard = _hear(parts)
+    heard = _hear(parts, whole=context.answers)
     texts = [parts.plain(text) for text in split_rules(parts.texts.get("K", ""))]
-    ids = parts.ids if parts.ids is not NO_IDS else _ids_of(heard.first)
+    ids = parts.ids if parts.ids is not NO_IDS else _ids_of(parts.plain(heard.first))
     reported, gaps = _reported(heard, texts)
     interrupted, said_by = _interrupted(heard, reported, status)
     time, zone_source = moment(ids.time, ids.transaction_id, response_headers, context)
@@ -129,7 +129,7 @@ def read(record: bytes, context: Context) -> Event:
             request_line=request_line,
             method=method,
             protocol=protocol,
-            uri=uri or (_uri_of(heard.first) if "B" not in parts.texts else ""),
+            uri=uri or (_uri_of(parts.plain(heard.first)) if "B" not in parts.texts else ""),
             request_headers=request_headers,
             request_body=parts.text_of("C"),
             files=_files(parts),
@@ -292,7 +292,7 @@ _KNOWN_TRAILERS = frozenset({"Stopwatch", "Response-Body-Transformed", "Producer
 """What H consists of up to 3.3, mostly without a value."""
 
 
-def _hear(parts: Parts) -> Heard:
+def _hear(parts: Parts, *, whole: bool) -> Heard:
     if "H" not in parts.texts:
         return Heard()
     found: list[Fired] = []
@@ -306,10 +306,10 @@ def _hear(parts: Parts) -> Heard:
             if text == before:
                 continue  # with part K a line is repeated for every matched value
             before = text
-            line, whole, position = _join(parts, lines, position)
+            line, joined, position = _join(parts, lines, position, whole=whole)
             if line is not None:
                 found.append(line)
-                first = first or whole
+                first = first or joined
                 continue
         name, colon, value = text.partition(": ")
         if colon and name in _KNOWN_TRAILERS:
@@ -323,18 +323,26 @@ def _hear(parts: Parts) -> Heard:
     return Heard(not old, tuple(found), first, server, tuple(extra), flags)
 
 
-def _join(parts: Parts, lines: list[str], position: int) -> tuple[Fired | None, str, int]:
+def _join(parts: Parts, lines: list[str], position: int, *, whole: bool) -> tuple[Fired | None, str, int]:
     """Read the error line before `position`; before 3.8 its message can hold line feeds, and stands on several."""
     text = lines[position - 1]
-    plain = parts.plain(text)
-    line = read_fired(plain)
+    line = _fired(parts, text, whole=whole)
     end = position
     while line is None and end < len(lines) and end - position < _MOST_JOINED and not lines[end].startswith(_LINE):
         text += "\n" + lines[end]
         end += 1
-        plain = parts.plain(text)
-        line = read_fired(plain)
-    return line, plain, position if line is None else end
+        line = _fired(parts, text, whole=whole)
+    return line, text, position if line is None else end
+
+
+def _fired(parts: Parts, text: str, *, whole: bool) -> Fired | None:
+    """Read an error line as written; if not `whole`, further values are passed over where they can be."""
+    more = -1 if whole else text.find(MORE, text.rfind(FILE))
+    if more > 0 and text[more - 1] != "\\":
+        fired = read_fired(parts.plain(text[: more + 2]))
+        if fired is not None and tells_all(fired):
+            return fired
+    return read_fired(parts.plain(text))
 
 
 def _ids_of(text: str) -> Ids:
