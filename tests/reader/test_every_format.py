@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from pathlib import Path
 
@@ -151,10 +152,14 @@ def test_a_record_beyond_the_limit_is_never_held(tmp_path: Path) -> None:
 
 
 def without_answers(pieces: list[Piece]) -> list[Piece]:
-    """The same pieces, whose events have no headers and no body of a response."""
-    left_out = {"response_body": None, "response_headers": (), "request_headers": ()}
+    """The same pieces, whose events have no headers, no body of a response, no phases, no further values of a match."""
+    left_out = {"response_body": None, "response_headers": (), "request_headers": (), "phases": ()}
+    replace = msgspec.structs.replace
     return [
-        msgspec.structs.replace(piece, event=msgspec.structs.replace(piece.event, **left_out))
+        replace(
+            piece,
+            event=replace(piece.event, matches=tuple(replace(m, others=()) for m in piece.event.matches), **left_out),
+        )
         if isinstance(piece, Found)
         else piece
         for piece in pieces
@@ -162,7 +167,7 @@ def without_answers(pieces: list[Piece]) -> list[Piece]:
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in SAMPLES.iterdir()))
-def test_nothing_else_changes_where_headers_and_bodies_are_not_wanted(name: str) -> None:
+def test_nothing_else_changes_where_not_all_is_wanted(name: str) -> None:
     data = (SAMPLES / name).read_bytes()
     short = list(read_pieces(data, 0, SHORT))
     assert without_answers(short) == without_answers(list(read_pieces(data, 0, CONTEXT)))
@@ -189,3 +194,27 @@ def test_an_odd_body_is_as_odd_where_it_is_not_wanted(form: str, body: bytes) ->
     whole, short = list(read_pieces(data, 0, CONTEXT)), list(read_pieces(data, 0, SHORT))
     assert without_answers(short) == without_answers(whole)
     assert all(piece.event.format == form for piece in whole if isinstance(piece, Found))
+
+
+VALUE = "Matched Data: \\\\x89 found within ARGS:a: " + "a" * 240
+FURTHER = (
+    rb'[msg_match_1 \"M\"] [data_match_1 \"D\"]', rb'[msg_match_1 \"M\"] [data_match_1 \"\\\"}, \\\\\"]', b"", b"\xff",
+    rb"\ud800", b'"', b'\\"', b'\\\\","data":null', rb' [file \"', b'"},{"error_message":"', b"\n", "é".encode(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [VALUE, "short"])
+@pytest.mark.parametrize("further", FURTHER)
+def test_odd_further_values_are_as_odd_where_they_are_not_wanted(first: str, further: bytes) -> None:
+    line = (
+        '[client "192.0.2.1"] Coraza: Warning. M [file "f"] [line "1"] [id "920270"] [rev ""] [msg "M"] '
+        f'[data "{first}"] [severity "critical"] [ver ""] [maturity "0"] [accuracy "0"] [tag "t"] '
+        '[hostname ""] [uri "/"] [unique_id "i"]'
+    )
+    entry = json.dumps({"actionset": "", "message": "", "error_message": line, "data": None}, separators=(",", ":"))
+    entries = (entry[: -len('","data":null}')].encode() + further + b'","data":null},' + entry.encode()).join(
+        (b"[", b"]")
+    )
+    data = ANSWERS["coraza.json"][:-2] % b'""' + b',"messages":' + entries + b"}\n"
+    whole, short = list(read_pieces(data, 0, CONTEXT)), list(read_pieces(data, 0, SHORT))
+    assert without_answers(short) == without_answers(whole)
