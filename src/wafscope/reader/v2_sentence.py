@@ -41,6 +41,7 @@ _ACTION = re.compile(
     r"|Pausing transaction for \d+ msec\.)(?: |\Z)",
     re.DOTALL,
 )
+_WARNING = "Warning. "
 _ACTIONS: tuple[Action, ...] = ("pass", "deny", "drop", "redirect", "proxy", "allow", "pause")
 
 _ENGINE = re.compile(
@@ -93,11 +94,12 @@ def read_sentence(text: str) -> Sentence:
 
 
 def _read(text: str) -> Sentence:
-    found = _ACTION.match(text)
     action: Action = ""
     phase = status = None
     said = text
-    if found is not None:
+    if text.startswith(_WARNING):  # as most do
+        action, said = "pass", text[len(_WARNING) :]
+    elif (found := _ACTION.match(text)) is not None:
         said = text[found.end() :]
         groups = found.groupdict()
         action = next((name for name in _ACTIONS if groups[name]), "pause")
