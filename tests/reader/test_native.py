@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wafscope.reader.base import Context, Found
 from wafscope.reader.framing import read_pieces
-from wafscope.reader.native import Region, family_at, scan
+from wafscope.reader.native import Region, prefixed_at, scan, separator_at
 from wafscope.reader.walk import settled
 
 
@@ -34,7 +34,7 @@ def regions(text: str, *, final: bool = True) -> list[Region]:
     data, position = text.encode("utf-8", "surrogateescape"), 0
     found: list[Region] = []
     while position < len(data):
-        family = family_at(data, position)
+        family = separator_at(data, position) or prefixed_at(data, position)
         if family is None:
             after = data.find(b"\n", position) + 1
             position = after or len(data)

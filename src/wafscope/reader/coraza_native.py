@@ -79,9 +79,9 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
     escaped: bool
     flags: tuple[str, ...]
 
-    def lines(self, letter: str) -> list[str]:
-        """Return the lines of a section that are not empty, unescaped."""
-        return [self.plain(line) for line in self.texts.get(letter, "").split("\n") if line]
+    def lines(self, text: str) -> list[str]:
+        """Return the lines of a text that are not empty, unescaped."""
+        return [self.plain(line) for line in text.split("\n") if line]
 
     def text_of(self, letter: str) -> str | None:
         """Return a body; None where its section is not logged."""
@@ -238,16 +238,23 @@ def _without_frame(text: str, ids: Ids) -> str:
     return text.removesuffix("\n")
 
 
-def _headers(lines: list[str]) -> Headers:
+_HEADER = re.compile(r"^([^:\n]*): ?(.*)", re.MULTILINE)
+
+
+def _headers(parts: Parts, text: str) -> Headers:
     """Return header lines; what has no colon goes on from the line before."""
+    if not parts.escaped or "\\" not in text:
+        headers: list[tuple[str, str]] = _HEADER.findall(text)
+        if len(headers) == text.count("\n") + 1:
+            return tuple(headers)
     found: list[tuple[str, str]] = []
-    for line in lines:
+    for line in parts.lines(text):
         name, colon, value = line.partition(":")
         if colon or not found:
             found.append((name, value.removeprefix(" ")))
         else:
-            last, text = found[-1]
-            found[-1] = (last, f"{text}\n{line}")
+            last, begun = found[-1]
+            found[-1] = (last, f"{begun}\n{line}")
     return tuple(found)
 
 
@@ -255,24 +262,26 @@ def _request(parts: Parts) -> tuple[str, str, str, str, Headers | None]:
     """Return method, URI, protocol, the line they stand in, and the headers of part B."""
     if "B" not in parts.texts:
         return "", "", "", "", None
-    line, _, _ = parts.texts["B"].partition("\n")
-    lines = parts.lines("B")
+    text = parts.texts["B"]
+    line, _, lines = text.partition("\n")
     line = parts.plain(line.removesuffix("\r"))
     method, _, rest = line.partition(" ")
     uri, _, protocol = rest.rpartition(" ")
     named = bool(method or uri)
-    return method, uri, http_version(protocol), line if named else "", _headers(lines[1:] if line else lines)
+    return method, uri, http_version(protocol), line if named else "", _headers(parts, lines if line else text)
 
 
 def _response(parts: Parts) -> tuple[int | None, str, str, Headers | None]:
     """Return status, protocol, reason and headers of part F; up to 3.3 it has no status line."""
     if "F" not in parts.texts:
         return None, "", "", None
-    lines = parts.lines("F")
-    found = _STATUS_LINE.fullmatch(lines[0]) if lines else None
+    text = parts.texts["F"].lstrip("\n")
+    line, _, lines = text.partition("\n")
+    found = _STATUS_LINE.fullmatch(parts.plain(line))
     if found is None:
-        return None, "", "", _headers(lines)
-    return int(found[2]), http_version(found[1]), found[3] or "", _headers(lines[1:])
+        return None, "", "", _headers(parts, text)
+    version, status, reason = found.groups()
+    return int(status), http_version(version), reason or "", _headers(parts, lines)
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):

@@ -149,7 +149,8 @@ def _native(data: bytes, offset: int, region: native.Region, context: Context) -
         if len(record.ranges) > 1:
             event = _flagged(event, "interleaved")
         yield Found(event, *place[0], place[1:])
-    yield from _between(data, offset, region)
+    if len(region.records) != 1 or region.records[0].ranges != ((region.start, region.end),):
+        yield from _between(data, offset, region)
 
 
 def _joined(data: bytes, ranges: Sequence[Range]) -> bytes:
@@ -212,6 +213,9 @@ def _group(data: bytes, offset: int, ranges: list[Range], reader: LineReader, co
 
 def _place(ranges: Sequence[Range], offset: int) -> tuple[Range, ...]:
     """Turn (start, end) in a stretch into (offset, length) in its source; what touches is one."""
+    if len(ranges) == 1:
+        start, end = ranges[0]
+        return ((offset + start, end - start),)
     found: list[Range] = []
     for start, end in ranges:
         if found and found[-1][0] + found[-1][1] == offset + start:

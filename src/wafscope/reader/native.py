@@ -72,11 +72,18 @@ class Region(msgspec.Struct, frozen=True):
     """Where the oldest record begins that is still open, or woven into one that is; None when all are closed."""
 
 
-def family_at(data: bytes, position: int) -> Family | None:
+def separator_at(data: bytes, position: int) -> Family | None:
     """Return the family of the separator line at `position`; None when there is none."""
+    if not data.startswith(b"--", position):
+        return None
     for family in FAMILIES:
         if family.separator.match(data, position):
             return family
+    return None
+
+
+def prefixed_at(data: bytes, position: int) -> Family | None:
+    """Return the family of a first separator line with a prefix; None when there is none."""
     prefixed = _PREFIX.match(data, position)
     if prefixed is None:
         return None

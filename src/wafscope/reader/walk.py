@@ -88,13 +88,18 @@ class Walk:
         if data[start] == 0 and (lead := _NULS.match(data, start)) is not None:
             # What a crash of the machine leaves in a file that was being written: a record can follow.
             return Span("other", start, lead.end(), lead.end())
+        if start == stop:
+            return Span("other", start, stop, after)
+        family = native.separator_at(data, start)
+        if family is not None:
+            return native.scan(data, start, family, final=self._final)
         line = data[start:stop]
         inner = unwrap(line) if self._wrappers else None
         if inner is not None:
             self.streams.setdefault(inner.stream, Stream()).add(inner, start, after)
             return None
-        if line[:1] == b"-" or b"---A--" in line:
-            family = native.family_at(data, start)
+        if b"---A--" in line:
+            family = native.prefixed_at(data, start)
             if family is not None:
                 return native.scan(data, start, family, final=self._final)
         if any(mark in line for mark in _MARKS):
