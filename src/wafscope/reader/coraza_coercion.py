@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import types
+from contextlib import suppress
+from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
@@ -59,11 +61,18 @@ def read_as(line: bytes, form: Form) -> tuple[Any, tuple[str, ...], tuple[tuple[
             slow = False  # some value is of another type, or some member is not known
     else:
         slow = True
+        if flags:
+            with suppress(msgspec.ValidationError, UnicodeEncodeError):
+                return msgspec.convert(value, form), tuple(flags), ()
     coercion = Coercion(flags)
     record = coercion.struct(value, form)
     if slow and not flags:
         coercion.odd("repaired")
     return record, tuple(flags), coercion.extra
+
+
+_fields = lru_cache(maxsize=256)(msgspec.structs.fields)
+"""Those of a few Structs, which take longer to find out than a record to read."""
 
 
 class Coercion:
@@ -84,7 +93,7 @@ class Coercion:
         if not isinstance(value, dict):
             self.odd()
         known: dict[str, Any] = {}
-        fields = msgspec.structs.fields(form)
+        fields = _fields(form)  # type: ignore[arg-type]  # a type can be hashed
         for field in fields:
             if field.required and field.encode_name not in owner:
                 raise NotARecord("not_json", foreign=True)

@@ -24,7 +24,13 @@ from wafscope.reader.modsecurity_record import (
 
 def has_surrogate(text: str) -> bool:
     """Tell a text with a lone surrogate, which no UTF-8 can hold."""
-    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 class Coercion:
