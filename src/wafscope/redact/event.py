@@ -12,7 +12,7 @@ from wafscope.event.model import Event
 from wafscope.reader.again import read_again
 from wafscope.reader.base import Found
 from wafscope.redact.gate import Gate
-from wafscope.redact.record import How, Masker, Sources
+from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
 
 _SAME = (
@@ -22,8 +22,6 @@ _SAME = (
 """What masking must not change."""
 
 
-_TOGETHER = 256
-"""Records that are masked at once."""
 _WAYS: tuple[How, ...] = ("everywhere", "whole", "in_place")
 """The last one is for a value that the record itself is made of, its host, say: nobody may keep a request out of the
 store by naming such a word as a password."""
@@ -35,12 +33,12 @@ class Redactor:
     def __init__(self, policy: Redaction, key: bytes) -> None:
         self._enabled = policy.enabled
         self._identify = Identifier(key).identify
-        self._masker = Masker(policy, key)
         self._gate = Gate(policy)
+        self._masker = Masker(policy, key, self._gate)
 
     def text(self, data: bytes) -> bytes:
         """Return bytes that could not be read, such as a piece in quarantine, without the secrets that can be told."""
-        redacted = self._masker.redact(self._masker.read([(data, "")])[0]) if self._enabled else None
+        redacted = self._masker.redact(self._masker.read(data, "")) if self._enabled else None
         return data if redacted is None else redacted.raw
 
     def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
@@ -58,26 +56,10 @@ class Redactor:
         if not self._enabled:
             yield from found
             return
-        waiting: list[tuple[Found, bool]] = []
         for each in found:
             # A record in several pieces may have a word that is divided between two lines.
             is_hot = bool(each.more) or (bool(hot) and _is_any(hot, each.offset, each.offset + each.length))
-            if not is_hot and not waiting:
-                yield each
-                continue
-            waiting.append((each, is_hot))
-            if len(waiting) == _TOGETHER:
-                yield from self._masked(waiting, zone, lose)
-                waiting = []
-        yield from self._masked(waiting, zone, lose)
-
-    def _masked(
-        self, waiting: Sequence[tuple[Found, bool]], zone: str, lose: Callable[[Found], object]
-    ) -> Iterator[Found]:
-        hot = [each for each, is_hot in waiting if is_hot]
-        taken = iter(self._masker.read([(each.event.raw, each.event.format) for each in hot]) if hot else ())
-        for each, is_hot in waiting:
-            masked = self._mask(each, next(taken), zone) if is_hot else each
+            masked = self.redact(each, zone) if is_hot else each
             if masked is None:
                 lose(each)
             else:
@@ -87,11 +69,8 @@ class Redactor:
         """Return a record without its secrets, with the identity of the one that was logged; None if that fails."""
         if not self._enabled:
             return found
-        (sources,) = self._masker.read([(found.event.raw, found.event.format)])
-        return self._mask(found, sources, zone)
-
-    def _mask(self, found: Found, sources: Sources, zone: str) -> Found | None:
         event = found.event
+        sources = self._masker.read(event.raw, event.format)
         for how in _WAYS:
             redacted = self._masker.redact(sources, how)
             if redacted is None:

@@ -1,98 +1,149 @@
 """Telling which records can hold no secret, and where in the others one may be, at a fraction of the cost of looking.
 
-One automaton (RE2, which comes with Arrow) goes over all lines of a task in one call, at little more than a nanosecond
-a byte, and so it does over the texts of those records that it let through.  Whatever `Finder` finds in a text, it must
-let through: a test proves that over the corpus.
+One automaton (Hyperscan) knows every name and every form, and goes over a whole task in one call, at a nanosecond a byte.
+It is made once, so that looking at a short text costs next to nothing.  Where it has found a name, what stands around
+that tells whether it may be one of a secret at all.  Whatever `Finder` finds in a text, this lets through: a test proves
+that.
 """
 
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from threading import Lock
+from typing import NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import hyperscan
 
+from wafscope.redact.around import COLON, DIGIT, LETTER, NAMING, SEPARATOR, TAG, Around
 from wafscope.redact.names import BESIDE, HEADER_WORDS, HEADERS, KEYS, PARTS, WORDS, pattern_of
 from wafscope.settings import Redaction
 
 Span = tuple[int, int]
+Hit = tuple[int, int]
+"""Where what was found ends, and what it is."""
 
+_FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = range(8)
+"""What is told by its form; a word of a name; a whole part of one, with the byte behind it.  The others hold no secret by
+themselves: a cookie that a rule looked at; what begins a tag, a member that holds a name, a part of multipart; a letter
+or a digit that stands in a code."""
 _FEW = 4
-"""So few lines are looked into without asking: building the automaton takes as long as that."""
-_LITTLE = 1 << 12
-"""So few bytes of texts, too."""
-_WINDOW = 192
-"""Bytes of a text that are looked at together at first: each piece between quotes costs something by itself."""
-_SELDOM = 0.1
-"""Of lines of which more hold a name, not each is asked again: a longer pattern takes longer."""
+"""So few lines are looked into without asking."""
+
+_DIGITS = r"(?:^|[^0-9.]|\\u00[0-9a-f][0-9a-f])[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
+_BESIDE = (
+    rf"(?:^|[?&#;\"]|:[ \t]*|%(?:25)*(?:3f|26|23)|\\+(?:x|u00)(?:26|3f|23)|\\+[nr])(?:{'|'.join(BESIDE)}){COLON}"
+)
+_SOCIAL = r"(?:^|[^\w-]|\\[nrtbf]|\\u00[0-9a-f][0-9a-f])[0-9]{3}-[0-9]{2}-[0-9]{4}"
+_FORMS = (
+    r"eyj[\w-]{8}",
+    r":\\*/\\*/[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@",
+    _BESIDE,
+    *(re.sub(r"\{[0-9,]+\}", "{6}", key) for key in KEYS),
+    r"\([sfax]\([\w-]{8}",
+    "private key-",
+)
+
+
+class Look(NamedTuple):
+    """What a look at a record told."""
+
+    told: list[int]
+    """Where names and forms end that may tell a secret by what stands around them."""
+    cookies: list[int]
+    """Where any cookie is named as what a rule looked at."""
+    coded: bool
+    """Whether some letter or digit stands in a code."""
 
 
 class Gate:
     """Tells what may hold a secret by a policy."""
 
     def __init__(self, policy: Redaction) -> None:
-        self._names, self._around = _patterns(policy)
+        self._policy = policy
+        self._automaton: hyperscan.Database | None = None
+        self._busy = Lock()
 
     def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
         """Return for each part of an input where the lines begin that may hold a secret."""
         return [self._hot(part) for part in parts]
 
     def _hot(self, part: bytes) -> list[int]:
-        begins = _lines(part)
-        count = len(begins) - 1
-        if count <= _FEW:
-            return begins[:count].tolist()
-        lines = pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(), count, [None, pa.py_buffer(begins), pa.py_buffer(part)]
-        )
-        hits = pc.indices_nonzero(pc.match_substring_regex(lines, pattern=self._names))
-        if _FEW < len(hits) < count * _SELDOM:
-            hits = hits.filter(pc.match_substring_regex(lines.take(hits), pattern=self._around))
-        return [begins[line] for line in hits.to_pylist()]
+        if part.count(b"\n") < _FEW:
+            return _begins(part)
+        found: list[int] = []
+        done = -1
+        around = Around(part)
+        for position, sort in self._hits(part):
+            if position > done and _tells(around, position, sort):
+                found.append(part.rfind(b"\n", 0, position - 1) + 1)
+                done = part.find(b"\n", position - 1) + 1
+                if not done:
+                    break
+        return found
 
-    def zones(self, texts: Sequence[bytes]) -> list[list[Span]]:
-        """Return for each text the pieces between quotes in which a name or a value may tell a secret."""
-        if sum(map(len, texts)) <= _LITTLE:
-            return [pieces(text) for text in texts]
-        joined = b'"'.join(texts)
-        begins = array("q", [0])
-        begin = 0
-        while begin := joined.find(b'"', begin + _WINDOW) + 1:
-            begins.append(begin)
-        begins.append(len(joined))
-        windows = pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(), len(begins) - 1, [None, pa.py_buffer(begins), pa.py_buffer(joined)]
+    def look(self, record: bytes) -> Look:
+        """Look at one record."""
+        around = Around(record)
+        hits = self._hits(record)
+        return Look(
+            [position for position, sort in hits if _tells(around, position, sort)],
+            [position for position, sort in hits if sort == _COOKIE],
+            any(sort == _CODED for _, sort in hits),
         )
-        found = pc.indices_nonzero(pc.match_substring_regex(windows, pattern=self._names)).to_pylist()
-        zones: list[list[Span]] = [[] for _ in texts]
-        if not found:
-            return zones
-        closer = [piece for window in found for piece in pieces(joined, begins[window], begins[window + 1])]
-        view = memoryview(joined)
-        named = pc.match_substring_regex(
-            pa.array([view[first:last] for first, last in closer], pa.large_binary()), pattern=self._names
-        )
-        starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
-        for hit in pc.indices_nonzero(named).to_pylist():
-            first, last = closer[hit]
-            number = bisect_right(starts, first) - 1
-            zones[number].append((first - starts[number], last - starts[number]))
+
+    def _hits(self, text: bytes) -> list[Hit]:
+        """Return all names and forms in a text, by where they end."""
+        found: list[Hit] = []
+
+        def add(sort: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            found.append((end, sort))
+
+        with self._busy:
+            if self._automaton is None:
+                self._automaton = _automaton(self._policy)
+            self._automaton.scan(text, match_event_handler=add)
+        found.sort()
+        return found
+
+    def zones(self, text: bytes, first: int = 0, last: int | None = None) -> list[Span]:
+        """Return the pieces between quotes, of a part of a text, in which a name or a value may tell a secret."""
+        part = text[first:last]
+        zones: list[Span] = []
+        done = -1
+        for position, sort in self._hits(part):
+            # The byte behind a part of a name may be a quote.
+            at = max(position - 1 - (sort == _PART), 0)
+            if at < done or sort > _PART:
+                continue
+            done = part.find(b'"', at)
+            done = len(part) if done < 0 else done
+            if at == done:
+                continue
+            zones.append((first + part.rfind(b'"', 0, at) + 1, first + done))
         return zones
 
 
-def _lines(part: bytes) -> array[int]:
-    """Return where each line begins, and the end of the last one."""
-    begins = array("q", [0])
-    begin = 0
-    while begin := part.find(b"\n", begin) + 1:
+def _tells(around: Around, position: int, sort: int) -> bool:
+    """Tell whether a hit may tell a secret; those around it are asked for in order."""
+    if sort <= _PART:
+        return sort == _FORM or around.is_name(position - (sort == _PART))
+    if sort == _TAG:
+        around.tag = position
+    elif sort == _NAMING:
+        around.naming = position
+    elif sort == _MULTIPART:
+        around.multipart = position
+    return False
+
+
+def _begins(part: bytes) -> list[int]:
+    """Return where each line begins."""
+    begins = [0]
+    while begin := part.find(b"\n", begins[-1]) + 1:
         begins.append(begin)
-    if begins[-1] < len(part):
-        begins.append(len(part))
-    return begins
+    return begins if begins[-1] < len(part) else begins[:-1]
 
 
 def pieces(text: bytes, start: int = 0, end: int | None = None) -> list[Span]:
@@ -105,60 +156,27 @@ def pieces(text: bytes, start: int = 0, end: int | None = None) -> list[Span]:
     return [*found, (start, end)]
 
 
-_CODED = r"(?:%(?:25)*|\\+(?:x|u00))"
-_SEPARATOR = rf"(?:[^a-z0-9]|{_CODED}[0-9a-f][0-9a-f])?"
-_NAME = r"[\w.\-\[\]%$\x80-\xff]*"
-_NEXT_PART = r"(?-i:[A-Z_.\-\[\]%$\x80-\xff])"
-"""What a whole part of a name ends before; so `stopwatch`, which every record of some formats has, is no `pw`."""
-_QUOTE = r"""(?:\\*["'`]|\\+(?:x|u00)2[27]|%(?:25)*2[27]|&(?:quot|apos|#34|#39|#x22|#x27);)"""
-_BETWEEN = r"(?:\s|\\+[nrt]|%(?:25)*(?:20|0[9ad])|\+)*"
-_COMMA = r"(?:,|%(?:25)*2c|\\+(?:x|u00)2c)"
-_COLON = r"(?:=|:|%(?:25)*3[ad]|\\+(?:x|u00)3[ad])"
-_SIGN = rf"{_BETWEEN}(?:{_COLON}|{_QUOTE}{_BETWEEN}(?:{_COLON}|{_COMMA}{_BETWEEN}{_QUOTE}value|$))"
-_OPEN = r"(?:<|%(?:25)*3c|\\+(?:x|u00)3c|&lt;)"
-_CLOSE = r"(?:>|%(?:25)*3e|\\+(?:x|u00)3e|&gt;)"
-_LETTER = rf"{_CODED}(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
-"""A letter that stands in a code."""
-_COLLECTIONS = (
-    "args|args_get|args_post|request_headers|response_headers|multipart_part_headers|files|xml|json|env|session"
-)
-_BEFORE = "|".join(
-    (
-        rf"{_OPEN}(?:[\w.-]+:)?[\w.-]*",
-        rf"{_OPEN}(?:input|meta|param|entry|property|textarea)[^<>]*",
-        rf"{_CLOSE}{_BETWEEN}",
-        rf"(?:name|id|key|property|equiv)\s?=\s?{_QUOTE}[^\s\"'>]*",
-        r"form-data;[^\r\n]*",
-        rf"(?:{_COLLECTIONS}):[^\s'\"`,|]*",
-        rf"{_QUOTE}(?:key|name|id){_QUOTE}{_BETWEEN}:{_BETWEEN}{_QUOTE}[^\"\\]*",
-    )
-)
-"""What makes a name of what follows, where no sign need be behind it."""
-_DIGITS = r"(?:^|[^0-9.])[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
-_BESIDE = rf"(?:^|[?&#;\"]|%(?:25)*(?:3f|26|23)|\\+(?:x|u00)(?:26|3f|23)|\\+[nr])(?:{'|'.join(BESIDE)}){_COLON}"
-_KEYS = "|".join((*(re.sub(r"\{[0-9,]+\}", "{6}", key) for key in KEYS), r"\([sfax]\([\w-]{8}", "private key-"))
-_SOCIAL = r"(?:^|[^\w-])[0-9]{3}-[0-9]{2}-[0-9]{4}"
-
-
 def _own(name: str) -> str:
     return re.sub("[^a-z0-9]+", "_", name.lower())
 
 
-def _patterns(policy: Redaction) -> tuple[str, str]:
-    """Return what tells quickly that there is no name of a secret and nothing like one; and what stands around it."""
-    names = sorted({*WORDS, *HEADER_WORDS, *HEADERS, *map(_own, policy.names)})
-    words, parts = pattern_of(names, _SEPARATOR), pattern_of(PARTS, _SEPARATOR)
-    looks = [r"eyj[\w-]{8}", r"://[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@", _BESIDE, _KEYS]
+def _automaton(policy: Redaction) -> hyperscan.Database:
+    """Return what finds names of secrets, and what is told by its form."""
+    names = sorted({*WORDS, *HEADER_WORDS, *HEADERS})
+    parts = sorted({*PARTS, *map(_own, policy.names)})
+    patterns = [(_NAME, pattern_of([name], SEPARATOR)) for name in names]
+    patterns += [(_PART, rf"{pattern_of([part], SEPARATOR)}(?-i:[^a-z0-9]|$)") for part in parts]
+    patterns += [(_NAME, LETTER), (_CODED, LETTER), (_CODED, DIGIT), (_COOKIE, "request_cookies:"), (_TAG, TAG), (_NAMING, NAMING), (_MULTIPART, "form-data")]
+    patterns += [(_FORM, form) for form in _FORMS]
     if policy.cards:
-        looks.append(_DIGITS)
+        patterns.append((_FORM, _DIGITS))
     if policy.national:
-        looks.append(_SOCIAL)
-    quick = [words, rf"(?:{parts})(?-i:[^a-z0-9]|$)", _LETTER, *looks]
-    around = [
-        rf"(?:{words}|{_LETTER}){_NAME}{_SIGN}",
-        rf"(?:{parts})(?:{_NEXT_PART}{_NAME})?{_SIGN}",
-        rf"(?:{_BEFORE})(?:{words}|{parts})",
-        "request_cookies:",
-        *looks,
-    ]
-    return f"(?i){'|'.join(quick)}", f"(?i){'|'.join(around)}"
+        patterns.append((_FORM, _SOCIAL))
+    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_MULTILINE
+    database = hyperscan.Database()
+    database.compile(
+        expressions=[pattern.encode("latin-1") for _, pattern in patterns],
+        ids=[sort for sort, _ in patterns],
+        flags=[flags] * len(patterns),
+    )
+    return database

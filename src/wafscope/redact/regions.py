@@ -109,8 +109,10 @@ def _unknown(raw: bytes) -> Iterator[Region]:
 
 def _json(raw: bytes, *, exact: bool) -> Iterator[Region]:
     """What stands between quotes and is no name of a member."""
-    # Escapes give way to as many bytes, so that every quote left is one of JSON.
-    plain = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in raw else raw
+    plain = raw
+    if b'\\"' in raw:
+        # Escapes give way to as many bytes, so that every quote left is one of JSON.
+        plain = (raw.replace(b"\\\\", b"__") if b'\\\\"' in raw else raw).replace(b'\\"', b"__")
     parts = plain.split(b'"')
     strings, after = parts[1::2], parts[2::2]
     # How many bytes there are before each string, quotes left out.

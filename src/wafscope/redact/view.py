@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import add, sub
 
 import msgspec
@@ -28,6 +28,7 @@ ANY = re.compile(rb"|".join((ESCAPED.pattern, PERCENT.pattern, ENTITY.pattern, r
 _ODD = re.compile(rb"[^A-Za-z0-9\x80-\xff]+")
 LETTERS = bytes(code for code in range(256) if code >= 128 or chr(code).isalnum())
 NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
+_LOWER = bytes(range(256)).lower()
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"0": b"\0", b"a": b"\a"}
 _SINGLE = {code: _LETTERS.get(bytes((code,)), bytes((code,))) for code in range(256) if chr(code) not in "ux"}
 _X = ord("x")
@@ -44,6 +45,7 @@ _HALF = 99
 """In place of the size of an escape that may be half of a character: only what follows tells."""
 _MOST_PASSES = 4
 _BLOCK = 1 << 8
+_STRETCH = 1 << 11
 
 
 class View:
@@ -53,13 +55,13 @@ class View:
     """
 
     def __init__(
-        self, data: bytes, base: int, parent: View | None = None, pattern: re.Pattern[bytes] = ESCAPED
+        self, data: bytes, base: int, parent: View | None = None, pattern: re.Pattern[bytes] | None = ESCAPED
     ) -> None:
         self.data = data
         self._base = base
         self._parent = parent
         self._pattern = pattern
-        self._places: _Escapes | _Pairs | _Letters | None = None
+        self._places: _Escapes | _Pairs | _Blocks | _Letters | None = None
         """Where in the parent what stands; None while nobody has asked."""
 
     def span(self, start: int, end: int) -> Span:
@@ -77,9 +79,11 @@ class View:
 
     def _above(self, start: int, end: int) -> Span:
         """Return where a stretch begins and ends in the parent."""
+        if self._pattern is None:
+            return self._base + start, self._base + end
         if self._places is None:
             data = b"" if self._parent is None else self._parent.data
-            self._places = _Letters(data) if self._pattern is _ODD else _escapes(data, self._pattern)
+            self._places = _Letters(data) if self._pattern is _ODD else _places(data, self._pattern)
         return self._places.span(start, end)
 
     def forget(self) -> None:
@@ -91,6 +95,10 @@ class View:
     def _decoded(self, pattern: re.Pattern[bytes]) -> View:
         data = decoded(self.data, pattern)
         return self if data is self.data else View(data, 0, self, pattern)
+
+    def part(self, start: int, end: int) -> View:
+        """Return a part of the view."""
+        return View(self.data[start:end], start, self, None)
 
     def from_json(self) -> View:
         """Return the view without the escapes of JSON: that of a text between quotes."""
@@ -178,7 +186,9 @@ class _Pairs:
 
     def span(self, start: int, end: int) -> Span:
         """Return where a stretch of what was decoded begins and ends in the text."""
-        return self._at(start)[0], self._at(end - 1)[1]
+        first, behind = self._at(start)
+        last = behind + end - start - 1
+        return (first, last) if b"\\" not in self._data[behind:last] else (first, self._at(end - 1)[1])
 
     def _at(self, position: int) -> Span:
         number = bisect_right(self._begins, position) - 1
@@ -192,6 +202,55 @@ class _Pairs:
             left -= len(part)
             first += len(part) + 1
         raise IndexError(position)
+
+
+class _Blocks:
+    """Where the escapes of a long text are: each stretch of it is looked into when it is asked for."""
+
+    def __init__(self, data: bytes, pattern: re.Pattern[bytes]) -> None:
+        self._data = data
+        self._pattern = pattern
+        self._cuts = _cuts(data)
+        blocks = (data[first:last] for first, last in pairwise(self._cuts))
+        self._begins = list(accumulate((_length(block, pattern) for block in blocks), initial=0))
+        """Where each stretch begins once all are decoded."""
+        self._known: dict[int, _Escapes | _Pairs] = {}
+
+    def span(self, start: int, end: int) -> Span:
+        """Return where a stretch of what was decoded begins and ends in the text."""
+        return self._at(start)[0], self._at(end - 1)[1]
+
+    def _at(self, position: int) -> Span:
+        number = min(bisect_right(self._begins, position), len(self._cuts) - 1) - 1
+        block = self._known.get(number)
+        if block is None:
+            block = self._known[number] = _escapes(self._data[self._cuts[number] : self._cuts[number + 1]], self._pattern)
+        start, end = block.span(position - self._begins[number], position - self._begins[number] + 1)
+        return self._cuts[number] + start, self._cuts[number] + end
+
+
+def _cuts(data: bytes) -> list[int]:
+    """Return where a text can be cut without cutting a backslash escape."""
+    cuts = [0]
+    at = _STRETCH
+    while at < len(data):
+        escape = data.rfind(b"\\", max(at - _LONGEST, 0), at)
+        if escape < 0:
+            cuts.append(at)
+            at += _STRETCH
+        else:
+            at = escape + _LONGEST + 1
+    return [*cuts, len(data)]
+
+
+def _length(block: bytes, pattern: re.Pattern[bytes]) -> int:
+    """Return how long a text is once it is decoded."""
+    if pattern is ESCAPED:
+        try:
+            return len(msgspec.json.decode(b'"' + block + b'"', type=str).encode())
+        except (msgspec.DecodeError, UnicodeError):
+            pass
+    return len(decoded(block, pattern))
 
 
 class _Letters:
@@ -218,6 +277,13 @@ class _Letters:
         return block * _BLOCK + bisect_right(
             range(len(data)), left, key=lambda last: len(data[: last + 1].translate(None, NO_LETTERS))
         )
+
+
+def _places(data: bytes, pattern: re.Pattern[bytes]) -> _Escapes | _Pairs | _Blocks:
+    """Return the escapes of a pattern in a text, however long it is."""
+    if pattern is ESCAPED and len(data) > 2 * _STRETCH and (b"\\u" in data or b"\\x" in data):
+        return _Blocks(data, pattern)
+    return _escapes(data, pattern)
 
 
 def _escapes(data: bytes, pattern: re.Pattern[bytes]) -> _Escapes | _Pairs:
@@ -373,4 +439,4 @@ def plain(value: bytes) -> bytes:
 
 def bare(value: bytes) -> bytes:
     """Return the letters and digits of a value that is decoded, in lower case: as `View.bare` holds it."""
-    return value.lower().translate(None, NO_LETTERS)
+    return value.translate(_LOWER, NO_LETTERS)
