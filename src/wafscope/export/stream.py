@@ -150,12 +150,12 @@ class Conversion:
 
     def _pieces(self, stretch: Stretch) -> Iterator[Piece]:
         """The pieces of a stretch, their secrets masked; what can not be masked is as if it could not be read."""
-        hot = [stretch.offset + line for line in self._redactor.hot([stretch.data])[0]]
+        (hot,) = self._redactor.hot([stretch.data])
         zone = str(self._setting.zone or self._setting.collector_zone)
         lost: list[Found] = []
         for piece in read_pieces(stretch.data, stretch.offset, self._context):
             if isinstance(piece, Found):
-                yield from self._redactor.records((piece,), hot, zone, lost.append)
+                yield from self._redactor.records((piece,), hot, zone, lost.append, stretch.offset)
             else:
                 yield piece
         self._quarantined += len(lost)

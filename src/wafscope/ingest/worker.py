@@ -124,10 +124,8 @@ def _redacted(task: Task, files: list[Records], reading: _Reading, zone: str) ->
     hot = redactor.hot([stretch.data for stretch in task.stretches])
     found = []
     for file, stretch, lines in zip(files, task.stretches, hot, strict=True):
-        places = [stretch.offset + line for line in lines]
-        found.append(
-            Records(file.name, redactor.records(file.records, places, zone, partial(reading.lose, source=file.name)))
-        )
+        lose = partial(reading.lose, source=file.name)
+        found.append(Records(file.name, redactor.records(file.records, lines, zone, lose, stretch.offset)))
     return found
 
 

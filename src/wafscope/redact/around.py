@@ -92,6 +92,4 @@ class Around:
         if apart.endswith((b"<", b";")) or b"3c" in before[len(apart) :].lower():
             return True
         words = before.translate(_APART).rsplit(None, 1)
-        return bool(words) and any(
-            each.lower().endswith(_COLLECTIONS) for each in words[-1].split(b":")[:-1]
-        )
+        return bool(words) and any(each.lower().endswith(_COLLECTIONS) for each in words[-1].split(b":")[:-1])

@@ -40,15 +40,15 @@ class Wanted:
         self.needle = self.bare[:_PREFIX]
         self.low = secret.value.lower()
         self.runs: list[list[bytes]] = []
-        """What it can be known by without decoding anything; nothing while nobody has told how it stands in the record."""
+        """What it can be known by without decoding anything; nothing until somebody says how it stands there."""
         lead = self.low[: len(self.low) - len(self.low.lstrip(NO_LETTERS))]
         self._before, self._behind = lead, self.low[len(self.low.rstrip(NO_LETTERS)) :]
 
     def cut(self, forms: Sequence[bytes]) -> None:
         """Take its letters and digits, as far as it must be known by them, cut where something else is in between.
 
-        `forms` are how it stands in the record: what is not cut in any of them hides nothing.  Of a long run there are two
-        halves, for a line may be broken within it.  Nothing if it is not to be known by them.
+        `forms` are how it stands in the record: what is not cut in any of them hides nothing.  Of a long run there are
+        two halves, for a line may be broken within it.  Nothing if it is not to be known by them.
         """
         if not self.low.isascii():
             return
@@ -64,9 +64,7 @@ class Wanted:
         found.sort(key=len, reverse=True)
         self.runs = [[run[: len(run) // 2], run[len(run) // 2 :]] if len(run) >= _LONG_RUN else [run] for run in found]
 
-    def places(
-        self, text: Text, own: Sequence[Own], letters: bytes | None = None
-    ) -> Iterator[tuple[View, int, int]]:
+    def places(self, text: Text, own: Sequence[Own], letters: bytes | None = None) -> Iterator[tuple[View, int, int]]:
         """Give the places of the value in a text beside its `own`, in any encoding: a view, start and end.
 
         `letters` are those of the text as it was logged, where no letter and no digit stands in a code.
@@ -106,9 +104,7 @@ class Wanted:
 
     def _is_all(self, letters: bytes, times: int) -> bool:
         """Tell whether the value stands in a text no oftener than it was found, as it is, in it."""
-        return any(
-            all(letters.count(half) == times * self.bare.count(half) for half in run) for run in self.runs
-        )
+        return any(all(letters.count(half) == times * self.bare.count(half) for half in run) for run in self.runs)
 
     def _coded(self, low: bytes, own: Sequence[Own], times: int) -> int:
         """Return how many of its own places hold the value in another encoding."""
@@ -144,9 +140,9 @@ class Letters:
         return self._parts[number]
 
     def regions_with(self, wanted: Wanted, own: Mapping[int, Sequence[bytes]]) -> set[int] | None:
-        """Return which regions may hold a value beside its `own` places, of which there is what stands there, by region.
+        """Return which regions may hold a value beside its `own` places; None where any may.
 
-        None where any may.
+        Of the places there is what stands there, by region.
         """
         wanted.cut([part.lower() for parts in own.values() for part in parts])
         if not wanted.runs:

@@ -11,7 +11,7 @@ from wafscope.event.identity import Identifier
 from wafscope.event.model import Event
 from wafscope.reader.again import read_again
 from wafscope.reader.base import Found
-from wafscope.redact.gate import Gate
+from wafscope.redact.gate import Gate, Hit, HotLine
 from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
 
@@ -41,36 +41,43 @@ class Redactor:
         redacted = self._masker.redact(self._masker.read(data, "")) if self._enabled else None
         return data if redacted is None else redacted.raw
 
-    def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
-        """Return for each part of an input where the lines begin that may have to do with a secret."""
+    def hot(self, parts: Sequence[bytes]) -> list[list[HotLine]]:
+        """Return for each part of an input the lines that may have to do with a secret."""
         return self._gate.hot(parts) if self._enabled else [[] for _ in parts]
 
     def records(
-        self, found: Iterable[Found], hot: Sequence[int], zone: str, lose: Callable[[Found], object]
+        self, found: Iterable[Found], hot: Sequence[HotLine], zone: str, lose: Callable[[Found], object], start: int = 0
     ) -> Iterator[Found]:
         """Give records without their secrets, in order.
 
-        `hot` are the places in their source of the lines that may have to do with one; `zone` is what the records
-        were read with.  `lose` is told of each that could not be masked, and so must not be kept.
+        `hot` are the lines, of a part of the source that begins at `start`, that may have to do with one; `zone` is
+        what the records were read with.  `lose` is told of each that could not be masked, and so must not be kept.
         """
         if not self._enabled:
             yield from found
             return
+        begins = [line.begin for line in hot]
         for each in found:
+            index = bisect_left(begins, each.offset - start)
             # A record in several pieces may have a word that is divided between two lines.
-            is_hot = bool(each.more) or (bool(hot) and _is_any(hot, each.offset, each.offset + each.length))
-            masked = self.redact(each, zone) if is_hot else each
+            if not each.more and (index == len(begins) or begins[index] >= each.offset - start + each.length):
+                yield each
+                continue
+            masked = self.redact(each, zone, None if each.more else _hits(each, hot[index], start))
             if masked is None:
                 lose(each)
             else:
                 yield masked
 
-    def redact(self, found: Found, zone: str) -> Found | None:
-        """Return a record without its secrets, with the identity of the one that was logged; None if that fails."""
+    def redact(self, found: Found, zone: str, hits: Sequence[Hit] | None = None) -> Found | None:
+        """Return a record without its secrets, with the identity of the one that was logged; None if that fails.
+
+        `hits` are what the gate has found in it, where that is known.
+        """
         if not self._enabled:
             return found
         event = found.event
-        sources = self._masker.read(event.raw, event.format)
+        sources = self._masker.read(event.raw, event.format, hits)
         for how in _WAYS:
             redacted = self._masker.redact(sources, how)
             if redacted is None:
@@ -92,9 +99,10 @@ class Redactor:
         return None
 
 
-def _is_any(places: Sequence[int], start: int, end: int) -> bool:
-    index = bisect_left(places, start)
-    return index < len(places) and places[index] < end
+def _hits(found: Found, line: HotLine, start: int) -> list[Hit] | None:
+    """Return what the gate has found in a record; None unless a line and no more is the record."""
+    is_line = line.begin + start == found.offset and line.end - line.begin == len(found.event.raw)
+    return line.hits if is_line else None
 
 
 def _is_same(event: Event, again: Event) -> bool:

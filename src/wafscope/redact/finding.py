@@ -22,6 +22,8 @@ _OF_NAME = bytes(code for code in range(256) if code >= 128 or chr(code).isalnum
 _FORM_END = re.compile(rb'&|"\] \[|\' \)')
 _TEXT_END = re.compile(rb"[&\s\"'<>\\]|;(?=\s|$)")
 _QUOTED = re.compile(rb"[ \t]?(?:\"([^\"]*)\"|'([^']*)')")
+_BETWEEN = re.compile(rb"\s+[\w:.-]+\s?=\s?|[\s\]\[{},:]*")
+"""What stands between two attributes or two members, where a quote that seems to open a value closed one instead."""
 _FORM = re.compile(rb"\A(?:&?[^\s=&<>{}\"]{1,200}=|[^\r\n=<>{}\"();]{0,200}=[^\r\n<>{}\"();=]{0,2000}&)")
 _URL_END = re.compile(rb"[&\s]")
 _URLS = (b"referer", b"referrer", b"location", b"content-location")
@@ -194,6 +196,8 @@ class Finder:
                     yield from self._apart(text, region, name, text.rfind(name, first, end), start)
                     continue
                 quoted = _QUOTED.match(text, start) if not form and not url else None
+                if quoted is not None and _BETWEEN.fullmatch(quoted[1] if quoted[1] is not None else quoted[2]):
+                    continue
                 if quoted is not None:
                     span = quoted.span(1 if quoted[1] is not None else 2)
                 else:

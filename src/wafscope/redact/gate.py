@@ -1,9 +1,9 @@
 """Telling which records can hold no secret, and where in the others one may be, at a fraction of the cost of looking.
 
-One automaton (Hyperscan) knows every name and every form, and goes over a whole task in one call, at a nanosecond a byte.
-It is made once, so that looking at a short text costs next to nothing.  Where it has found a name, what stands around
-that tells whether it may be one of a secret at all.  Whatever `Finder` finds in a text, this lets through: a test proves
-that.
+One automaton (Hyperscan) knows every name and every form, and goes over a whole task in one call, at a nanosecond a
+byte.  It is made once, so that looking at a short text costs next to nothing.  Where it has found a name, what stands
+around that tells whether it may be one of a secret at all.  Whatever `Finder` finds in a text, this lets through: a
+test proves that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
 
@@ -24,17 +25,16 @@ Span = tuple[int, int]
 Hit = tuple[int, int]
 """Where what was found ends, and what it is."""
 
-_FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = range(8)
-"""What is told by its form; a word of a name; a whole part of one, with the byte behind it.  The others hold no secret by
-themselves: a cookie that a rule looked at; what begins a tag, a member that holds a name, a part of multipart; a letter
-or a digit that stands in a code."""
+_SORTS = range(8)
+_FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = _SORTS
+"""What is told by its form; a word of a name; a whole part of one, with the byte behind it.  The others hold no secret
+by themselves: a cookie that a rule looked at; what begins a tag, a member that holds a name, a part of multipart; a
+letter or a digit that stands in a code."""
 _FEW = 4
 """So few lines are looked into without asking."""
 
 _DIGITS = r"(?:^|[^0-9.]|\\u00[0-9a-f][0-9a-f])[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
-_BESIDE = (
-    rf"(?:^|[?&#;\"]|:[ \t]*|%(?:25)*(?:3f|26|23)|\\+(?:x|u00)(?:26|3f|23)|\\+[nr])(?:{'|'.join(BESIDE)}){COLON}"
-)
+_BESIDE = rf"(?:^|[?&#;\"]|:[ \t]*|%(?:25)*(?:3f|26|23)|\\+(?:x|u00)(?:26|3f|23)|\\+[nr])(?:{'|'.join(BESIDE)}){COLON}"
 _SOCIAL = r"(?:^|[^\w-]|\\[nrtbf]|\\u00[0-9a-f][0-9a-f])[0-9]{3}-[0-9]{2}-[0-9]{4}"
 _FORMS = (
     r"eyj[\w-]{8}",
@@ -44,6 +44,15 @@ _FORMS = (
     r"\([sfax]\([\w-]{8}",
     "private key-",
 )
+
+
+class HotLine(NamedTuple):
+    """A line that may hold a secret, by where it begins and ends in its part of an input."""
+
+    begin: int
+    end: int
+    hits: list[Hit] | None
+    """What was found in it; None where nobody has looked."""
 
 
 class Look(NamedTuple):
@@ -65,28 +74,32 @@ class Gate:
         self._automaton: hyperscan.Database | None = None
         self._busy = Lock()
 
-    def hot(self, parts: Sequence[bytes]) -> list[list[int]]:
-        """Return for each part of an input where the lines begin that may hold a secret."""
+    def hot(self, parts: Sequence[bytes]) -> list[list[HotLine]]:
+        """Return for each part of an input the lines that may hold a secret."""
         return [self._hot(part) for part in parts]
 
-    def _hot(self, part: bytes) -> list[int]:
+    def _hot(self, part: bytes) -> list[HotLine]:
         if part.count(b"\n") < _FEW:
-            return _begins(part)
-        found: list[int] = []
-        done = -1
+            begins = [*_begins(part), len(part) + 1]
+            return [HotLine(begin, after - 1, None) for begin, after in pairwise(begins)]
+        found: list[HotLine] = []
+        end = -1
         around = Around(part)
-        for position, sort in self._hits(part):
-            if position > done and _tells(around, position, sort):
-                found.append(part.rfind(b"\n", 0, position - 1) + 1)
-                done = part.find(b"\n", position - 1) + 1
-                if not done:
-                    break
+        hits = self._hits(part)
+        for position, sort in hits:
+            if position <= end + 1 or not _tells(around, position, sort):
+                continue
+            begin, end = part.rfind(b"\n", 0, position - 1) + 1, part.find(b"\n", position - 1)
+            end = len(part) if end < 0 else end
+            # The byte behind a part of a name may be the end of the line.
+            inside = hits[bisect_right(hits, (begin, len(_SORTS))) : bisect_right(hits, (end + 1, len(_SORTS)))]
+            found.append(HotLine(begin, end, [(each - begin, which) for each, which in inside]))
         return found
 
-    def look(self, record: bytes) -> Look:
-        """Look at one record."""
+    def look(self, record: bytes, hits: Sequence[Hit] | None = None) -> Look:
+        """Look at one record, of which all `hits` may be known."""
         around = Around(record)
-        hits = self._hits(record)
+        hits = self._hits(record) if hits is None else hits
         return Look(
             [position for position, sort in hits if _tells(around, position, sort)],
             [position for position, sort in hits if sort == _COOKIE],
@@ -166,7 +179,15 @@ def _automaton(policy: Redaction) -> hyperscan.Database:
     parts = sorted({*PARTS, *map(_own, policy.names)})
     patterns = [(_NAME, pattern_of([name], SEPARATOR)) for name in names]
     patterns += [(_PART, rf"{pattern_of([part], SEPARATOR)}(?-i:[^a-z0-9]|$)") for part in parts]
-    patterns += [(_NAME, LETTER), (_CODED, LETTER), (_CODED, DIGIT), (_COOKIE, "request_cookies:"), (_TAG, TAG), (_NAMING, NAMING), (_MULTIPART, "form-data")]
+    patterns += [
+        (_NAME, LETTER),
+        (_CODED, LETTER),
+        (_CODED, DIGIT),
+        (_COOKIE, "request_cookies:"),
+        (_TAG, TAG),
+        (_NAMING, NAMING),
+        (_MULTIPART, "form-data"),
+    ]
     patterns += [(_FORM, form) for form in _FORMS]
     if policy.cards:
         patterns.append((_FORM, _DIGITS))

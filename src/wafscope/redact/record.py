@@ -13,7 +13,7 @@ import msgspec
 from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.elsewhere import LEAST, Letters, Secret, Wanted, pairs
 from wafscope.redact.finding import Finder, Span, inner_secrets
-from wafscope.redact.gate import Gate, Look
+from wafscope.redact.gate import Gate, Hit, Look
 from wafscope.redact.regions import Region, is_json, regions_of
 from wafscope.redact.texts import Known, Level, Own, Text, deeper, hides_quotes, parts_of
 from wafscope.redact.view import View, plain
@@ -119,9 +119,9 @@ class Masker:
         self._known = Known()
         self._mask = lru_cache(_MOST_MASKS)(self._masked)
 
-    def read(self, raw: bytes, kind: str) -> Sources:
-        """Take a record apart.  A text of any kind has the format ""."""
-        return Sources(raw, kind, self._known, self._gate.look(raw))
+    def read(self, raw: bytes, kind: str, hits: Sequence[Hit] | None = None) -> Sources:
+        """Take a record apart, of which all `hits` may be known.  A text of any kind has the format ""."""
+        return Sources(raw, kind, self._known, self._gate.look(raw, hits))
 
     def redact(self, sources: Sources, how: How = "everywhere") -> Redacted | None:
         """Return a record with its secrets masked; None where there is none."""

@@ -182,7 +182,7 @@ class Part(NamedTuple):
         return all(self._is_closed(data, first, last) for first, last in level.zones)
 
     def _is_closed(self, data: bytes, first: int, last: int) -> bool:
-        """Tell whether quotes that open in a piece, or behind it, close in this part, and no part of multipart is near."""
+        """Tell whether quotes that open in or behind a piece close in this part, and no part of multipart is near."""
         if b"form-data" in data[max(first - _REACH, 0) : last].lower():
             return False
         if self.at_end:

@@ -224,7 +224,9 @@ class _Blocks:
         number = min(bisect_right(self._begins, position), len(self._cuts) - 1) - 1
         block = self._known.get(number)
         if block is None:
-            block = self._known[number] = _escapes(self._data[self._cuts[number] : self._cuts[number + 1]], self._pattern)
+            block = self._known[number] = _escapes(
+                self._data[self._cuts[number] : self._cuts[number + 1]], self._pattern
+            )
         start, end = block.span(position - self._begins[number], position - self._begins[number] + 1)
         return self._cuts[number] + start, self._cuts[number] + end
 
