@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tests.redact.test_redact import KEY, matched, record
 
 from wafscope.redact import record as record_module
 from wafscope.redact.gate import Gate, Look
 from wafscope.redact.record import Masker, Sources
-from wafscope.redact.view import ESCAPED, View, _Blocks, _escapes
+from wafscope.redact.view import ESCAPED, View, _Blocks, _escapes, bare
 from wafscope.settings import Redaction
 
 POLICY = Redaction()
@@ -53,8 +53,11 @@ values = st.text(st.sampled_from("aZ9k%+&;'\\é= x"), min_size=1, max_size=30).m
 
 @pytest.mark.parametrize("page", PAGES)
 @example(value="Qz7x" + "long enough to go on behind the part that is looked at " * 20, again="Qz7x")
+@settings(max_examples=30)
 @given(value=values, again=values)
 def test_of_a_long_page_the_surroundings_of_names_are_enough(page: str, value: str, again: str) -> None:
+    # Of two values with the same letters each is looked for by itself.
+    assume(bare(value.encode()) != bare(again.encode()) or value == again)
     body = BULK + page.format(value) + BULK + page.format(again) + value + BULK
     raw = record(uri="/?q=" + quote(again), headers={"Cookie": "sid=" + quote(value)}, response="<html>" + body)
     assert masked(raw, thorough=False) == masked(raw, thorough=True)
@@ -68,11 +71,11 @@ FORMS: list[Any] = [
     str.upper,
     lambda text: text.replace(" ", ""),
     lambda text: text[:34],
-    lambda text: text[: len(text) // 2] + "\n" + text[len(text) // 2 :],
+    lambda text: text[:24] + "\n" + text[24:],
     lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
     lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
     lambda text: "".join(f"&#{ord(letter)};" for letter in text),
-    lambda text: ".".join(text),
+    ".".join,
     lambda text: text.replace("9", "8"),
 ]
 
@@ -80,6 +83,7 @@ FORMS: list[Any] = [
 @pytest.mark.parametrize("form", FORMS)
 @example(value="Qz7x\\w9Kp")
 @example(value="0123456789abcdef" * 4)
+@settings(max_examples=30)
 @given(value=values)
 def test_that_a_value_stands_nowhere_else_is_told_by_its_letters(form: Any, value: str) -> None:
     raw = record(

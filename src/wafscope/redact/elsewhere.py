@@ -47,10 +47,11 @@ class Wanted:
     def cut(self, forms: Sequence[bytes]) -> None:
         """Take its letters and digits, as far as it must be known by them, cut where something else is in between.
 
-        `forms` are how it stands in the record: what is not cut in any of them hides nothing.  Of a long run there are
-        two halves, for a line may be broken within it.  Nothing if it is not to be known by them.
+        `forms` are how it stands in the request or the response: what is cut in none of them hides nothing there, and
+        is whole in any other place, whatever an engine left out.  Of a long run there are two halves, for a line may
+        be broken within it.  Nothing if it is not to be known by them.
         """
-        if not self.low.isascii():
+        if not forms or not self.low.isascii():
             return
         left = _PREFIX
         found: list[bytes] = []
@@ -142,9 +143,8 @@ class Letters:
     def regions_with(self, wanted: Wanted, own: Mapping[int, Sequence[bytes]]) -> set[int] | None:
         """Return which regions may hold a value beside its `own` places; None where any may.
 
-        Of the places there is what stands there, by region.
+        Of the places there is what stands there, by region.  The value has been cut before.
         """
-        wanted.cut([part.lower() for parts in own.values() for part in parts])
         if not wanted.runs:
             return None
         inside = {number: [bare(part) for part in parts] for number, parts in own.items()}

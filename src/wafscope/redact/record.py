@@ -284,14 +284,20 @@ class Masker:
 def _regions_with(sources: Sources, wanted: Wanted, own: Mapping[int, Sequence[Own]]) -> set[int] | None:
     """Return which regions may hold a value beside its own places; None where any may."""
     inside: dict[int, list[bytes]] = {}
+    forms: list[bytes] = []
     for number, found in own.items():
         begin = sources.regions[number].start
         # Of what lies in each other only the outermost counts.
         last = 0
         for start, end in sorted({(each.start, each.end) for each in found}, key=lambda span: (span[0], -span[1])):
             if start >= last:
-                inside.setdefault(number, []).append(sources.raw[begin + start : begin + end])
+                form = sources.raw[begin + start : begin + end]
+                inside.setdefault(number, []).append(form)
+                # What a rule matched may have lost its blanks and quotes, which stand elsewhere in a code.
+                if sources.regions[number].kind != "match":
+                    forms.append(form.lower())
                 last = end
+    wanted.cut(forms)
     return sources.letters.regions_with(wanted, inside)
 
 
