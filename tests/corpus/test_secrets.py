@@ -109,11 +109,18 @@ def test_no_byte_of_a_store_holds_a_secret(run: str, tmp_path: Path) -> None:
     for nameless in NAMELESS:
         held = held.replace(nameless, b"")
     low = held.lower()
-    assert [needle for needle in needles() if needle.lower() in low] == []
+    assert [needle for needle in needles() if is_in(needle.lower(), low)] == []
     logged = b"".join(stretch.data for path in paths(run) for stretch in read_once(path, settled))
     for each in known():
         if each.policy == "must-stay" and each.value in logged:
             assert each.value in held, each
+
+
+def is_in(needle: bytes, held: bytes) -> bool:
+    """Tell whether a value is held; a number within a longer one, as packed times and ids have it, is another."""
+    if not needle.isdigit():
+        return needle in held
+    return re.search(rb"(?<!\d)" + needle + rb"(?!\d)", held) is not None
 
 
 @pytest.mark.parametrize("run", MOST)
