@@ -28,7 +28,7 @@ from wafscope.reader.coraza_event import (
     verdict_of,
 )
 from wafscope.reader.coraza_line import NO_WORDS
-from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported
+from wafscope.reader.coraza_match import Reported
 from wafscope.reader.coraza_record import HeaderLists, Message, Producer, Record, Request, Response, Transaction, Upload
 from wafscope.reader.facts import gaps_of, hot, split_uri
 from wafscope.reader.verdict import NO_SCORE, read_score
@@ -78,6 +78,9 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(Record[msgspec.Raw, str, msgspec.Raw]).decode
 _decode_without_answer = msgspec.json.Decoder(Record[msgspec.Raw, msgspec.Raw, msgspec.Raw]).decode
 _decode_headers = msgspec.json.Decoder(HeaderLists | None).decode
+_decode_described = msgspec.json.Decoder(Record[msgspec.Raw, str, tuple[Message, ...] | None]).decode
+_DESCRIBED = b"}}]}"
+"""How a record with part K ends: the last of its entries holds an object.  All of them have to be decoded."""
 _Typed = Record[HeaderLists | None, str, tuple[Message, ...] | None]
 _NO_REQUEST: Request[Any] = Request()
 _NO_RESPONSE: Response[Any, Any] = Response()
@@ -88,9 +91,11 @@ _QUOTE = ord('"')
 
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
+    described = line.endswith(_DESCRIBED)
     # A body that is passed over is not decoded, so that its bytes have to be looked at before.
-    wanted = context.answers or not line.isascii()
-    record: Record[Any, Any, Any] = _decode(line) if wanted else _decode_without_answer(line)
+    wanted = context.answers or described or not line.isascii()
+    decode = _decode_described if described else _decode if wanted else _decode_without_answer
+    record: Record[Any, Any, Any] = decode(line)
     t = record.transaction
     request, response, messages = t.request or _NO_REQUEST, t.response or _NO_RESPONSE, record.messages
     if request.args:
@@ -99,7 +104,9 @@ def read_fast(line: bytes, context: Context) -> Event:
         _NOT_ASKED if request.headers is None else _asked(bytes(request.headers)),
         None if response.headers is None else _answered(bytes(response.headers)),
         response.body if wanted else _passed_over(response.body),
-        NOTHING_REPORTED if messages is None else read_entries(bytes(messages), whole=context.answers),
+        reported_of(messages)
+        if described or messages is None
+        else read_entries(bytes(messages), whole=context.answers),
         ("replacement_characters",) if has_replacements(line) else (),
     )
     return _build(line, context, t, parts)

@@ -55,7 +55,7 @@ class RuleText(msgspec.Struct, frozen=True, gc=False):
 
 
 NO_TEXT = RuleText()
-_LONGEST_KEPT = 8192
+_LONGEST_KEPT = 16384
 
 
 def read_rule(raw: str) -> RuleText:
@@ -91,7 +91,7 @@ def _read(raw: str) -> RuleText:
     )
 
 
-_kept = lru_cache(maxsize=1024)(_read)
+_kept = lru_cache(maxsize=512)(_read)
 
 
 def _actions(listed: str) -> tuple[dict[str, str], tuple[str, ...]]:
