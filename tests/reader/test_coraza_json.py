@@ -12,6 +12,7 @@ from tests.reader.coraza_samples import CONTEXT, SAMPLES, H, K, events, lines, s
 from wafscope.event.model import Event, File, Value
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_json import TELLS, read_fast, read_tolerant
+from wafscope.reader.formats import read_json
 
 ERROR = (
     '[client "192.0.2.7"] Coraza: {words} M [file "f.conf"] [line "7"] [id "{id}"] [rev ""] [msg "{msg}"] '
@@ -390,3 +391,23 @@ def test_up_to_3_0_4_there_is_no_request_line() -> None:
 
 def test_every_question_of_the_reference_page_is_answered() -> None:
     assert all(answer.startswith(("yes", "no", "partly")) for answer in TELLS.values())
+
+
+@pytest.mark.parametrize("stamp", [1795488231247516560, 0, 10**20])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"date": ["Tue, 24 Nov 2026 20:54:09 GMT"], "server": ["x"]}, {}, None, {"a": "b"}, {"a": [1]}, {"a": []},
+        {"a": ["b", "c"]}, {"a": ['"'], "b": ["\\"]}, [], "x", {"a": None}, {"": [""]},
+    ],
+)  # fmt: skip
+def test_odd_headers_of_a_response_are_as_odd_where_they_are_not_wanted(headers: Any, stamp: int) -> None:
+    told = record(unix_timestamp=stamp, response={"protocol": "", "status": 200, "headers": headers, "body": ""})
+    line = json.dumps(json.loads(told), separators=(",", ":")).encode()
+    whole, short = read_json(line, CONTEXT), read_json(line, Context(answers=False))
+    assert (short.flags, short.time, short.zone_source, short.gaps) == (
+        whole.flags,
+        whole.time,
+        whole.zone_source,
+        whole.gaps,
+    )

@@ -6,6 +6,7 @@ know; `read_tolerant` takes anything that has a time.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -100,9 +101,11 @@ def read_fast(line: bytes, context: Context) -> Event:
     request, response, messages = t.request or _NO_REQUEST, t.response or _NO_RESPONSE, record.messages
     if request.args:
         raise ValueError("arguments are never written")
+    # Where the record tells no time, a header of the response may.
+    answered = _answered if wanted or not 0 < t.unix_timestamp < _LATEST else _answered_or_usual
     parts = Parts(
         _NOT_ASKED if request.headers is None else _asked(bytes(request.headers)),
-        None if response.headers is None else _answered(bytes(response.headers)),
+        None if response.headers is None else answered(bytes(response.headers)),
         response.body if wanted else _passed_over(response.body),
         reported_of(messages)
         if described or messages is None
@@ -140,6 +143,17 @@ def _answered(data: bytes) -> Headers | None:
 
 def _read_answered(data: bytes) -> Headers | None:
     return _pairs(_decode_headers(data))
+
+
+_LATEST = 10**20
+"""A time in nanoseconds is before it."""
+_USUAL_HEADERS = re.compile(rb'\{(?:"[^"\\]*+":\["[^"\\]*+"\],?)*+\}')
+"""Headers that hold nothing odd, if they are JSON and ASCII."""
+
+
+def _answered_or_usual(data: bytes) -> Headers | None:
+    """Return the same; nothing in place of headers that are not wanted and as they should be."""
+    return () if _USUAL_HEADERS.fullmatch(data) is not None else _answered(data)
 
 
 _asked_kept = lru_cache(maxsize=2048)(_read_asked)
