@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from tests.corpus.place import CORPUS, JSON_RUNS, ODD, logs
 
+from wafscope.event.model import Event
 from wafscope.reader.base import Context, Found
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.modsecurity_json import read_fast, read_pairs, read_tolerant
-from wafscope.reader.modsecurity_together import read_together
 from wafscope.reader.walk import settled
 from wafscope.source.oneshot import read_once
 
@@ -22,10 +22,10 @@ CONTEXT = Context()
 ODD_RUNS = tuple(sorted(p.name for p in ODD.glob("*ng3*json*")))
 
 
-def records(paths: list[str]) -> list[bytes]:
-    """Every record of these files, as logged."""
+def records(paths: list[str]) -> list[Event]:
+    """Every record of these files, most of them read together."""
     return [
-        piece.event.raw
+        piece.event
         for path in paths
         for stretch in read_once(path, settled)
         for piece in read_pieces(stretch.data, stretch.offset, CONTEXT)
@@ -37,19 +37,17 @@ def records(paths: list[str]) -> list[bytes]:
 def test_both_paths_give_the_same_event(run: str) -> None:
     fast = 0
     found = records(logs(run))
-    together = [
-        event for start in range(0, len(found), 64) for event in read_together(found[start : start + 64], CONTEXT)
-    ]
-    for raw, other in zip(found, together, strict=True):
+    for together in found:
+        raw = together.raw
         event = read_tolerant(raw, CONTEXT)
+        assert together == event
         assert event == read_pairs(raw, CONTEXT)
         try:
             quick = read_fast(raw, CONTEXT)
         except (ValueError, msgspec.MsgspecError):
             # What the fast path refuses must show why.
             assert event.flags, raw[:200]
-            assert other is None
         else:
             fast += 1
-            assert event == quick == other
+            assert event == quick
     assert fast >= len(found) // 2

@@ -13,8 +13,8 @@ import msgspec
 from wafscope.event.identity import Identifier
 from wafscope.ingest import heap
 from wafscope.ingest.sampling import Sampler, Sampling
-from wafscope.reader.base import Context, Foreign, Found, Unreadable
-from wafscope.reader.framing import read_pieces
+from wafscope.reader.base import Batch, Context, Foreign, Found, Range, Unreadable, one_by_one
+from wafscope.reader.framing import read_batches
 from wafscope.redact.event import Redactor
 from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
@@ -71,11 +71,15 @@ class _Reading:
         self.unreadable: list[Unreadable] = []
         self.events = self.matches = self.foreign = 0
 
-    def records(self, stretch: Stretch) -> Iterator[Found]:
-        """Give the records of a stretch, one by one."""
+    def records(self, stretch: Stretch, alone: Sequence[Range] = ()) -> Iterator[Found | Batch]:
+        """Give the records of a stretch; those of the lines `alone` one by one."""
         context = msgspec.structs.replace(self._context, arrival=stretch.written)
-        for piece in read_pieces(stretch.data, stretch.offset, context):
-            if isinstance(piece, Found):
+        for piece in read_batches(stretch.data, stretch.offset, context, alone):
+            if isinstance(piece, Batch):
+                self.events += len(piece.offsets)
+                self.matches += sum(map(len, piece.columns["matches"]))
+                yield piece
+            elif isinstance(piece, Found):
                 self.events += 1
                 self.matches += len(piece.event.matches)
                 yield piece
@@ -100,12 +104,13 @@ def encode(task: Task) -> Encoded:
     """Read the pieces of a task, mask the secrets of its records, leave out what is not kept, and encode them."""
     reading = _Reading(task)
     zone = task.zone or task.collector_zone
-    files = [Records(stretch.name, reading.records(stretch)) for stretch in task.stretches]
     if task.redaction.enabled:
-        files = _redacted(task, files, reading, zone)
+        files = _redacted(task, reading, zone)
+    else:
+        files = [Records(stretch.name, reading.records(stretch)) for stretch in task.stretches]
     if task.sampling.above:
         sampler = sampler_of(task.sampling, task.encoder.key)
-        files = [Records(file.name, sampler.records(file.records)) for file in files]
+        files = [Records(file.name, sampler.records(one_by_one(file.records))) for file in files]
     payload = task.encoder.encode(files, sensor=task.sensor, zone=zone)
     tally = Tally(
         source=task.source,
@@ -119,13 +124,14 @@ def encode(task: Task) -> Encoded:
     return Encoded(payload, tally)
 
 
-def _redacted(task: Task, files: list[Records], reading: _Reading, zone: str) -> list[Records]:
+def _redacted(task: Task, reading: _Reading, zone: str) -> list[Records]:
     redactor = redactor_of(task.redaction, task.encoder.key)
     hot = redactor.hot([stretch.data for stretch in task.stretches])
     found = []
-    for file, stretch, lines in zip(files, task.stretches, hot, strict=True):
-        lose = partial(reading.lose, source=file.name)
-        found.append(Records(file.name, redactor.records(file.records, lines, zone, lose, stretch.offset)))
+    for stretch, lines in zip(task.stretches, hot, strict=True):
+        lose = partial(reading.lose, source=stretch.name)
+        records = reading.records(stretch, [(line.begin, line.end) for line in lines])
+        found.append(Records(stretch.name, redactor.records(records, lines, zone, lose, stretch.offset)))
     return found
 
 

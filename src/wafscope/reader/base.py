@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
@@ -50,6 +53,53 @@ class Found(msgspec.Struct, frozen=True):
     """Further (offset, length), where the record does not stand in one piece."""
     identity: bytes | None = None
     """The id of the event, where its raw bytes are no longer those that the engine wrote: they were redacted."""
+
+
+Range = tuple[int, int]
+"""Where something begins and ends."""
+
+
+def overlaps(ranges: Sequence[Range], start: int, end: int) -> bool:
+    """Tell whether some of the `ranges`, which are in order and apart, has a byte from `start` to `end`."""
+    index = bisect_right(ranges, start, key=itemgetter(1))
+    return index < len(ranges) and ranges[index][0] < end
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Records that were read together, each in one piece, in order: an event is its place in every column."""
+
+    columns: dict[str, Sequence[Any]]
+    """Values of each attribute of `Event`, by name."""
+    offsets: Sequence[int]
+    lengths: Sequence[int]
+    """Where their bytes stand in the source."""
+
+    def found(self) -> Iterator[Found]:
+        """Give the records one by one."""
+        events = map(Event, *[self.columns[name] for name in Event.__struct_fields__])
+        return map(Found, events, self.offsets, self.lengths)
+
+    def joined(self, others: Iterable[Found]) -> Batch:
+        """The same with further records, each in one piece, where their places put them."""
+        names = Event.__struct_fields__
+        columns = [list(self.columns[name]) for name in names]
+        offsets, lengths = list(self.offsets), list(self.lengths)
+        for found in others:
+            index = bisect_left(offsets, found.offset)
+            offsets.insert(index, found.offset)
+            lengths.insert(index, found.length)
+            for column, value in zip(columns, msgspec.structs.astuple(found.event), strict=True):
+                column.insert(index, value)
+        return Batch(dict(zip(names, columns, strict=True)), offsets, lengths)
+
+
+def one_by_one(records: Iterable[Found | Batch]) -> Iterator[Found]:
+    """Give records that were read together one by one, too."""
+    for each in records:
+        if isinstance(each, Batch):
+            yield from each.found()
+        else:
+            yield each
 
 
 class Unreadable(msgspec.Struct, frozen=True):

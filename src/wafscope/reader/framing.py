@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import cast
 
 import msgspec
 
 from wafscope.event.model import Event
 from wafscope.reader import native
-from wafscope.reader.base import Context, Foreign, Found, NotARecord, Piece, Unreadable
+from wafscope.reader.base import Batch, Context, Foreign, Found, NotARecord, Piece, Range, Unreadable, overlaps
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
 from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, reader_at
 from wafscope.reader.modsecurity_together import read_together
@@ -27,25 +29,38 @@ _TOGETHER, _MOST_BYTES = 64, 1 << 20
 _MOST_WRAPPERS = 3
 """Prefixes in front of prefixes are taken off so often: docker's JSON around syslog, say."""
 
-Range = tuple[int, int]
-
 
 def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -> Iterator[Piece]:
     """Yield the pieces of `data`, which stands at `offset` in its source.
 
     Records in several pieces and those behind prefixes come after the ones that stand on their own.
     """
+    for each in read_batches(data, offset, context, depth=depth):
+        if isinstance(each, Batch):
+            yield from each.found()
+        else:
+            yield each
+
+
+def read_batches(
+    data: bytes, offset: int, context: Context, alone: Sequence[Range] = (), *, depth: int = 0
+) -> Iterator[Piece | Batch]:
+    """Yield the pieces of `data`, and records of the most usual kind in batches.
+
+    Nothing of what stands in the ranges `alone` of `data`, which are in order and apart, is in one.
+    """
     first = offset == 0
     if data.startswith(BOM_UTF8):
         yield Foreign(offset, len(BOM_UTF8), lines=0)
         data, offset = data[len(BOM_UTF8) :], offset + len(BOM_UTF8)
+        alone = [(start - len(BOM_UTF8), end - len(BOM_UTF8)) for start, end in alone]
     walk = Walk(data, wrappers=depth < _MOST_WRAPPERS)
     if first and not depth:
         yield from _first(walk, data, offset, context)
     end = len(data)
     while (start := walk.position) < end:
         if data.startswith(USUAL, start):
-            yield from _usual(data, walk, offset, context)
+            yield from _usual(data, walk, offset, context, alone)
             continue
         read = reader_at(data, start)
         if read is None:
@@ -69,24 +84,37 @@ def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -
         yield _group(data, offset, ranges, ERROR_LOGS[kind], context)
 
 
-def _usual(data: bytes, walk: Walk, offset: int, context: Context) -> Iterator[Piece]:
-    """Yield the pieces of some lines in a row that begin as most lines of most logs do: they are read together."""
-    lines: list[bytes] = []
-    ends: list[tuple[int, int]] = []
+def _usual(data: bytes, walk: Walk, offset: int, context: Context, alone: Sequence[Range]) -> Iterator[Piece | Batch]:
+    """Yield what is in some lines in a row that begin as most lines of most logs do: they are read together."""
+    spans: list[Span] = []
     start, last = walk.position, walk.position + _MOST_BYTES
-    while len(lines) < _TOGETHER and start < last and data.startswith(USUAL, start):
+    while len(spans) < _TOGETHER and start < last and data.startswith(USUAL, start):
         stop = data.find(b"\n", start)
         stop, after = (stop, stop + 1) if stop >= 0 else (len(data), len(data))
-        lines.append(data[start:stop])
-        ends.append((stop, after))
+        spans.append(Span("json", start, stop, after))
         start = after
-    start, walk.position = walk.position, start
-    for event, (stop, after) in zip(read_together(lines, context), ends, strict=True):
-        if event is None:
-            yield from pieces_of_json(data, Span("json", start, stop, after), offset, context)
-        else:
-            yield Found(event, offset + start, after - start)
-        start = after
+    walk.position = start
+    lines = [] if overlaps(alone, spans[0].start, start) else [data[span.start : span.stop] for span in spans]
+    places, columns = read_together(lines, context)
+    if not places:
+        for span in spans:
+            yield from _pieces(data, span, offset, context)
+        return
+    batch = Batch(
+        columns,
+        [offset + spans[place].start for place in places],
+        [spans[place].after - spans[place].start for place in places],
+    )
+    if len(places) == len(spans):
+        yield batch
+        return
+    known = frozenset(places)
+    others = [span for place, span in enumerate(spans) if place not in known]
+    odd = [piece for span in others for piece in pieces_of_json(data, span, offset, context)]
+    if all(isinstance(piece, Found) for piece in odd):
+        yield batch.joined(cast("list[Found]", odd))
+    else:
+        yield from sorted([*batch.found(), *odd], key=attrgetter("offset"))
 
 
 def _first(walk: Walk, data: bytes, offset: int, context: Context) -> Iterator[Piece]:

@@ -1,7 +1,7 @@
 """Many records of libmodsecurity 3 JSON at once: each as `modsecurity_json.read_fast` reads it, in fewer steps.
 
-What is done for every record costs little where it is done by one call for all of them: column by column, and a
-record is made of its place in each.
+What is done for every record costs little where one call does it for all of them, column by column; and columns are
+what a store wants.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from wafscope.reader.modsecurity_json import (
     maker_in,
     messages_in,
     pairs_in,
-    read_fast,
     response_pairs_in,
     version_in,
 )
@@ -39,12 +38,18 @@ from wafscope.reader.modsecurity_record import (
 from wafscope.reader.timestamps import SECOND, are_ids, proved_by
 from wafscope.reader.verdict import Score
 
+Columns = dict[str, Sequence[Any]]
+"""Values of attributes of `Event`, by name."""
+
 _astuple = msgspec.structs.astuple
 _DEFAULTS = [(field.name, field.default) for field in msgspec.structs.fields(Event)]
 
 
-def read_together(lines: Sequence[bytes], context: Context) -> list[Event | None]:
-    """Read some records; None in the place of one that `read_fast` refuses."""
+def read_together(lines: Sequence[bytes], context: Context) -> tuple[list[int], Columns]:
+    """Read some records; return the places of those that could be read so, and the columns of their events.
+
+    The others are odd, or stand beside one that is odd inside: they are to be read one by one.
+    """
     places: list[int] = []
     transactions: list[Transaction[msgspec.Raw]] = []
     for place, line in enumerate(lines):
@@ -54,33 +59,18 @@ def read_together(lines: Sequence[bytes], context: Context) -> list[Event | None
         except (ValueError, RecursionError):
             continue
         places.append(place)
-    found: list[Event | None] = [None] * len(lines)
-    if transactions:
-        taken = lines if len(places) == len(lines) else [lines[place] for place in places]
-        for place, event in zip(places, _events(taken, transactions, context), strict=True):
-            found[place] = event
-    return found
-
-
-def _events(
-    lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.Raw]], context: Context
-) -> Iterable[Event | None]:
+    if not places:
+        return [], {}
+    taken = lines if len(places) == len(lines) else [lines[place] for place in places]
     try:
-        return _built(lines, transactions, context)
+        columns = _columns(taken, transactions, context)
     except (ValueError, RecursionError):
-        # One of them is odd somewhere inside.
-        return [_alone(line, context) for line in lines]
+        return [], {}
+    return places, {name: columns.get(name) or (default,) * len(places) for name, default in _DEFAULTS}
 
 
-def _alone(line: bytes, context: Context) -> Event | None:
-    try:
-        return read_fast(line, context)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _built(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.Raw]], context: Context) -> list[Event]:
-    """Build the events; raises ValueError where one can not be built, or only in another way."""
+def _columns(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.Raw]], context: Context) -> Columns:
+    """Return what the records say; raises ValueError where one can not be read, or only in another way."""
     (
         client_addresses, times, server_ids, client_ports, server_addresses, server_ports, ids, _, flags,
         requests, responses, producers, messages,
@@ -105,10 +95,10 @@ def _built(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.Ra
         zone_sources,
         untold,
     )
-    columns: dict[str, Iterable[Any]] = {
+    return {
         "raw": lines,
-        "format": repeat(FORMAT),
-        "gaps": gaps,
+        "format": (FORMAT,) * len(lines),
+        "gaps": list(gaps),
         "time": [second * SECOND for second in seconds],
         "time_original": times,
         "zone_source": zone_sources,
@@ -119,7 +109,7 @@ def _built(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.Ra
         "server_port": server_ports,
         "server_id": server_ids,
         "status": statuses,
-        "response_headers": [each or () for each in pairs] if context.answers else repeat(()),
+        "response_headers": [each or () for each in pairs] if context.answers else (),
         "response_body": answers,
         "engine": engines,
         "engine_version": engine_versions,
@@ -133,15 +123,12 @@ def _built(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.Ra
         **asked,
         **_scores([score for _, score in found]),
     }
-    return list(map(Event, *(columns.get(name) or repeat(default) for name, default in _DEFAULTS)))
 
 
-def _of_requests(requests: Sequence[Request[msgspec.Raw]], context: Context) -> dict[str, Iterable[Any]]:
+def _of_requests(requests: Sequence[Request[msgspec.Raw]], context: Context) -> Columns:
     """Return the columns of what was asked by their names in an event."""
     methods, protocols, versions, hostnames, uris, bodies, headers = zip(*map(_astuple, requests), strict=True)
-    pairs: Iterable[Headers] = repeat(())
-    if context.answers:
-        pairs = [each or () for each in _read(pairs_in, headers, None)]
+    pairs: Sequence[Headers] = [each or () for each in _read(pairs_in, headers, None)] if context.answers else ()
     known = map(hot, pairs) if context.answers else _read(hot_in, headers, COLD)
     hosts, user_agents, referers, content_types = zip(*known, strict=True)
     paths, queries = zip(*map(split_uri, uris), strict=True)
@@ -174,7 +161,7 @@ def _read_alike(read: Callable[[bytes], Any], values: Iterable[msgspec.Raw | Non
     return [read(part) if part else absent for part in parts]
 
 
-_Moments = tuple[Sequence[int], Iterable[ZoneSource], Iterable[tuple[str, ...]]]
+_Moments = tuple[Sequence[int], Sequence[ZoneSource], Iterable[tuple[str, ...]]]
 """The second of each record, how its zone is known, and the gap of one whose time is none."""
 
 
@@ -183,7 +170,8 @@ def _proved(times: Sequence[str], ids: Sequence[str]) -> _Moments | None:
     if not are_ids(ids):
         return None
     seconds = [proved_by(time, each[:10]) for time, each in zip(times, ids, strict=True)]
-    return None if None in seconds else (cast("list[int]", seconds), repeat("unique_id"), repeat(()))
+    sources: list[ZoneSource] = ["unique_id"]
+    return None if None in seconds else (cast("list[int]", seconds), sources * len(ids), repeat(()))
 
 
 def _moments(times: Sequence[str], ids: Sequence[str], headers: Sequence[Headers | None], context: Context) -> _Moments:
@@ -192,7 +180,7 @@ def _moments(times: Sequence[str], ids: Sequence[str], headers: Sequence[Headers
     return [second for second, _ in found], sources, map(untold_of, times, sources)
 
 
-def _scores(scores: Sequence[Score]) -> dict[str, Iterable[Any]]:
+def _scores(scores: Sequence[Score]) -> Columns:
     """Return the columns of some scores by the names that they have in an event."""
     columns = zip(*map(_astuple, scores), strict=True)
     return dict(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import overload
 
 import msgspec
 
 from wafscope.event.identity import Identifier
 from wafscope.event.model import Event
 from wafscope.reader.again import read_again
-from wafscope.reader.base import Found
+from wafscope.reader.base import Batch, Found
 from wafscope.redact.gate import Gate, Hit, HotLine
 from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
@@ -45,10 +46,30 @@ class Redactor:
         """Return for each part of an input the lines that may have to do with a secret."""
         return self._gate.hot(parts) if self._enabled else [[] for _ in parts]
 
+    @overload
     def records(
         self, found: Iterable[Found], hot: Sequence[HotLine], zone: str, lose: Callable[[Found], object], start: int = 0
-    ) -> Iterator[Found]:
-        """Give records without their secrets, in order.
+    ) -> Iterator[Found]: ...
+
+    @overload
+    def records(
+        self,
+        found: Iterable[Found | Batch],
+        hot: Sequence[HotLine],
+        zone: str,
+        lose: Callable[[Found], object],
+        start: int = 0,
+    ) -> Iterator[Found | Batch]: ...
+
+    def records(
+        self,
+        found: Iterable[Found | Batch],
+        hot: Sequence[HotLine],
+        zone: str,
+        lose: Callable[[Found], object],
+        start: int = 0,
+    ) -> Iterator[Found | Batch]:
+        """Give records without their secrets, in order; none of the `hot` ones may be in a batch.
 
         `hot` are the lines, of a part of the source that begins at `start`, that may have to do with one; `zone` is
         what the records were read with.  `lose` is told of each that could not be masked, and so must not be kept.
@@ -56,11 +77,15 @@ class Redactor:
         if not self._enabled:
             yield from found
             return
-        begins = [line.begin for line in hot]
+        ends = [line.end for line in hot]
         for each in found:
-            index = bisect_left(begins, each.offset - start)
+            if isinstance(each, Batch):
+                yield each
+                continue
+            # A record may begin in the middle of a line: behind a byte order mark, say, or behind another one.
+            index = bisect_right(ends, each.offset - start)
             # A record in several pieces may have a word that is divided between two lines.
-            if not each.more and (index == len(begins) or begins[index] >= each.offset - start + each.length):
+            if not each.more and (index == len(hot) or hot[index].begin >= each.offset - start + each.length):
                 yield each
                 continue
             masked = self.redact(each, zone, None if each.more else _hits(each, hot[index], start))

@@ -36,6 +36,7 @@ from wafscope.query.question import (
     TopValues,
 )
 from wafscope.query.timespan import Window
+from wafscope.reader.base import Batch as Batch
 from wafscope.reader.base import Found as Found
 from wafscope.reader.base import Unreadable as Unreadable
 from wafscope.source.base import Position
@@ -78,8 +79,8 @@ class Records(msgspec.Struct, frozen=True):
 
     name: str
     """The file the records stand in, as the event's `source`."""
-    records: Iterable[Found]
-    """Taken once, one by one."""
+    records: Iterable[Found | Batch]
+    """Taken once, one by one; what was read together, together."""
 
 
 class Encoder(Protocol):

@@ -43,6 +43,7 @@ from wafscope.query.question import (
 )
 from wafscope.query.timespan import DAY as DAY_LENGTH
 from wafscope.query.timespan import Window
+from wafscope.reader.base import one_by_one
 from wafscope.reader.joining import joined, takes_matches
 from wafscope.store import answer
 from wafscope.store.base import Closing, Records, Tally, Written
@@ -66,7 +67,7 @@ class MemoryEncoder(msgspec.Struct, frozen=True):
         records = []
         for file in files:
             source = storable(file.name)
-            for found in file.records:
+            for found in one_by_one(file.records):
                 identity = found.identity or event_id(self.key, found.event.raw)
                 records.append(StoredEvent(identity, found.event, sensor, source, found.offset, found.length))
         return pickle.dumps(records)

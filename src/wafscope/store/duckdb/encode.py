@@ -13,7 +13,7 @@ import sys
 from array import array
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import accumulate, chain, islice, repeat
+from itertools import accumulate, islice, repeat
 from operator import attrgetter
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
@@ -27,7 +27,8 @@ from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
 from wafscope.event.values import interrupted_word, unexplained_points
 from wafscope.reader.joining import FORMATS
-from wafscope.store.base import Found, Records
+from wafscope.store.base import Records
+from wafscope.store.duckdb.rows import Rows, columns_of, rows_of
 from wafscope.store.duckdb.schema import (
     EVENT_FIELDS,
     EVENT_SCHEMA,
@@ -45,9 +46,6 @@ BLOCK_RECORDS = 256
 BLOCK_BYTES = 1 << 20
 _LEVEL = 2
 """Of zstd: smaller than with 1, and no slower, for records of every engine."""
-_TOGETHER = 64
-"""So many events are worked on at a time and let go of: they stay in the cache of the processor, and memory holds
-columns, not objects.  With 512 at a time, reading alone took a quarter longer."""
 
 
 class Rule(msgspec.Struct, frozen=True, array_like=True):
@@ -102,19 +100,12 @@ class DuckEncoder(msgspec.Struct, frozen=True):
         payload = _Payload(sensor, zone)
         identify = Identifier(self.key).identify
         seen: set[bytes] = set()
-        records = chain.from_iterable(zip(repeat(number), file.records) for number, file in enumerate(files))
-        while rows := list(islice(records, _TOGETHER)):
-            ids = [found.identity or identify(found.event.raw) for _, found in rows]
-            new = set(ids)
-            if len(new) < len(ids) or not seen.isdisjoint(new):
-                first: dict[bytes, tuple[int, Found]] = {}
-                for each_id, row in zip(ids, rows, strict=True):
-                    if each_id not in seen:
-                        first.setdefault(each_id, row)
-                ids, rows = list(first), list(first.values())
+        for rows in rows_of(files, identify):
+            new = set(rows.ids)
+            kept = rows.without(seen) if len(new) < len(rows.ids) or not seen.isdisjoint(new) else rows
             seen |= new
-            if rows:
-                payload.add(ids, rows)
+            if kept.ids:
+                payload.add(kept)
         return msgspec.msgpack.encode(payload.finish([file.name for file in files]))
 
 
@@ -190,12 +181,6 @@ _EVENT_SINGLE = _single(EVENT_SCHEMA, {*_CODED, *_PLACES})
 _MATCH_SINGLE = _single(MATCH_SCHEMA, {*_RULE, "event", "time", "wording_id"})
 
 
-def _columns(items: Sequence[Event] | Sequence[Match]) -> dict[str, tuple[Any, ...]]:
-    """Return the attributes of some events or matches, column by column: a few calls, however many there are."""
-    names = items[0].__struct_fields__
-    return dict(zip(names, zip(*map(msgspec.structs.astuple, items), strict=True), strict=True))
-
-
 class _Codes(dict[Any, int]):
     """Numbers distinct values in the order in which they come."""
 
@@ -246,15 +231,14 @@ class _Payload:
         self._matches = _Matches()
         self._first, self._last = sys.maxsize, -sys.maxsize
 
-    def add(self, ids: Sequence[bytes], rows: Sequence[tuple[int, Found]]) -> None:
-        """Add some events with their ids and the numbers of their files, their matches and their records."""
-        events = [found.event for _, found in rows]
-        self._ids += ids
-        self._file.extend([file for file, _ in rows])
-        self._offset.extend([found.offset for _, found in rows])
-        self._length.extend([found.length for _, found in rows])
-        self._raw.add([event.raw for event in events])
-        columns = _columns(events)
+    def add(self, rows: Rows) -> None:
+        """Add some events, their matches and their records."""
+        columns = rows.columns
+        self._ids += rows.ids
+        self._file.extend(rows.files)
+        self._offset.extend(rows.offsets)
+        self._length.extend(rows.lengths)
+        self._raw.add(columns["raw"])
         self._setting.extend(map(self._settings.__getitem__, zip(*[columns[name] for name in _SETTING], strict=True)))
         verdicts = zip(*[columns[name] for name in _VERDICT], strict=True)
         self._verdict.extend(
@@ -265,8 +249,8 @@ class _Payload:
             single.add(columns)
         times = columns["time"]
         self._first, self._last = min(self._first, *times), max(self._last, *times)
-        self._matches.add(events, self._count)
-        self._count += len(rows)
+        self._matches.add(times, columns["matches"], self._count)
+        self._count += len(rows.ids)
 
     def finish(self, files: list[str]) -> Tables:
         """Return the payload."""
@@ -325,9 +309,13 @@ class _Matches:
     def count(self) -> int:
         return len(self._number)
 
-    def add(self, events: Sequence[Event], first: int) -> None:
-        """Add the matches of events, the first of which has the number `first`."""
-        found = [(number, e.time, e.matches) for number, e in enumerate(events, first) if e.matches]
+    def add(self, times: Sequence[int], matches_of: Sequence[tuple[Match, ...]], first: int) -> None:
+        """Add the matches of events, by their times; the first event has the number `first`."""
+        found = [
+            (number, time, matches)
+            for number, (time, matches) in enumerate(zip(times, matches_of, strict=True), first)
+            if matches
+        ]
         fired = [match for _, _, matches in found for match in matches]
         numbers = list(map(self._numbers.__getitem__, map(id, fired)))
         if len(self._numbers) > len(self._distinct):
@@ -346,7 +334,7 @@ class _Matches:
             "time": _integers(self._time, MATCH_SCHEMA.field("time").type),
         }
         numbers = _integers(self._number, pa.int32())
-        distinct = _columns(self._distinct) if self._distinct else dict.fromkeys(Match.__struct_fields__, ())
+        distinct = columns_of(self._distinct) if self._distinct else dict.fromkeys(Match.__struct_fields__, ())
         for single in [_Columns(*each) for each in _MATCH_SINGLE]:
             single.add(distinct)
             for name, values in single.finish().items():
