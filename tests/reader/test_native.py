@@ -68,6 +68,16 @@ def test_the_same_boundary_again_is_another_record() -> None:
     assert records("".join(log)) == log
 
 
+@given(st.data())
+@settings(max_examples=100)
+def test_what_looks_like_a_separator_ends_no_record_but_its_own(data: st.DataObject) -> None:
+    pieces = ["--0a1b2c3d-Z--x", "x--0a1b2c3d-Z--", "x-A--", "--deadbeef-Z--", "\0", "\n", "a", "--0a1b2c3d-A--"]
+    body = "".join(data.draw(st.lists(st.sampled_from(pieces), max_size=6)))
+    log = [record("0a1b2c3d", 1, f"x{body}y"), record("cafebabe", 2)]
+
+    assert records("".join(log)) == log
+
+
 def test_a_record_in_a_body_is_payload() -> None:
     carrier = record("0a1b2c3d", 1, "x\n" + record("deadbeef", 66) + "\ny")
 

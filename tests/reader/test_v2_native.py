@@ -307,6 +307,15 @@ def test_separators_of_its_own_in_a_body_are_part_of_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "body", ["x\n--0a1b2c3d-\n--0a1b2c3d-", "\n--0a1b2c3d-", "x\n--0a1b2c3d-C", "\n--0a1b2c3d--\n"]
+)
+def test_a_separator_of_its_own_that_is_none_is_part_of_a_body(body: str) -> None:
+    event = read(native(body=body), CONTEXT)
+
+    assert (ID, body, event.status) == (event.transaction_id, event.request_body, 200)
+
+
+@pytest.mark.parametrize(
     ("record", "reason"),
     [
         (native()[:-5], "cut"),

@@ -36,13 +36,20 @@ class Family(msgspec.Struct, frozen=True):
     """Whether the line feed before a separator is written with it (v2)."""
     shared: bool = False
     """Whether two servers can weave their records into each other (v2: no lock between them)."""
+    edges: re.Pattern[bytes] | None = None
+    """Separators that open or end a record, behind a line feed: found faster than all, since they begin with letters
+    that stand in the pattern as they are."""
 
 
 _OPENING = rb"\[[^\]\n]{1,64}\] \S+ \S+ \d+ "
 FAMILIES = (
-    Family("v2.native", V2, re.compile(_OPENING), feed=True, shared=True),
-    Family("v3.native", V3, re.compile(_OPENING)),
-    Family("coraza.native", CORAZA, re.compile(_OPENING)),
+    Family(
+        "v2.native", V2, re.compile(_OPENING), feed=True, shared=True, edges=re.compile(rb"\n--([0-9a-f]{8})-([AZ])--")
+    ),
+    Family("v3.native", V3, re.compile(_OPENING), edges=re.compile(rb"\n---([0-9A-Za-z]{8})---([AZ])--")),
+    Family(
+        "coraza.native", CORAZA, re.compile(_OPENING), edges=re.compile(rb"\n--([A-Za-z]{10}|[A-Za-z]{16})-([AZ])--")
+    ),
 )
 _LINE = re.compile(rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:[^\]\n]{8,40}\] \S+ \S+ \d+ \S+ \d+")
 _ANOTHER = re.compile(
@@ -116,14 +123,26 @@ def _alone(data: bytes, first: re.Match[bytes], family: Family) -> Region | None
     """Return the region of a record before whose end no other one opens: almost every record."""
     if first[2] != b"A" or not family.opening.match(data, first.end() + 1):
         return None
-    next_one = data.find(b"-A--", first.end())
-    own = data[first.start() : first.end(2) - 1]
-    last = data.find(b"\n" + own + b"Z--", first.end(), len(data) if next_one < 0 else next_one)
+    last = _last(data, first, family)
     line = family.separator.match(data, last + 1) if last >= 0 else None
     if line is None:
         return None
     end = _after_last(data, line)
     return Region(first.start(), (Record(family.format, ((first.start(), end),), whole=True),), end)
+
+
+def _last(data: bytes, first: re.Match[bytes], family: Family) -> int:
+    """Return where the line feed before the last separator of a record is; -1 when another one may open before."""
+    for edge in family.edges.finditer(data, first.end()) if family.edges is not None else ():
+        if edge[2] == b"A":
+            return -1
+        if edge[1] == first[1]:
+            if data.find(b"\0", first.end(), edge.start()) < 0:
+                return edge.start()
+            break  # behind a NUL byte, too, a record can open
+    next_one = data.find(b"-A--", first.end())
+    own = data[first.start() : first.end(2) - 1]
+    return data.find(b"\n" + own + b"Z--", first.end(), len(data) if next_one < 0 else next_one)
 
 
 def _opens(data: bytes, line: re.Match[bytes], family: Family, known: tuple[bytes, ...]) -> bool:

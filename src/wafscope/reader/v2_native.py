@@ -108,7 +108,9 @@ def split(record: bytes) -> dict[int, bytes]:
     mark = b"\n" + record[:11]
     parts = record.split(mark)
     parts[0] = parts[0][11:]
-    if not _are_sections(b"".join([part[:4] for part in parts])):
+    beginnings = b"".join([part[:4] for part in parts])
+    whole = len(beginnings) == 4 * len(parts) - 1 and parts[-1].startswith(b"Z--")
+    if not (whole and _are_sections(beginnings)):
         parts = _mended(parts, mark)
     for part in parts:
         if part[0] not in _BODIES and b"\n--" in part and V2.search(part, 4):
