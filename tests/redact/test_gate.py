@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wafscope.redact.finding import Finder
@@ -67,6 +67,8 @@ def test_all_that_is_found_is_found_in_the_pieces_that_are_let_through(kind: Kin
     assert FINDER.find(text, region, zones) == FINDER.find(text, region, pieces(text))
 
 
+@example(text=b'"the password (old)" : "x1"')
+@example(text=b'"password</name>":"password')
 @given(text=texts)
 def test_a_line_in_which_something_is_found_is_hot(text: bytes) -> None:
     line = text.replace(b"\r", b"").replace(b"\n", b" ")

@@ -21,7 +21,8 @@ _QUOTE = r"""(?:\\*["'`]|\\+(?:x|u00)2[27]|%(?:25)*2[27]|&(?:quot|apos|#34|#39|#
 _BETWEEN = r"(?:\s|\\+[nrt]|%(?:25)*(?:20|0[9ad])|\+)*"
 _COMMA = r"(?:,|%(?:25)*2c|\\+(?:x|u00)2c)"
 COLON = r"(?:=|:|%(?:25)*3[ad]|\\+(?:x|u00)3[ad])"
-_SIGN = rf"{_BETWEEN}(?:{COLON}|{_QUOTE}{_BETWEEN}(?:{COLON}|{_COMMA}{_BETWEEN}{_QUOTE}value|$))"
+_QUOTED_SIGN = rf"{_BETWEEN}(?:{COLON}|{_COMMA}{_BETWEEN}{_QUOTE}value|$)"
+_SIGN = rf"{_BETWEEN}(?:{COLON}|{_QUOTE}{_QUOTED_SIGN})"
 OPENING = r"(?:<|%(?:25)*3c|\\+(?:x|u00)3c|&lt;)"
 TAG = rf"{OPENING}(?:input|meta|param|entry|property|textarea|name|key)"
 """What begins a field of a form, or an element that holds a name."""
@@ -29,6 +30,9 @@ NAMING = rf"{_QUOTE}(?:key|name|id){_QUOTE}{_BETWEEN}:{_BETWEEN}{_QUOTE}"
 """What begins a member of JSON that holds a name."""
 
 _SIGNED = re.compile(f"(?im){_SIGN}".encode())
+_QUOTED = re.compile(f"(?im){_QUOTED_SIGN}".encode())
+_CODED_QUOTES = (b"22", b"&quot;", b"&#34;", b"&#x22;", b"&#X22;")
+"""What the name of a member of JSON ends before where its quote stands in a code."""
 _RUN = re.compile(rb"[\w.\-\[\]%$\x80-\xff]*+")
 """The rest of a name."""
 _LONGEST_TAG = 6200
@@ -63,6 +67,7 @@ class Around:
         """Tell whether a word that ends at a position, or one byte behind it, may be the name of a secret."""
         return (
             self._is_before_sign(position)
+            or self._is_in_member(position)
             or position - self.naming < _LONGEST_NAMING
             or (position - self.tag < _LONGEST_TAG and self._data.find(b"<", self.tag, position) < 0)
             or (self.multipart >= 0 and self._data.find(b"\n", self.multipart, position) < 0)
@@ -84,6 +89,18 @@ class Around:
             code = data.find(b"%", code + 1, end)
         self._without_sign = end
         return False
+
+    def _is_in_member(self, position: int) -> bool:
+        """Tell whether a word is in the name of a member of JSON, of which more words may follow."""
+        data, end = self._data, position + _LONGEST_NAMING
+        place = data.find(b'"', position, end)
+        if place >= 0 and _QUOTED.match(data, place + 1):
+            return True
+        behind = data[position:end]
+        if b"22" not in behind and b"&" not in behind:
+            return False
+        places = [(data.find(quote, position, end), len(quote)) for quote in _CODED_QUOTES]
+        return any(place >= 0 and _QUOTED.match(data, place + size) for place, size in places)
 
     def _is_behind(self, position: int) -> bool:
         """Tell whether a word is the name of an element, or of a variable that a rule looked at."""

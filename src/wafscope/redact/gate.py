@@ -27,8 +27,8 @@ Hit = tuple[int, int]
 
 _SORTS = range(8)
 _FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = _SORTS
-"""What is told by its form; a word of a name; a whole part of one, with the byte behind it.  The others hold no secret
-by themselves: a cookie that a rule looked at; what begins a tag, a member that holds a name, a part of multipart; a
+"""What is told by its form; a word of a name; a whole part of one, with the byte behind it; any cookie that a rule
+looked at.  The others hold no secret by themselves: what begins a tag, a member that holds a name, a part of multipart; a
 letter or a digit that stands in a code."""
 _FEW = 4
 """So few lines are looked into without asking."""
@@ -60,8 +60,6 @@ class Look(NamedTuple):
 
     told: list[int]
     """Where names and forms end that may tell a secret by what stands around them."""
-    cookies: list[int]
-    """Where any cookie is named as what a rule looked at."""
     coded: bool
     """Whether some letter or digit stands in a code."""
 
@@ -102,7 +100,6 @@ class Gate:
         hits = self._hits(record) if hits is None else hits
         return Look(
             [position for position, sort in hits if _tells(around, position, sort)],
-            [position for position, sort in hits if sort == _COOKIE],
             any(sort == _CODED for _, sort in hits),
         )
 
@@ -128,7 +125,7 @@ class Gate:
         for position, sort in self._hits(part):
             # The byte behind a part of a name may be a quote.
             at = max(position - 1 - (sort == _PART), 0)
-            if at < done or sort > _PART:
+            if at < done or sort > _COOKIE:
                 continue
             done = part.find(b'"', at)
             done = len(part) if done < 0 else done
@@ -140,8 +137,8 @@ class Gate:
 
 def _tells(around: Around, position: int, sort: int) -> bool:
     """Tell whether a hit may tell a secret; those around it are asked for in order."""
-    if sort <= _PART:
-        return sort == _FORM or around.is_name(position - (sort == _PART))
+    if sort <= _COOKIE:
+        return sort in (_FORM, _COOKIE) or around.is_name(position - (sort == _PART))
     if sort == _TAG:
         around.tag = position
     elif sort == _NAMING:

@@ -92,16 +92,9 @@ class Sources:
 
     def told(self) -> set[int]:
         """Return the regions in which something tells a secret by what stands around it."""
-        return self._with(self.look.told)
-
-    def with_cookies(self) -> set[int]:
-        """Return the regions in which any cookie is named as what a rule looked at."""
-        return self._with(self.look.cookies)
-
-    def _with(self, positions: Sequence[int]) -> set[int]:
         regions = self.regions
         found: set[int] = set()
-        for position in positions:
+        for position in self.look.told:
             place = position - _LAST_TWO
             number = bisect_left(regions, place + 1, key=_start) - 1
             # The value of a header may be a region within that of its line.
@@ -157,9 +150,9 @@ class Masker:
 
     def _all_found(self, sources: Sources) -> Iterator[tuple[int, Sequence[Own]]]:
         """Give the regions with secrets in them, in order."""
-        told, cookies = sources.told(), sources.with_cookies()
+        told = sources.told()
         for number, region in enumerate(sources.regions):
-            if region.exact and region.kind == "match" and number and (number - 1 in told or number - 1 in cookies):
+            if region.exact and region.kind == "match" and number - 1 in told:
                 before = sources.regions[number - 1]
                 text = sources.place(number).text
                 if (
