@@ -31,7 +31,8 @@ NAMING = rf"{_QUOTE}(?:key|name|id){_QUOTE}{_BETWEEN}:{_BETWEEN}{_QUOTE}"
 
 _SIGNED = re.compile(f"(?im){_SIGN}".encode())
 _QUOTED = re.compile(f"(?im){_QUOTED_SIGN}".encode())
-_CODED_QUOTES = (b"22", b"&quot;", b"&#34;", b"&#x22;", b"&#X22;")
+_CODED_QUOTES = (b"%22", b"2522", b"x22", b"0022")
+_ENTITIES = (b"&quot;", b"&#34;", b"&#x22;", b"&#X22;")
 """What the name of a member of JSON ends before where its quote stands in a code."""
 _RUN = re.compile(rb"[\w.\-\[\]%$\x80-\xff]*+")
 """The rest of a name."""
@@ -96,11 +97,12 @@ class Around:
         place = data.find(b'"', position, end)
         if place >= 0 and _QUOTED.match(data, place + 1):
             return True
-        behind = data[position:end]
-        if b"22" not in behind and b"&" not in behind:
+        behind = data[position : end if place < 0 else place]
+        quotes = (_CODED_QUOTES if b"22" in behind else ()) + (_ENTITIES if b"&" in behind else ())
+        if not quotes:
             return False
-        places = [(data.find(quote, position, end), len(quote)) for quote in _CODED_QUOTES]
-        return any(place >= 0 and _QUOTED.match(data, place + size) for place, size in places)
+        places = [(behind.find(quote), len(quote)) for quote in quotes if quote in behind]
+        return any(_QUOTED.match(data, position + place + size) for place, size in places)
 
     def _is_behind(self, position: int) -> bool:
         """Tell whether a word is the name of an element, or of a variable that a rule looked at."""

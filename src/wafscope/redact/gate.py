@@ -28,8 +28,8 @@ Hit = tuple[int, int]
 _SORTS = range(8)
 _FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = _SORTS
 """What is told by its form; a word of a name; a whole part of one, with the byte behind it; any cookie that a rule
-looked at.  The others hold no secret by themselves: what begins a tag, a member that holds a name, a part of multipart; a
-letter or a digit that stands in a code."""
+looked at.  The others hold no secret by themselves: what begins a tag, a member that holds a name, a part of multipart;
+a letter or a digit that stands in a code."""
 _FEW = 4
 """So few lines are looked into without asking."""
 
