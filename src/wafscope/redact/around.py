@@ -110,5 +110,8 @@ class Around:
         apart = before.rstrip(_ELEMENT)
         if apart.endswith((b"<", b";")) or b"3c" in before[len(apart) :].lower():
             return True
-        words = before.translate(_APART).rsplit(None, 1)
+        word = before[before.rfind(b" ") + 1 :]
+        if b":" not in word:
+            return False
+        words = word.translate(_APART).rsplit(None, 1)
         return bool(words) and any(each.lower().endswith(_COLLECTIONS) for each in words[-1].split(b":")[:-1])
