@@ -152,8 +152,14 @@ def test_a_record_beyond_the_limit_is_never_held(tmp_path: Path) -> None:
 
 
 def without_answers(pieces: list[Piece]) -> list[Piece]:
-    """The same pieces, whose events have no headers, no body of a response, no phases, no further values of a match."""
-    left_out = {"response_body": None, "response_headers": (), "request_headers": (), "phases": ()}
+    """The same pieces, whose events have nothing that no field is made of."""
+    left_out = {
+        "response_body": None,
+        "response_headers": (),
+        "request_headers": (),
+        "phases": (),
+        "error_messages": (),
+    }
     replace = msgspec.structs.replace
     return [
         replace(

@@ -156,10 +156,15 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
         trailer.user, trailer.session, trailer.application, matches, score.attack_class,
         interrupted, interrupted_source, action, phase, status,
         trailer.said or ("" if denial is None else denial.said),
-        tuple([text for text in trailer.errors if not (text.startswith(_OWN_FILE) or _OWN.match(text))]),
+        _errors(trailer.errors) if context.answers and trailer.errors else (),
         trailer.sanitised, rule_texts, record.extra,
         outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
     )  # fmt: skip
+
+
+def _errors(errors: Sequence[str]) -> Names:
+    """Return the messages of the web server without copies of the engine's own."""
+    return tuple([text for text in errors if not (text.startswith(_OWN_FILE) or _OWN.match(text))])
 
 
 _decide_without = lru_cache(maxsize=256)(decide)
