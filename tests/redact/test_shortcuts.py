@@ -126,3 +126,14 @@ def test_a_byte_of_a_long_text_knows_its_place_in_its_stretch(text: bytes) -> No
     size = len(View(text, 0).unescaped().data)
     for position in [*range(0, size, 97), size - 1]:
         assert stretches.span(position, position + 1) == whole.span(position, position + 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["token" + "%20" * 40_000, "token%20" * 20_000, "form-data; " + "token " * 20_000, "<input " + "token " * 20_000,
+     ('token"' + " " * 200) * 500, "<p>" + '"token" ' * 20_000, "%70" * 30_000],
+    ids=range(7),
+)  # fmt: skip
+def test_no_name_is_gone_over_again_for_each_name_before_it(text: str) -> None:
+    raw = record(body=text + "&password=very-last-secret", uri="/?password=very-last-secret")
+    assert b"very-last-secret" not in masked(raw, thorough=False)

@@ -19,6 +19,7 @@ SEPARATOR = r"(?:[^a-z0-9]|\\[nrt]|[%\\][0-9a-fxu%\\]{2,16})?"
 """What may stand between the parts of a name, in a code or not."""
 _QUOTE = r"""(?:\\*["'`]|\\+(?:x|u00)2[27]|%(?:25)*2[27]|&(?:quot|apos|#34|#39|#x22|#x27);)"""
 _BETWEEN = r"(?:\s|\\+[nrt]|%(?:25)*(?:20|0[9ad])|\+)*"
+_FEW_BETWEEN = _BETWEEN.removesuffix("*") + "{0,40}"
 _COMMA = r"(?:,|%(?:25)*2c|\\+(?:x|u00)2c)"
 COLON = r"(?:=|:|%(?:25)*3[ad]|\\+(?:x|u00)3[ad])"
 _QUOTED_SIGN = rf"{_BETWEEN}(?:{COLON}|{_COMMA}{_BETWEEN}{_QUOTE}value|$)"
@@ -30,7 +31,8 @@ NAMING = rf"{_QUOTE}(?:key|name|id){_QUOTE}{_BETWEEN}:{_BETWEEN}{_QUOTE}"
 """What begins a member of JSON that holds a name."""
 
 _SIGNED = re.compile(f"(?im){_SIGN}".encode())
-_QUOTED = re.compile(f"(?im){_QUOTED_SIGN}".encode())
+_BLANKS = re.compile(f"(?i){_BETWEEN}+".encode())
+_QUOTED = re.compile(f"(?im){_QUOTED_SIGN.replace(_BETWEEN, _FEW_BETWEEN)}".encode())
 _CODED_QUOTES = (b"%22", b"2522", b"x22", b"0022")
 _ENTITIES = (b"&quot;", b"&#34;", b"&#x22;", b"&#X22;")
 """What the name of a member of JSON ends before where its quote stands in a code."""
@@ -71,7 +73,7 @@ class Around:
             or self._is_in_member(position)
             or position - self.naming < _LONGEST_NAMING
             or (position - self.tag < _LONGEST_TAG and self._data.find(b"<", self.tag, position) < 0)
-            or (self.multipart >= 0 and self._data.find(b"\n", self.multipart, position) < 0)
+            or self._is_in_multipart(position)
             or self._is_behind(position)
         )
 
@@ -85,11 +87,22 @@ class Around:
             return True
         code = data.find(b"%", position, end)
         while code >= 0:
-            if _SIGNED.match(data, code):
+            blanks = _BLANKS.match(data, code)
+            behind = code if blanks is None else blanks.end()
+            if _SIGNED.match(data, behind):
                 return True
-            code = data.find(b"%", code + 1, end)
+            # Each of many blanks is gone over once.
+            code = data.find(b"%", max(code + 1, behind), end)
         self._without_sign = end
         return False
+
+    def _is_in_multipart(self, position: int) -> bool:
+        """Tell whether a part of multipart began on the same line."""
+        if self.multipart < 0:
+            return False
+        feed = self._data.find(b"\n", self.multipart, position)
+        self.multipart = max(position, self.multipart) if feed < 0 else -1
+        return feed < 0
 
     def _is_in_member(self, position: int) -> bool:
         """Tell whether a word is in the name of a member of JSON, of which more words may follow."""

@@ -22,11 +22,12 @@ from wafscope.redact.names import BESIDE, HEADER_WORDS, HEADERS, KEYS, PARTS, WO
 from wafscope.settings import Redaction
 
 Span = tuple[int, int]
-Hit = tuple[int, int]
-"""Where what was found ends, and what it is."""
+Hit = int
+"""Where what was found ends, and what it is, in the last bits: a hostile log may have one in each three bytes."""
 
-_SORTS = range(8)
-_FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = _SORTS
+_BITS = 3
+_SORT = (1 << _BITS) - 1
+_FORM, _NAME, _PART, _COOKIE, _TAG, _NAMING, _MULTIPART, _CODED = range(8)
 """What is told by its form; a word of a name; a whole part of one, with the byte behind it; any cookie that a rule
 looked at.  The others hold no secret by themselves: what begins a tag, a member that holds a name, a part of multipart;
 a letter or a digit that stands in a code."""
@@ -84,14 +85,15 @@ class Gate:
         end = -1
         around = Around(part)
         hits = self._hits(part)
-        for position, sort in hits:
+        for hit in hits:
+            position, sort = hit >> _BITS, hit & _SORT
             if position <= end + 1 or not _tells(around, position, sort):
                 continue
             begin, end = part.rfind(b"\n", 0, position - 1) + 1, part.find(b"\n", position - 1)
             end = len(part) if end < 0 else end
             # The byte behind a part of a name may be the end of the line.
-            inside = hits[bisect_right(hits, (begin, len(_SORTS))) : bisect_right(hits, (end + 1, len(_SORTS)))]
-            found.append(HotLine(begin, end, [(each - begin, which) for each, which in inside]))
+            inside = hits[bisect_right(hits, begin << _BITS | _SORT) : bisect_right(hits, (end + 1) << _BITS | _SORT)]
+            found.append(HotLine(begin, end, [each - (begin << _BITS) for each in inside]))
         return found
 
     def look(self, record: bytes, hits: Sequence[Hit] | None = None) -> Look:
@@ -99,8 +101,8 @@ class Gate:
         around = Around(record)
         hits = self._hits(record) if hits is None else hits
         return Look(
-            [position for position, sort in hits if _tells(around, position, sort)],
-            any(sort == _CODED for _, sort in hits),
+            [hit >> _BITS for hit in hits if _tells(around, hit >> _BITS, hit & _SORT)],
+            any(hit & _SORT == _CODED for hit in hits),
         )
 
     def _hits(self, text: bytes) -> list[Hit]:
@@ -108,7 +110,7 @@ class Gate:
         found: list[Hit] = []
 
         def add(sort: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            found.append((end, sort))
+            found.append(end << _BITS | sort)
 
         with self._busy:
             if self._automaton is None:
@@ -122,7 +124,8 @@ class Gate:
         part = text[first:last]
         zones: list[Span] = []
         done = -1
-        for position, sort in self._hits(part):
+        for hit in self._hits(part):
+            position, sort = hit >> _BITS, hit & _SORT
             # The byte behind a part of a name may be a quote.
             at = max(position - 1 - (sort == _PART), 0)
             if at < done or sort > _COOKIE:

@@ -204,7 +204,8 @@ def parts_of(text: Text, zones: Sequence[Span]) -> list[Part]:
         end = min(last + _BEHIND, len(data))
         if ranges and start <= ranges[-1][1]:
             begin, before, old, inner = ranges[-1]
-            ranges[-1] = begin, max(end, before), max(reach, old), [*inner, (first, last)]
+            inner.append((first, last))
+            ranges[-1] = begin, max(end, before), max(reach, old), inner
         else:
             ranges.append((start, end, reach, [(first, last)]))
     if sum(end - start for start, end, _, _ in ranges) > len(data) // 2:
