@@ -33,8 +33,10 @@ _ID_WRITTEN = rb"\"] [unique_id \""
 _CLOSED = rb"\"]"
 _MARK = b"\n"
 """Stands for what is the same in every line; as it is, it can not stand in a text of JSON."""
+_LONGEST_LEAD = 256
 _LONGEST_KEPT = 2048
 _MOST_KEPT = 4096
+"""What is longer is not kept: this bounds what a hostile client can fill memory with."""
 
 _decode_entries = msgspec.json.Decoder(tuple[Message, ...] | None).decode
 _text = msgspec.json.Decoder(str).decode
@@ -55,7 +57,7 @@ def _read_alike(written: bytes, *, whole: bool) -> Reported | None:
     hostname = written.find(_HOSTNAME_WRITTEN, start)
     end = written.find(_CLOSED, written.find(_ID_WRITTEN, hostname) + len(_ID_WRITTEN)) + len(_CLOSED)
     told = written[hostname:end]
-    if not (_begins_usually(lead) and _ends_usually(told)):
+    if len(lead) > _LONGEST_LEAD or not (_begins_usually(lead) and _ends_usually(told)):
         return None
     for divided in (_divided, _divided_at_marks):
         try:

@@ -173,6 +173,7 @@ def _parts(record: bytes, *, answers: bool) -> Parts:
 _FIRST = re.compile(r"(--(?:[A-Za-z]{10}|[A-Za-z]{16})-)[A-Z]--\r?$", re.MULTILINE)
 _REST = re.compile(r"[A-Z]--\r?(?:\n|\Z)")
 """A separator line: the first one, and what follows the boundary in the others."""
+_MOST_KEPT = 26
 _BEGINNINGS = re.compile(r"(?:[A-Z]--\n,)*[A-Z]--\n?")
 
 
@@ -187,7 +188,7 @@ def _sections(text: str) -> tuple[str, list[str]]:
         raise ValueError("no separator line at the start")
     own = "\n" + first[1]
     parts = text[first.end(1) :].removesuffix("\n").split(own)
-    letters = _letters(",".join([part[:4] for part in parts]))
+    letters = _letters(",".join([part[:4] for part in parts])) if len(parts) <= _MOST_KEPT else ""
     if len(letters) == len(parts):
         return letters, [part[4:] for part in parts]
     letters = ""
