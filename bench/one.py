@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 if TYPE_CHECKING:
-    from wafscope.reader.base import Found
+    from wafscope.reader.base import Batch, Context, Found
     from wafscope.source.base import Stretch
 
 What = Literal["typed", "plain", "import", "unmasked", "fast", "tolerant", "marred", "odd", "stages"]
@@ -99,6 +99,7 @@ def _reader(job: Job) -> Measured:
     gc.disable()  # as in a worker
     read_fast = JSON[job.format].fast
     read, context = read_fast if job.what == "fast" else JSON[job.format].tolerant, Context()
+    is_together = job.what == "fast" and job.format == "v3.json"
     records = refused = 0
     seconds = cpu = 0.0
     for lines in _chunks(job.log):
@@ -114,12 +115,26 @@ def _reader(job: Job) -> Measured:
                     taken.append(_marred(line) if job.what == "marred" else line)
         refused += len(lines) - len(taken)
         cpu_before, before = time.process_time(), time.perf_counter()
-        for line in taken:
-            read(line, context)
+        if is_together:
+            _read_together(taken, context)
+        else:
+            for line in taken:
+                read(line, context)
         seconds += time.perf_counter() - before
         cpu += time.process_time() - cpu_before
         records += len(taken)
     return Measured(records, seconds, cpu, refused)
+
+
+def _read_together(lines: list[bytes], context: Context) -> None:
+    """Read lines as an import does it with those of this kind, up to their events."""
+    from wafscope.reader.base import Batch
+    from wafscope.reader.modsecurity_together import read_together
+
+    for start in range(0, len(lines), _AT_ONCE):
+        places, columns = read_together(lines[start : start + _AT_ONCE], context)
+        for _ in Batch(columns, places, places).found():
+            pass
 
 
 def _marred(line: bytes) -> bytes:
@@ -252,20 +267,31 @@ class _Reading:
         self._watch = watch
         self.events = self.matches = 0
 
-    def records(self) -> Iterator[Found]:
+    def records(self) -> Iterator[Found | Batch]:
         """Give the records; each few are read at once, so that the clock is not looked at for every one."""
-        from wafscope.reader.base import Context, Found
-        from wafscope.reader.framing import read_pieces
+        from wafscope.reader.base import Batch, Context, Found
+        from wafscope.reader.framing import read_batches
 
-        pieces = read_pieces(self._stretch.data, self._stretch.offset, Context())
+        pieces = read_batches(self._stretch.data, self._stretch.offset, Context(answers=False))
+        few: list[Found | Batch] = []
         self._watch.lap("read")
-        while some := list(islice(pieces, _AT_ONCE)):
-            found = [piece for piece in some if isinstance(piece, Found)]
-            self.events += len(found)
-            self.matches += sum(len(piece.event.matches) for piece in found)
-            self._watch.lap("read")
-            yield from found
-            self._watch.lap("encode")
+        for piece in pieces:
+            if isinstance(piece, Batch):
+                self.events += len(piece.offsets)
+                self.matches += sum(map(len, piece.columns["matches"]))
+                few.append(piece)
+            elif isinstance(piece, Found):
+                self.events += 1
+                self.matches += len(piece.event.matches)
+                few.append(piece)
+            if len(few) == _AT_ONCE or isinstance(piece, Batch):
+                self._watch.lap("read")
+                yield from few
+                few = []
+                self._watch.lap("encode")
+        self._watch.lap("read")
+        yield from few
+        self._watch.lap("encode")
 
 
 def main() -> None:
