@@ -35,6 +35,10 @@ _COMMIT = 120_000
 """Events that are committed together.  With those of the last piece, it is almost as many as DuckDB puts into a few
 groups (`store/duckdb/connection.py`): what is left over has to be written twice."""
 _MOST_FILES = 512
+_LARGEST_TASK = 8 << 20
+_SHARE = 64
+"""A task is a share of the input, if that is large, up to so many bytes: each costs something by itself, but the last
+ones must not keep the others waiting."""
 _MOST_WORKERS = 8
 
 
@@ -205,6 +209,7 @@ class _Size:
 def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threading.Event) -> Iterator[Task]:
     """Group stretches to tasks: a long file in pieces, many small files together."""
     encoder = store.encoder()
+    enough = max(PIECE // 2, min((_Size(paths).total or 0) // _SHARE, _LARGEST_TASK))
     for path in paths:
         kept: list[Stretch] = []
         size = 0
@@ -213,7 +218,7 @@ def _tasks(paths: list[str], store: EventStore, setting: Setting, stop: threadin
                 return
             kept.append(stretch)
             size += len(stretch.data)
-            if size >= PIECE // 2 or len(kept) >= _MOST_FILES:
+            if size >= enough or len(kept) >= _MOST_FILES:
                 yield _task(path, setting, kept, encoder)
                 kept, size = [], 0
         if kept:
