@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.make import v3_record
+from tests.make import START, event, v3_record, write
 
 from wafscope.errors import InputError, WafscopeError
 from wafscope.ingest.pipeline import Setting, import_paths, start_workers
@@ -111,6 +111,11 @@ def test_an_import_takes_workers_that_were_started_before(tmp_path: Path) -> Non
 
         assert (summary.received, summary.stored, summary.duplicate, summary.quarantined) == (500, 500, 0, 0)
         assert store.count(Count(Scope())).value.events == 500
+        # What an import ends with is in the file, not in the log beside it.
+        log_beside = tmp_path / "store.duckdb.wal"
+        assert not log_beside.exists() or not log_beside.stat().st_size
+        write(store, [event(START)])
+        assert log_beside.stat().st_size
 
 
 @pytest.mark.parametrize("fork", [True, False])

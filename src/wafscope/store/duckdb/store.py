@@ -64,6 +64,8 @@ _OWN_LIMIT = 60.0
 """Seconds that a question of the service itself may take."""
 _WORN = 300
 """Commits after which the database is opened anew: DuckDB keeps some tens of kB for each, however small, until then."""
+_INTO_FILE, _INTO_LOG = "SET checkpoint_threshold = '1KB'", "RESET checkpoint_threshold"
+"""What an import ends with goes into the file at once: in the log (WAL) it would be written twice."""
 _SHORT = 0.5
 """Seconds that questions may take for it."""
 
@@ -118,10 +120,15 @@ class DuckStore(Closing):
     def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
         with self._one:
             with self._connection.writing() as cursor:
-                writing = Writing(cursor, self._coding)
+                writing, left = Writing(cursor, self._coding), MANY
                 for payload, tally in parts:
-                    writing.add(msgspec.msgpack.decode(payload, type=Tables), tally, left=length_hint(parts, MANY))
+                    left = length_hint(parts, MANY)
+                    writing.add(msgspec.msgpack.decode(payload, type=Tables), tally, left=left)
                 written = writing.finish()
+                if not left:
+                    cursor.execute(_INTO_FILE)
+            if not left:
+                cursor.execute(_INTO_LOG)
             self._coding.keep()
             self._commits += 1
         self._generation += 1
