@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -21,7 +20,7 @@ from wafscope.i18n.text import ntext, text
 from wafscope.ingest import heap
 from wafscope.ingest.sampling import Sampling
 from wafscope.ingest.worker import Encoded, Task
-from wafscope.ingest.workers import NEEDED, Workers
+from wafscope.ingest.workers import Workers, load_needed
 from wafscope.reader.walk import settled
 from wafscope.settings import Redaction
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
@@ -98,16 +97,15 @@ def start_workers(paths: list[str], setting: Setting) -> Workers:
     for path in paths:
         check(path)
     count = _count(paths, setting)
-    for name in NEEDED if count else ():
-        import_module(name)
     if count:
         # All pieces are of one size: what one took is for the next one.
         heap.keep()
+        load_needed(setting.redaction)
     return Workers(count, fork=True, trial=_trial(paths[0], setting) if count else None)
 
 
 def _trial(path: str, setting: Setting) -> Task | None:
-    """Return the beginning of a file as a task; None where it is no file, or compressed."""
+    """Return the beginning of a file as a task; None where it is none, or has no lines there."""
     from wafscope.store.duckdb.encode import DuckEncoder  # noqa: PLC0415 - loads pyarrow
 
     if not Path(path).is_file():

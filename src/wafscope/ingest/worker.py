@@ -16,6 +16,7 @@ from wafscope.ingest.sampling import Sampler, Sampling
 from wafscope.reader.base import Batch, Context, Foreign, Found, Range, Unreadable, one_by_one
 from wafscope.reader.framing import read_batches
 from wafscope.redact.event import Redactor
+from wafscope.redact.gate import gate_of
 from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
 from wafscope.store.base import Encoder, Records, Tally
@@ -49,6 +50,12 @@ class Encoded(msgspec.Struct, frozen=True):
 
     payload: bytes
     tally: Tally
+
+
+def prepare(policy: Redaction) -> None:
+    """Make what all worker processes need, and what takes long, before they are forked."""
+    if policy.enabled:
+        gate_of(policy).prepare()
 
 
 def start_worker() -> None:

@@ -18,6 +18,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, BinaryIO
 
@@ -25,7 +26,8 @@ import msgspec
 
 from wafscope.errors import WafscopeError
 from wafscope.i18n.text import text
-from wafscope.ingest.worker import Encoded, Task, encode, start_worker
+from wafscope.ingest.worker import Encoded, Task, encode, prepare, start_worker
+from wafscope.settings import Redaction
 from wafscope.store.base import Closing
 
 _PIPE = 1 << 20
@@ -37,6 +39,16 @@ _AHEAD = 3
 
 NEEDED = (encode.__module__, "wafscope.store.duckdb.encode")
 """Modules that workers need."""
+
+
+def load_needed(policy: Redaction) -> None:
+    """Load and make what workers need, before they are forked."""
+    with ThreadPoolExecutor(1) as other:
+        # That takes some 70 ms, in which the modules can be loaded.
+        made = other.submit(prepare, policy)
+        for name in NEEDED:
+            import_module(name)
+        made.result()
 
 
 class Workers(Closing):

@@ -12,7 +12,7 @@ from wafscope.event.identity import Identifier
 from wafscope.event.model import Event
 from wafscope.reader.again import read_again
 from wafscope.reader.base import Batch, Found
-from wafscope.redact.gate import Gate, Hit, HotLine
+from wafscope.redact.gate import Hit, HotLine, gate_of
 from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
 
@@ -34,7 +34,7 @@ class Redactor:
     def __init__(self, policy: Redaction, key: bytes) -> None:
         self._enabled = policy.enabled
         self._identify = Identifier(key).identify
-        self._gate = Gate(policy)
+        self._gate = gate_of(policy)
         self._masker = Masker(policy, key, self._gate)
 
     def text(self, data: bytes) -> bytes:

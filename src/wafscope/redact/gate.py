@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
@@ -73,6 +74,13 @@ class Gate:
         self._automaton: hyperscan.Database | None = None
         self._busy = Lock()
 
+    def prepare(self) -> hyperscan.Database:
+        """Return the automaton; it takes some 70 ms to make, once."""
+        with self._busy:
+            if self._automaton is None:
+                self._automaton = _automaton(self._policy)
+            return self._automaton
+
     def hot(self, parts: Sequence[bytes]) -> list[list[HotLine]]:
         """Return for each part of an input the lines that may hold a secret."""
         return [self._hot(part) for part in parts]
@@ -112,10 +120,9 @@ class Gate:
         def add(sort: int, _start: int, end: int, _flags: int, _context: object) -> None:
             found.append(end << _BITS | sort)
 
+        automaton = self.prepare()
         with self._busy:
-            if self._automaton is None:
-                self._automaton = _automaton(self._policy)
-            self._automaton.scan(text, match_event_handler=add)
+            automaton.scan(text, match_event_handler=add)
         found.sort()
         return found
 
@@ -136,6 +143,10 @@ class Gate:
                 continue
             zones.append((first + part.rfind(b'"', 0, at) + 1, first + done))
         return zones
+
+
+gate_of = lru_cache(maxsize=4)(Gate)
+"""The gate of a policy, whatever the store."""
 
 
 def _tells(around: Around, position: int, sort: int) -> bool:

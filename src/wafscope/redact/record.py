@@ -13,7 +13,7 @@ import msgspec
 from wafscope.event.mask import MASK_BYTES, mask
 from wafscope.redact.elsewhere import LEAST, Letters, Secret, Wanted, pairs
 from wafscope.redact.finding import Finder, Span, inner_secrets
-from wafscope.redact.gate import Gate, Hit, Look
+from wafscope.redact.gate import Gate, Hit, Look, gate_of
 from wafscope.redact.regions import Region, is_json, regions_of
 from wafscope.redact.texts import Known, Level, Own, Text, deeper, hides_quotes, parts_of
 from wafscope.redact.view import View, plain
@@ -108,7 +108,7 @@ class Masker:
     def __init__(self, policy: Redaction, key: bytes, gate: Gate | None = None) -> None:
         self._key = key
         self._finder = Finder(policy)
-        self._gate = gate or Gate(policy)
+        self._gate = gate or gate_of(policy)
         self._known = Known()
         self._mask = lru_cache(_MOST_MASKS)(self._masked)
 

@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +18,7 @@ from wafscope.i18n.text import Text
 from wafscope.ingest.follow import Follow
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.upkeep import Upkeep
-from wafscope.ingest.workers import NEEDED, Workers
+from wafscope.ingest.workers import Workers, load_needed
 from wafscope.service.checkup import Checkups
 from wafscope.service.console import address, answers, run_console, web_settings
 from wafscope.service.notify import Notify
@@ -70,8 +69,8 @@ def run(settings: Settings, opened: socket.socket, given: Given) -> None:
     plan, setting = make_plan(settings), given.setting(settings)
     _allow_files()
     count = setting.workers if setting.workers is not None else min(os.cpu_count() or 1, _MOST_WORKERS)
-    for name in NEEDED if count else ():
-        import_module(name)
+    if count:
+        load_needed(setting.redaction)
     # They are started before the store is opened, when they can still be forked.
     workers = Workers(count, fork=True)
     ending = Ending()
