@@ -34,6 +34,8 @@ _PIPE = 1 << 20
 """Bytes that a pipe holds, where that can be chosen: the more, the fewer turns sender and receiver take."""
 
 
+_FEW = 8
+"""So many parts of a message are sent one by one, so that they need not be copied."""
 _AHEAD = 3
 """Tasks that are handed out ahead of the one that is waited for, for each worker."""
 
@@ -220,7 +222,9 @@ def _sendable(error: Exception) -> Exception:
 def _send(pipe: int, message: object, parts: Sequence[bytes]) -> None:
     """Send a message, and bytes that belong to it as they are."""
     head = pickle.dumps((message, [len(part) for part in parts]))
-    for data in (len(head).to_bytes(8), head, parts[0] if len(parts) == 1 else b"".join(parts)):
+    # Many small parts cost less as one.
+    large = parts if len(parts) <= _FEW else [b"".join(parts)]
+    for data in (len(head).to_bytes(8), head, *large):
         view = memoryview(data)
         while view:
             view = view[os.write(pipe, view) :]
