@@ -272,7 +272,7 @@ class _Reading:
         from wafscope.reader.base import Batch, Context, Found
         from wafscope.reader.framing import read_batches
 
-        pieces = read_batches(self._stretch.data, self._stretch.offset, Context(answers=False))
+        pieces = read_batches(self._stretch.data, self._stretch.offset, Context(whole=False))
         few: list[Found | Batch] = []
         self._watch.lap("read")
         for piece in pieces:

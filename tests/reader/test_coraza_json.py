@@ -404,7 +404,7 @@ def test_every_question_of_the_reference_page_is_answered() -> None:
 def test_odd_headers_of_a_response_are_as_odd_where_they_are_not_wanted(headers: Any, stamp: int) -> None:
     told = record(unix_timestamp=stamp, response={"protocol": "", "status": 200, "headers": headers, "body": ""})
     line = json.dumps(json.loads(told), separators=(",", ":")).encode()
-    whole, short = read_json(line, CONTEXT), read_json(line, Context(answers=False))
+    whole, short = read_json(line, CONTEXT), read_json(line, Context(whole=False))
     assert (short.flags, short.time, short.zone_source, short.gaps) == (
         whole.flags,
         whole.time,

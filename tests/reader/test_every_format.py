@@ -30,7 +30,7 @@ NAMES = (
 )  # fmt: skip
 LOGS = {name: (SAMPLES / name).read_bytes() for name in NAMES}
 CONTEXT = Context(arrival=1)
-SHORT = Context(arrival=1, answers=False)
+SHORT = Context(arrival=1, whole=False)
 WHOLE = LOGS["gen-v2-native-with-K.log"] + LOGS["gen-v3.0.15-json-raw-bytes.log"]
 
 

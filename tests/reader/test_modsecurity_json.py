@@ -218,7 +218,7 @@ def test_records_read_together_are_the_same_as_one_by_one() -> None:
 
 def test_what_only_the_record_shows_can_be_left_out() -> None:
     line = v3_record(request=request(headers={"HOST": "A", "User-Agent": "b", "Referer": "c", "content-type": "d"}))
-    (short,), whole = together([line], Context(answers=False)), read_fast(line, CONTEXT)
+    (short,), whole = together([line], Context(whole=False)), read_fast(line, CONTEXT)
 
     assert short is not None
     assert (short.host, short.user_agent, short.referer, short.content_type) == ("A", "b", "c", "d")

@@ -406,13 +406,13 @@ def test_any_value_in_any_place(part: str, member: str, value: object) -> None:
         event = read_tolerant(line, CONTEXT)
     except NotARecord:
         event = None
-    for context in (CONTEXT, Context(answers=False)):
+    for context in (CONTEXT, Context(whole=False)):
         try:
             quick = read_fast(line, context)
         except (ValueError, msgspec.MsgspecError):
             continue
         assert event is not None
-        assert quick == (event if context.answers else left_out(event))
+        assert quick == (event if context.whole else left_out(event))
 
 
 @pytest.mark.parametrize("odd", [b"\xff", b"\xe6\x97", b"\\ud800", b"\xff\\ud800", b"\\u0000", b"\\\\"])
@@ -436,7 +436,7 @@ def left_out(event: Event) -> Event:
 def test_only_what_no_field_is_made_of_is_left_out_where_it_is_not_wanted() -> None:
     for line in JSON:
         try:
-            event = read_fast(line, Context(answers=False))
+            event = read_fast(line, Context(whole=False))
         except ValueError:
             continue
         assert event == left_out(read_tolerant(line, CONTEXT))
@@ -447,7 +447,7 @@ def test_a_body_that_is_not_wanted_must_be_a_text_nevertheless(body: str) -> Non
     line = record(response={"body": "BODY"}).replace(b'"BODY"', body.encode("latin-1"))
 
     with pytest.raises(ValueError):  # noqa: PT011 - msgspec's or ours
-        read_fast(line, Context(answers=False))
+        read_fast(line, Context(whole=False))
 
 
 def test_messages_that_come_again_tell_the_same() -> None:

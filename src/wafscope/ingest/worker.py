@@ -73,7 +73,7 @@ class _Reading:
         self._context = Context(
             zone=ZoneInfo(task.zone) if task.zone else None,
             collector_zone=ZoneInfo(task.collector_zone),
-            answers=not task.encoder.reads_again,
+            whole=not task.encoder.reads_again,
         )
         self.unreadable: list[Unreadable] = []
         self.events = self.matches = self.foreign = 0

@@ -22,7 +22,7 @@ class Context(msgspec.Struct, frozen=True):
     """Zone of this machine: the last resort, and an assumption that the event states."""
     arrival: int = 0
     """When the file was last written, microseconds since the epoch: for records that tell no time at all."""
-    answers: bool = True
+    whole: bool = True
     """Whether all that a record holds is wanted.  Else a reader may leave out what no field is made of, and what is
     read again when somebody looks: headers and bodies, most of many a record; phases; further values of a match;
     messages of the web server."""

@@ -94,7 +94,7 @@ def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
     described = line.endswith(_DESCRIBED)
     # A body that is passed over is not decoded, so that its bytes have to be looked at before.
-    wanted = context.answers or described or not line.isascii()
+    wanted = context.whole or described or not line.isascii()
     decode = _decode_described if described else _decode if wanted else _decode_without_answer
     record: Record[Any, Any, Any] = decode(line)
     t = record.transaction
@@ -109,7 +109,7 @@ def read_fast(line: bytes, context: Context) -> Event:
         response.body if wanted else _passed_over(response.body),
         reported_of(messages)
         if described or messages is None
-        else read_entries(bytes(messages), whole=context.answers),
+        else read_entries(bytes(messages), whole=context.whole),
         ("replacement_characters",) if has_replacements(line) else (),
     )
     return _build(line, context, t, parts)
@@ -190,7 +190,7 @@ def _build(line: bytes, context: Context, t: Transaction[Any, Any], parts: Parts
     if time is None:
         time, zone_source = moment(t.timestamp, t.id, parts.response_headers, context)
     clock = producer.stopwatch
-    duration, phases = stopwatch(clock, whole=context.answers) if clock else (None, ())
+    duration, phases = stopwatch(clock, whole=context.whole) if clock else (None, ())
     matches, mode, status = reported.matches, MODES.get(producer.rule_engine, "unknown"), response.status
     interrupted, source, outcome = verdict_of(t.is_interrupted, "flag", mode, status, matches)
     done = reported.denial if interrupted else NO_WORDS

@@ -104,10 +104,10 @@ def _unescaped(text: str) -> str:
 
 def read(record: bytes, context: Context) -> Event:
     """Read one whole record; raises NotARecord or ValueError when there is none."""
-    parts = _parts(record, answers=context.answers)
+    parts = _parts(record, answers=context.whole)
     method, uri, protocol, request_line, request_headers = _request(parts)
     status, version, reason, response_headers = _response(parts)
-    heard = _hear(parts, whole=context.answers)
+    heard = _hear(parts, whole=context.whole)
     texts = [parts.plain(text) for text in split_rules(parts.texts.get("K", ""))]
     ids = parts.ids if parts.ids is not NO_IDS else _ids_of(parts.plain(heard.first))
     reported, gaps = _reported(heard, texts)

@@ -16,7 +16,7 @@ from wafscope.reader.coraza_coercion import Int32, Int64
 Lists = TypeVar("Lists")
 """Headers: raw JSON on the fast path, lists of values by name on the tolerant one."""
 Body = TypeVar("Body")
-"""The body of a response: a text, or raw JSON where it is not wanted (`Context.answers`)."""
+"""The body of a response: a text, or raw JSON where it is not wanted (`Context.whole`)."""
 Entries = TypeVar("Entries")
 """Entries of `messages`: raw JSON on the fast path, `Message` on the tolerant one."""
 HeaderLists = dict[str, tuple[str, ...]]

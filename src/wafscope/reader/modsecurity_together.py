@@ -109,7 +109,7 @@ def _columns(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.
         "server_port": server_ports,
         "server_id": server_ids,
         "status": statuses,
-        "response_headers": [each or () for each in pairs] if context.answers else (),
+        "response_headers": [each or () for each in pairs] if context.whole else (),
         "response_body": answers,
         "engine": engines,
         "engine_version": engine_versions,
@@ -128,8 +128,8 @@ def _columns(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.
 def _of_requests(requests: Sequence[Request[msgspec.Raw]], context: Context) -> Columns:
     """Return the columns of what was asked by their names in an event."""
     methods, protocols, versions, hostnames, uris, bodies, headers = zip(*map(_astuple, requests), strict=True)
-    pairs: Sequence[Headers] = [each or () for each in _read(pairs_in, headers, None)] if context.answers else ()
-    known = map(hot, pairs) if context.answers else _read(hot_in, headers, COLD)
+    pairs: Sequence[Headers] = [each or () for each in _read(pairs_in, headers, None)] if context.whole else ()
+    known = map(hot, pairs) if context.whole else _read(hot_in, headers, COLD)
     hosts, user_agents, referers, content_types = zip(*known, strict=True)
     paths, queries = zip(*map(split_uri, uris), strict=True)
     return {

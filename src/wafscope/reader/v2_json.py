@@ -102,7 +102,7 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 def read_fast(line: bytes, context: Context) -> Event:
     """Read one record; raises ValueError for anything unusual: then ask `read_tolerant`."""
-    told: Told[Any, Any] = _decode(line) if context.answers else _decode_without_answer(line)
+    told: Told[Any, Any] = _decode(line) if context.whole else _decode_without_answer(line)
     # The decoder passes over members that it does not know, whatever their bytes.
     require_utf8(line)
     _require_once(line, told)

@@ -20,7 +20,7 @@ FORMAT = "v2.json"
 Part = TypeVar("Part")
 """Headers: raw JSON on the fast path, Python objects on the tolerant one."""
 Body = TypeVar("Body")
-"""The body of a response: a text, or raw JSON where it is not wanted (`Context.answers`)."""
+"""The body of a response: a text, or raw JSON where it is not wanted (`Context.whole`)."""
 Int64 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 
 

@@ -89,7 +89,7 @@ def read(record: bytes, context: Context) -> Event:
             _text(sections, _I),
             _files(sections.get(_J, b""), extra),
         ),
-        answered=_answered(sections, answers=context.answers),
+        answered=_answered(sections, answers=context.whole),
         trailer=_trailer(sections[_H], extra) if _H in sections else None,
         rules=_rules(sections[_K]) if _K in sections else (),
         flags=(*flags, "unknown_line") if extra else flags,

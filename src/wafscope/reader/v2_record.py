@@ -156,7 +156,7 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
         trailer.user, trailer.session, trailer.application, matches, score.attack_class,
         interrupted, interrupted_source, action, phase, status,
         trailer.said or ("" if denial is None else denial.said),
-        _errors(trailer.errors) if context.answers and trailer.errors else (),
+        _errors(trailer.errors) if context.whole and trailer.errors else (),
         trailer.sanitised, rule_texts, record.extra,
         outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
     )  # fmt: skip

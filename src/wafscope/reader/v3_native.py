@@ -84,7 +84,7 @@ def read(record: bytes, context: Context) -> Event:
     trailer = _trailer(sections[_H], request[3]) if _H in sections else _NO_TRAILER
     if not record.isascii() or any(map(sections.get, _ALWAYS_EMPTY)) or b"-A--\r" in record[:_FIRST_LINE]:
         trailer = _with_oddities(record, sections, trailer)
-    return _event(record, sections, request, trailer, _response(sections, answers=context.answers))
+    return _event(record, sections, request, trailer, _response(sections, answers=context.whole))
 
 
 def _event(record: bytes, sections: _Sections, request: _Request, trailer: _Trailer, response: _Response) -> Event:
