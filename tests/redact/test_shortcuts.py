@@ -137,3 +137,14 @@ def test_a_byte_of_a_long_text_knows_its_place_in_its_stretch(text: bytes) -> No
 def test_no_name_is_gone_over_again_for_each_name_before_it(text: str) -> None:
     raw = record(body=text + "&password=very-last-secret", uri="/?password=very-last-secret")
     assert b"very-last-secret" not in masked(raw, thorough=False)
+
+
+@pytest.mark.parametrize("value", ['"&"@Z%/<', "\\&\\&\\&\\&Z", "\\Qz7x9w9Kp", "Qz7x9w9Kp", "12345678", "abcdefghij"])
+def test_a_secret_at_two_depths_is_masked_at_both(value: str) -> None:
+    number = "156836535721313539181720844018658494147440982897"
+    inner = {"comment": number, "page": number, "secret": value}
+    raw = record(body=json.dumps({"data": inner, "inner": json.dumps(inner)}))
+
+    done = masked(raw, thorough=False)
+    assert done == masked(raw, thorough=True)
+    assert done.count(b"masked-") == 2

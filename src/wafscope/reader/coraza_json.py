@@ -107,9 +107,7 @@ def read_fast(line: bytes, context: Context) -> Event:
         _NOT_ASKED if request.headers is None else _asked(bytes(request.headers)),
         None if response.headers is None else answered(bytes(response.headers)),
         response.body if wanted else _passed_over(response.body),
-        reported_of(messages)
-        if described or messages is None
-        else read_entries(bytes(messages), whole=context.whole),
+        reported_of(messages) if described or messages is None else read_entries(bytes(messages), whole=context.whole),
         ("replacement_characters",) if has_replacements(line) else (),
     )
     return _build(line, context, t, parts)

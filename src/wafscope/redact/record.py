@@ -16,7 +16,7 @@ from wafscope.redact.finding import Finder, Span, inner_secrets
 from wafscope.redact.gate import Gate, Hit, Look, gate_of
 from wafscope.redact.regions import Region, is_json, regions_of
 from wafscope.redact.texts import Known, Level, Own, Text, deeper, hides_quotes, parts_of
-from wafscope.redact.view import View, plain
+from wafscope.redact.view import View, bare, plain
 from wafscope.settings import Redaction
 
 _MOST_SECRETS = 64
@@ -29,7 +29,7 @@ _LAST_TWO = 2
 """From within what was found to behind its end: a part of a name is found with the byte behind it."""
 
 _SURE = 8
-"""A value of fewer bytes may be masked in its own place alone."""
+"""A value of fewer letters and digits may be masked in its own place alone."""
 
 _Further = tuple[Level, list[Span], list[bytes]]
 
@@ -300,7 +300,12 @@ def _is_known(data: bytes, spans: Sequence[Span], known: Sequence[bytes]) -> boo
     Should one of them stand in another place now, that one is found by its value; but a short one would not be.
     """
     values = [data[start:end] for start, end in spans]
-    return values == known and not any(len(value) < _SURE or value.isalpha() for value in values)
+    return values == known and all(map(_is_sure, values))
+
+
+def _is_sure(value: bytes) -> bool:
+    """Tell a value that is found, whole, wherever it stands."""
+    return len(bare(value)) >= _SURE and not value.isalpha() and value[:1].isalnum() and value[-1:].isalnum()
 
 
 def _start(region: Region) -> int:
