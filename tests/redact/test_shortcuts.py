@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -51,13 +52,19 @@ PAGES = [
 values = st.text(st.sampled_from("aZ9k%+&;'\\é= x"), min_size=1, max_size=30).map(lambda tail: "Qz7x" + tail + "w9Kp")
 
 
+def letters(value: str) -> set[bytes]:
+    """The letters and digits of a value, and what is left of them where some of them are taken for a code."""
+    data = value.encode()
+    return {bare(re.sub(code, b"", data)) for code in (rb"$^", rb"\\.", rb"%..", rb"%..|\\.")}
+
+
 @pytest.mark.parametrize("page", PAGES)
 @example(value="Qz7x" + "long enough to go on behind the part that is looked at " * 20, again="Qz7x")
 @settings(max_examples=30)
 @given(value=values, again=values)
 def test_of_a_long_page_the_surroundings_of_names_are_enough(page: str, value: str, again: str) -> None:
     # Of two values with the same letters each is looked for by itself.
-    assume(bare(value.encode()) != bare(again.encode()) or value == again)
+    assume(value == again or not letters(value) & letters(again))
     body = BULK + page.format(value) + BULK + page.format(again) + value + BULK
     raw = record(uri="/?q=" + quote(again), headers={"Cookie": "sid=" + quote(value)}, response="<html>" + body)
     assert masked(raw, thorough=False) == masked(raw, thorough=True)
