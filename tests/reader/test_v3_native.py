@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wafscope.event.model import Event
 from wafscope.event.text import to_bytes
 from wafscope.reader.base import Context, NotARecord
-from wafscope.reader.sections import V3, sections_of
+from wafscope.reader.sections import V3
 from wafscope.reader.v3_native import FORMAT, TELLS, read, sections_of_record
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -220,10 +220,20 @@ def test_the_records_of_a_battery(name: str, count: int, matches: int, blocked: 
 
 
 @pytest.mark.parametrize("name", ["gen-v3.0.9-native-serial.log", "gen-v3.0.15-native-serial.log"])
-def test_sections_are_those_of_the_common_splitter(name: str) -> None:
+def test_sections_are_those_of_the_separator_lines_one_by_one(name: str) -> None:
     for raw in records(name):
-        slow = {ord(section.letter): section.body.removesuffix(b"\n") for section in sections_of(raw, V3)}
-        assert sections_of_record(raw) == slow
+        assert sections_of_record(raw) == slow_sections(raw)
+
+
+def slow_sections(record: bytes) -> dict[int, bytes]:
+    """The sections of a record by the separator lines that carry the boundary of its first line, one by one."""
+    first = V3.match(record)
+    assert first is not None
+    lines = [line for line in V3.finditer(record) if line[1] == first[1]]
+    ends = [*(line.start() for line in lines[1:]), len(record)]
+    return {
+        ord(line[2]): record[line.end() + 1 : end].removesuffix(b"\n") for line, end in zip(lines, ends, strict=True)
+    }
 
 
 def test_a_record_cut_anywhere_is_none() -> None:

@@ -55,7 +55,7 @@ class Encoded(msgspec.Struct, frozen=True):
 def prepare(policy: Redaction) -> None:
     """Make what all worker processes need, and what takes long, before they are forked."""
     if policy.enabled:
-        gate_of(policy).prepare()
+        _ = gate_of(policy).automaton
 
 
 def start_worker() -> None:

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -37,13 +37,6 @@ class NotARecord(ValueError):
         self.foreign = foreign
 
 
-class Section(msgspec.Struct, frozen=True, gc=False):
-    """A section of a native record: its letter, and the bytes between its separator line and the next one."""
-
-    letter: str
-    body: bytes
-
-
 class Found(msgspec.Struct, frozen=True):
     """A record as a reader found it: the event and where its bytes stand in the source."""
 
@@ -58,12 +51,15 @@ class Found(msgspec.Struct, frozen=True):
 
 Range = tuple[int, int]
 """Where something begins and ends."""
+Kind = TypeVar("Kind", bound=tuple[int, int, *tuple[object, ...]])
+"""Of a range: it may say more than where it is."""
+Other = TypeVar("Other")
 
 
-def overlaps(ranges: Sequence[Range], start: int, end: int) -> bool:
-    """Tell whether some of the `ranges`, which are in order and apart, has a byte from `start` to `end`."""
+def overlapping(ranges: Sequence[Kind], start: int, end: int) -> Kind | None:
+    """Return the first of the `ranges`, which are in order and apart, that has a byte from `start` to `end`."""
     index = bisect_right(ranges, start, key=itemgetter(1))
-    return index < len(ranges) and ranges[index][0] < end
+    return ranges[index] if index < len(ranges) and ranges[index][0] < end else None
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -94,7 +90,7 @@ class Batch(msgspec.Struct, frozen=True):
         return Batch(dict(zip(names, columns, strict=True)), offsets, lengths)
 
 
-def one_by_one(records: Iterable[Found | Batch]) -> Iterator[Found]:
+def one_by_one(records: Iterable[Other | Batch]) -> Iterator[Other | Found]:
     """Give records that were read together one by one, too."""
     for each in records:
         if isinstance(each, Batch):

@@ -16,7 +16,7 @@ from wafscope.event.model import EngineMode, Event, File, Headers, InterruptedSo
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.coraza_line import NO_WORDS
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported
-from wafscope.reader.facts import date_of, gaps_of, hot, split_uri
+from wafscope.reader.facts import COLD, date_of, gaps_of, hot, split_uri
 from wafscope.reader.timestamps import SECOND, resolve
 from wafscope.reader.verdict import Score, decide, exceeds, read_score
 
@@ -76,7 +76,7 @@ def event_of(told: Told) -> Event:
     """Make the event of what a record tells."""
     matches, denial = told.reported.matches, told.reported.denial
     headers = told.request_headers
-    host, user_agent, referer, content_type = hot(headers) if headers else (None, None, None, None)
+    host, user_agent, referer, content_type = hot(headers) if headers else COLD
     interrupted, source, outcome = verdict_of(told.interrupted, told.said_by, told.mode, told.status, matches)
     done = denial if interrupted else NO_WORDS
     score = _score(told)

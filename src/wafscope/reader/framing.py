@@ -16,7 +16,18 @@ import msgspec
 
 from wafscope.event.model import Event
 from wafscope.reader import native
-from wafscope.reader.base import Batch, Context, Foreign, Found, NotARecord, Piece, Range, Unreadable, overlaps
+from wafscope.reader.base import (
+    Batch,
+    Context,
+    Foreign,
+    Found,
+    NotARecord,
+    Piece,
+    Range,
+    Unreadable,
+    one_by_one,
+    overlapping,
+)
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
 from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, reader_at
 from wafscope.reader.modsecurity_together import read_together
@@ -31,15 +42,11 @@ _MOST_WRAPPERS = 3
 
 
 def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -> Iterator[Piece]:
-    """Yield the pieces of `data`, which stands at `offset` in its source.
+    """Give the pieces of `data`, which stands at `offset` in its source.
 
     Records in several pieces and those behind prefixes come after the ones that stand on their own.
     """
-    for each in read_batches(data, offset, context, depth=depth):
-        if isinstance(each, Batch):
-            yield from each.found()
-        else:
-            yield each
+    return one_by_one(read_batches(data, offset, context, depth=depth))
 
 
 def read_batches(
@@ -94,7 +101,8 @@ def _usual(data: bytes, walk: Walk, offset: int, context: Context, alone: Sequen
         spans.append(Span("json", start, stop, after))
         start = after
     walk.position = start
-    lines = [] if overlaps(alone, spans[0].start, start) else [data[span.start : span.stop] for span in spans]
+    is_alone = overlapping(alone, spans[0].start, start) is not None
+    lines = [] if is_alone else [data[span.start : span.stop] for span in spans]
     places, columns = read_together(lines, context)
     if not places:
         for span in spans:
@@ -212,7 +220,7 @@ def _stream(data: bytes, offset: int, stream: Stream, context: Context, depth: i
         if isinstance(piece, Found):
             yield Found(_timed(piece.event, data, ranges[0][0]), *place[0], place[1:])
         elif isinstance(piece, Unreadable):
-            whole = b"".join([data[start:end] for start, end in ranges])
+            whole = _joined(data, ranges)
             yield Unreadable(whole, place[0][0], piece.reason, length=place[0][1], more=place[1:])
         else:
             yield from (Foreign(*each, lines=piece.lines if i == 0 else 0) for i, each in enumerate(place))
@@ -234,7 +242,7 @@ def _group(data: bytes, offset: int, ranges: list[Range], reader: LineReader, co
     try:
         return Found(reader(lines, context), *place[0], place[1:])
     except (ValueError, RecursionError) as error:
-        whole = b"".join([data[start:end] for start, end in ranges])
+        whole = _joined(data, ranges)
         reason = "no_time" if isinstance(error, NotARecord) and error.reason == "no_time" else "damaged"
         return Unreadable(whole, place[0][0], reason, length=place[0][1], more=place[1:])
 

@@ -20,8 +20,8 @@ from wafscope.event.model import Event, Headers, Match
 from wafscope.event.text import from_bytes, require_utf8
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.facts import hot, hot_names
-from wafscope.reader.header_pairs import headers_of
-from wafscope.reader.modsecurity_coercion import Coercion, has_surrogate
+from wafscope.reader.header_pairs import headers_of, pairs_of
+from wafscope.reader.modsecurity_coercion import Coercion
 from wafscope.reader.modsecurity_record import (
     UNKNOWN_MAKER,
     Maker,
@@ -84,7 +84,7 @@ def _read_decoded(data: bytes, line: bytes, context: Context, flags: tuple[str, 
     if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
         raise NotARecord("no_time", foreign=False)
     # A wrong byte mostly stands in one part, and the others can be decoded as ever.
-    read_messages, pairs = (_odd_messages, _odd_pairs) if flags else (messages_in, pairs_in)
+    read_messages, pairs = (_odd_messages, _odd_pairs) if flags else (messages_in, pairs_of)
     parts = Parts(
         "" if request.http_version is None else version_in(bytes(request.http_version)),
         UNKNOWN_MAKER if transaction.producer is None else maker_in(bytes(transaction.producer)),
@@ -215,24 +215,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | tuple[tuple[str, A
 _loads = json.JSONDecoder(object_pairs_hook=_object, parse_float=str, strict=False).decode
 
 
-def pairs_in(data: bytes) -> Headers:
-    """Return the members of a JSON object of texts in order, repeated names and all.
-
-    A dict keeps the last of repeated names.  Four quotes a member, escaped ones not counted, prove that nothing
-    was lost; anything else goes to the decoder that keeps pairs.
-    """
-    members = _decode_headers(data)
-    quotes = data.count(b'"')
-    if quotes != 4 * len(members) and b"\\" in data:
-        quotes = -1 if b"\\\\" in data else quotes - data.count(b'\\"')
-    return tuple(members.items()) if quotes == 4 * len(members) else _all_pairs(data)
-
-
 def hot_in(data: bytes) -> tuple[str | None, ...]:
     """Return what `hot` returns of the headers of a JSON object, most of which are not wanted."""
     members = _decode_headers(data)
     if data.count(b'"') != 4 * len(members):
-        return hot(pairs_in(data))
+        return hot(pairs_of(data))
     host, user_agent, referer, content_type = _hot_names(tuple(members))
     value: Callable[[str | None], str | None] = members.get  # type: ignore[assignment]  # None is no name of any
     return value(host), value(user_agent), value(referer), value(content_type)
@@ -245,17 +232,10 @@ _hot_names = lru_cache(maxsize=1024)(hot_names)
 def _odd_pairs(data: bytes) -> Headers:
     """Return headers that may not be UTF-8; raises ValueError where they are odd in another way."""
     try:
-        return pairs_in(data)
+        return pairs_of(data)
     except ValueError:
         return headers_of(_loads(from_bytes(data))) or ()
 
 
-def _all_pairs(data: bytes) -> Headers:
-    pairs: Headers = json.loads(data, object_pairs_hook=tuple)
-    if b"\\u" in data and any(has_surrogate(text) for pair in pairs for text in pair):
-        raise ValueError("lone surrogate")
-    return pairs
-
-
-response_pairs_in = lru_cache(maxsize=1024)(pairs_in)
+response_pairs_in = lru_cache(maxsize=1024)(pairs_of)
 """What a server sends is the same for many answers of one second."""

@@ -13,7 +13,7 @@ import msgspec
 
 from wafscope.event.model import EngineMode, Event, Headers, InterruptedSource, Match, Outcome, ZoneSource
 from wafscope.reader.base import Context, NotARecord
-from wafscope.reader.facts import date_of, gaps_of, hot, split_uri
+from wafscope.reader.facts import COLD, date_of, gaps_of, hot, split_uri
 from wafscope.reader.modsecurity_match import Details, match_of
 from wafscope.reader.timestamps import SECOND, parse_ctime, proved_second, resolve
 from wafscope.reader.verdict import NO_SCORE, Score, decide, read_score
@@ -123,7 +123,7 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
     request, request_headers, response_headers = t.request, parts.request_headers, parts.response_headers
     transaction_id = t.unique_id or t.id
     matches = parts.matches
-    host, user_agent, referer, content_type = hot(request_headers) if request_headers else (None, None, None, None)
+    host, user_agent, referer, content_type = hot(request_headers) if request_headers else COLD
     second, zone_source = moment_of(t.time_stamp, transaction_id, response_headers, context)
     maker = parts.maker
     interrupted, interrupted_source, outcome = decide_of(t.is_interrupted, maker.mode, t.response.http_code, matches)

@@ -16,13 +16,13 @@ from wafscope.event.model import Event, Headers, Match, ZoneSource
 from wafscope.event.text import require_utf8
 from wafscope.reader.base import Context
 from wafscope.reader.facts import COLD, gaps_of, hot, split_uri
+from wafscope.reader.header_pairs import pairs_of
 from wafscope.reader.modsecurity_json import (
     NOTHING,
     decode,
     hot_in,
     maker_in,
     messages_in,
-    pairs_in,
     response_pairs_in,
     version_in,
 )
@@ -128,7 +128,7 @@ def _columns(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.
 def _of_requests(requests: Sequence[Request[msgspec.Raw]], context: Context) -> Columns:
     """Return the columns of what was asked by their names in an event."""
     methods, protocols, versions, hostnames, uris, bodies, headers = zip(*map(_astuple, requests), strict=True)
-    pairs: Sequence[Headers] = [each or () for each in _read(pairs_in, headers, None)] if context.whole else ()
+    pairs: Sequence[Headers] = [each or () for each in _read(pairs_of, headers, None)] if context.whole else ()
     known = map(hot, pairs) if context.whole else _read(hot_in, headers, COLD)
     hosts, user_agents, referers, content_types = zip(*known, strict=True)
     paths, queries = zip(*map(split_uri, uris), strict=True)

@@ -1,10 +1,8 @@
-"""Taking a native record apart: its sections, told by the boundary of the record itself."""
+"""The separator lines of native records: its sections are told by the boundary of the record itself."""
 
 from __future__ import annotations
 
 import re
-
-from wafscope.reader.base import Section
 
 V2 = re.compile(rb"--(?<![^\n\0]--)([0-9a-f]{8})-([A-Z])--\r?$", re.MULTILINE)
 V3 = re.compile(rb"---(?<![^\n\0]---)([0-9A-Za-z]{8})---([A-Z])--\r?$", re.MULTILINE)
@@ -20,31 +18,6 @@ def behind(prefix: bytes) -> re.Pattern[bytes]:
 
 
 _BODIES = frozenset((b"C", b"E", b"I"))
-
-
-def sections_of(record: bytes, separator: re.Pattern[bytes]) -> list[Section]:
-    """Split one whole record at the separator lines that carry the boundary of its first line.
-
-    A line of another boundary is part of the section it stands in: a client can send such lines in a body.
-    The body of a section is all that stands between the line feed that ends its separator line and the next
-    separator line; the line feeds that the engine puts before a separator are still in it.
-    Raises ValueError when the record does not begin with a separator line.
-    """
-    first = separator.match(record)
-    if first is None:
-        raise ValueError("no separator line at the start")
-    own = b"\n" + record[: first.start(2)]
-    found: list[Section] = []
-    letter, start = first[2], first.end() + 1
-    position = record.find(own, first.end())
-    while position >= 0:
-        line = separator.match(record, position + 1)
-        if line is not None:
-            found.append(Section(letter.decode(), record[start : position + 1]))
-            letter, start = line[2], line.end() + 1
-        position = record.find(own, position + 1)
-    found.append(Section(letter.decode(), record[start:]))
-    return found
 
 
 def is_spliced(record: bytes, separator: re.Pattern[bytes]) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from wafscope.event.model import Action, EngineMode, Event, File, Headers, InterruptedSource, Match, ZoneSource
 from wafscope.reader.base import Context
-from wafscope.reader.facts import gaps_of, hot, split_uri
+from wafscope.reader.facts import COLD, gaps_of, hot, split_uri
 from wafscope.reader.v2_escape import V, unescape
 from wafscope.reader.v2_reported import reported_by
 from wafscope.reader.v2_sentence import Sentence, operator_in
@@ -136,7 +136,7 @@ def build(raw: bytes, record: Record, context: Context) -> Event:
         trailer.said_by,
     )
     moment = settle(parse_time(transaction.time), transaction.transaction_id, trailer.start, context)
-    host, user_agent, referer, content_type = hot(asked.headers) if asked.headers else _NO_HEADERS
+    host, user_agent, referer, content_type = hot(asked.headers) if asked.headers else COLD
     method, uri, protocol = request_words(asked.line) if asked.line else ("", "", "")
     path, query = split_uri(uri)
     engine, engine_version, connector, rulesets = producer_of(trailer.producer)
@@ -199,7 +199,6 @@ def _action(
 
 
 _NO_TRAILER = Trailer()
-_NO_HEADERS = (None, None, None, None)
 
 
 def request_words(line: str) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from operator import itemgetter
 from wafscope.event.model import Event, Headers, Match, ZoneSource
 from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, NotARecord
-from wafscope.reader.facts import gaps_of, hot, split_uri
+from wafscope.reader.facts import COLD, gaps_of, hot, split_uri
 from wafscope.reader.timestamps import SECOND, id_second
 from wafscope.reader.v3_line import (
     START,
@@ -92,7 +92,7 @@ def _event(record: bytes, sections: _Sections, request: _Request, trailer: _Trai
     line, headers, method, uri, protocol = request
     status, response_protocol, reason, response_headers, response_body = response
     matches, said, phase, code, hostname, extra, flags = trailer
-    host, user_agent, referer, content_type = hot(headers) if headers else (None, None, None, None)
+    host, user_agent, referer, content_type = hot(headers) if headers else COLD
     path, query = split_uri(uri)
     body = _request_body(sections) if _C in sections else None
     interrupted, interrupted_source, outcome = decide(said, "unknown", status, matches, "action_line")

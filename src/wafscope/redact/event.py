@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import overload
+from typing import TypeVar
 
 import msgspec
 
 from wafscope.event.identity import Identifier
 from wafscope.event.model import Event
 from wafscope.reader.again import read_again
-from wafscope.reader.base import Batch, Found
+from wafscope.reader.base import Batch, Found, overlapping
 from wafscope.redact.gate import Hit, HotLine, gate_of
 from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
@@ -26,6 +25,10 @@ _SAME = (
 _WAYS: tuple[How, ...] = ("everywhere", "whole", "in_place")
 """The last one is for a value that the record itself is made of, its host, say: nobody may keep a request out of the
 store by naming such a word as a password."""
+
+
+Kept = TypeVar("Kept", Found, Found | Batch)
+"""Records one by one, or some of them together."""
 
 
 class Redactor:
@@ -46,29 +49,9 @@ class Redactor:
         """Return for each part of an input the lines that may have to do with a secret."""
         return self._gate.hot(parts) if self._enabled else [[] for _ in parts]
 
-    @overload
     def records(
-        self, found: Iterable[Found], hot: Sequence[HotLine], zone: str, lose: Callable[[Found], object], start: int = 0
-    ) -> Iterator[Found]: ...
-
-    @overload
-    def records(
-        self,
-        found: Iterable[Found | Batch],
-        hot: Sequence[HotLine],
-        zone: str,
-        lose: Callable[[Found], object],
-        start: int = 0,
-    ) -> Iterator[Found | Batch]: ...
-
-    def records(
-        self,
-        found: Iterable[Found | Batch],
-        hot: Sequence[HotLine],
-        zone: str,
-        lose: Callable[[Found], object],
-        start: int = 0,
-    ) -> Iterator[Found | Batch]:
+        self, found: Iterable[Kept], hot: Sequence[HotLine], zone: str, lose: Callable[[Found], object], start: int = 0
+    ) -> Iterator[Kept]:
         """Give records without their secrets, in order; none of the `hot` ones may be in a batch.
 
         `hot` are the lines, of a part of the source that begins at `start`, that may have to do with one; `zone` is
@@ -77,18 +60,17 @@ class Redactor:
         if not self._enabled:
             yield from found
             return
-        ends = [line.end for line in hot]
         for each in found:
             if isinstance(each, Batch):
                 yield each
                 continue
             # A record may begin in the middle of a line: behind a byte order mark, say, or behind another one.
-            index = bisect_right(ends, each.offset - start)
+            line = overlapping(hot, each.offset - start, each.offset - start + each.length)
             # A record in several pieces may have a word that is divided between two lines.
-            if not each.more and (index == len(hot) or hot[index].begin >= each.offset - start + each.length):
+            if line is None and not each.more:
                 yield each
                 continue
-            masked = self.redact(each, zone, None if each.more else _hits(each, hot[index], start))
+            masked = self.redact(each, zone, None if line is None or each.more else _hits(each, line, start))
             if masked is None:
                 lose(each)
             else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from threading import Lock
 from typing import NamedTuple
@@ -71,15 +71,12 @@ class Gate:
 
     def __init__(self, policy: Redaction) -> None:
         self._policy = policy
-        self._automaton: hyperscan.Database | None = None
         self._busy = Lock()
 
-    def prepare(self) -> hyperscan.Database:
-        """Return the automaton; it takes some 70 ms to make, once."""
-        with self._busy:
-            if self._automaton is None:
-                self._automaton = _automaton(self._policy)
-            return self._automaton
+    @cached_property
+    def automaton(self) -> hyperscan.Database:
+        """What finds names and forms; it takes some 70 ms to make, once."""
+        return _automaton(self._policy)
 
     def hot(self, parts: Sequence[bytes]) -> list[list[HotLine]]:
         """Return for each part of an input the lines that may hold a secret."""
@@ -120,9 +117,8 @@ class Gate:
         def add(sort: int, _start: int, end: int, _flags: int, _context: object) -> None:
             found.append(end << _BITS | sort)
 
-        automaton = self.prepare()
         with self._busy:
-            automaton.scan(text, match_event_handler=add)
+            self.automaton.scan(text, match_event_handler=add)
         found.sort()
         return found
 
