@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pytest
@@ -80,6 +81,26 @@ def test_a_long_transaction_is_written_in_row_groups_and_read_back(tmp_path: Pat
     with duckdb.connect(str(file), read_only=True) as raw:
         groups = raw.execute("SELECT DISTINCT row_group_id FROM pragma_storage_info('event')").fetchall()
         assert len(groups) == 3
+
+
+def test_what_an_import_ends_with_is_written_once(tmp_path: Path) -> None:
+    """Into the file, and not into the log (WAL) before it, which for large records is as much again."""
+    file, numbers = tmp_path / "store.duckdb", Random(1)
+    with DuckStore(file) as store:
+        parts = [
+            part(store, [event(hour(n) + i, raw=numbers.randbytes(1_000)) for i in range(12_000)]) for n in range(2)
+        ]
+        before = _written()
+        store.write_all(iter(parts))
+        assert _written() - before < 1.2 * file.stat().st_size
+        assert file.stat().st_size > 2 * 12_000 * 1_000
+        assert store.count(ALL).value.events == 2 * 12_000
+
+
+def _written() -> int:
+    """Bytes that this process has handed to the system so far."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(dict(line.split(": ") for line in lines)["wchar"])
 
 
 def test_a_store_may_be_opened_with_one_thread(tmp_path: Path) -> None:

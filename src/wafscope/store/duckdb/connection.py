@@ -25,6 +25,8 @@ from wafscope.store.duckdb.schema import VERSION, statements
 _SETTINGS = {
     # A row group that is full is compressed and written at once, not when five of them are.
     "write_buffer_row_group_count": "1",
+    # What is committed by writing it into the file is not written to the log (WAL) first, however much it is.
+    "auto_checkpoint_skip_wal_threshold": "0",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
