@@ -191,6 +191,44 @@ def test_credentials_hide_no_password() -> None:
     assert b"sesame" not in done
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "open-sesame-42",
+        "AbCdE-12345-fGhIj-67890",
+        "a1-b2-c3-d4",
+        "S3cretOfTwelve",
+        "abcd+e/f",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ],
+)
+def test_a_password_out_of_credentials_is_found_in_any_encoding(password: str) -> None:
+    """It stands nowhere as it is, and so nothing tells how it may be cut."""
+    credentials = base64.b64encode(f"bob:{password}".encode()).decode()
+    middle = len(password) // 2
+    coded = {
+        "percent": "".join(c if c.isalnum() else f"%{ord(c):02x}" for c in password),
+        "percent twice": "".join(c if c.isalnum() else f"%25{ord(c):02x}" for c in password),
+        "entities": "".join(c if c.isalnum() else f"&#{ord(c)};" for c in password),
+        "JSON": "".join(c if c.isalnum() else f"\\u{ord(c):04x}" for c in password),
+        "small": password.lower(),
+        "two lines": f"{password[:middle]}\n{password[middle:]}",
+        "two lines, coded": f"{password[:middle]}%0a{password[middle:]}",
+    }
+    for name, written in coded.items():
+        done = redacted(record(headers={"Authorization": f"Basic {credentials}"}, body=f"x {written} y")).event
+        assert done.request_body is not None
+        assert re.fullmatch("x masked-[0-9a-f]{8} y", done.request_body), (name, done.request_body)
+
+
+@pytest.mark.parametrize("lead", ["", "&", "%26", "%2526", "\\x26", "\\u0026", "\\u003c", "\\n", "&#38;"])
+def test_numbers_are_told_behind_a_code(lead: str) -> None:
+    for number in ("4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005", "523-45-6789"):
+        done = redacted(record(body=f"x {lead}{number} y")).event
+        assert done.request_body is not None
+        assert number not in done.request_body
+
+
 def test_cards_and_national_numbers_are_told_by_their_form() -> None:
     raw = record(
         body='{"a":"4111 1111 1111 1111","b":"4111111111111112","c":"123-45-6789","d":"2026-11-24",'

@@ -20,6 +20,8 @@ _PREFIX = 32
 """So much of a long secret is enough to know it by, where an engine has cut the rest."""
 _LONG_RUN = 24
 """A run of so many letters and digits is looked for in two halves: a line may be broken within it."""
+_MOST_RUNS = 4
+"""So many are enough to know a secret by."""
 _LETTERS = re.compile(rb"[a-z0-9]+")
 
 
@@ -41,6 +43,8 @@ class Wanted:
         self.low = secret.value.lower()
         self.runs: list[list[bytes]] = []
         """What it can be known by without decoding anything; nothing until somebody says how it stands there."""
+        self.spare = 0
+        """How many of them may be missing where it stands."""
         lead = self.low[: len(self.low) - len(self.low.lstrip(NO_LETTERS))]
         self._before, self._behind = lead, self.low[len(self.low.rstrip(NO_LETTERS)) :]
 
@@ -51,19 +55,29 @@ class Wanted:
         is whole in any other place, whatever an engine left out.  Of a long run there are two halves, for a line may
         be broken within it.  Nothing if it is not to be known by them.
         """
-        if not forms or not self.low.isascii():
-            return
+        runs = [run for run in self._long_runs() if all(run in form for form in forms)] if forms else []
+        self.runs = [_halves(run) if len(run) >= _LONG_RUN else [run] for run in runs]
+
+    def cut_anyhow(self) -> None:
+        """Do the same for one that stands nowhere as it is: a line may be broken within one of its runs."""
+        runs = self._long_runs()[:_MOST_RUNS]
+        if len(runs) == 1:
+            runs = [half for half in _halves(runs[0]) if len(half) >= LEAST]
+        self.runs = [[run] for run in runs] if len(runs) > 1 else []
+        self.spare = 1
+
+    def _long_runs(self) -> list[bytes]:
+        """Return its runs of letters and digits, the longest first."""
         left = _PREFIX
         found: list[bytes] = []
-        for each in _LETTERS.finditer(self.low):
+        for each in _LETTERS.finditer(self.low) if self.low.isascii() else ():
             run = each[0][:left]
-            if len(run) >= LEAST and all(run in form for form in forms):
+            if len(run) >= LEAST:
                 found.append(run)
             left -= len(run)
             if left <= 0:
                 break
-        found.sort(key=len, reverse=True)
-        self.runs = [[run[: len(run) // 2], run[len(run) // 2 :]] if len(run) >= _LONG_RUN else [run] for run in found]
+        return sorted(found, key=len, reverse=True)
 
     def places(self, text: Text, own: Sequence[Own], letters: bytes | None = None) -> Iterator[tuple[View, int, int]]:
         """Give the places of the value in a text beside its `own`, in any encoding: a view, start and end.
@@ -105,7 +119,8 @@ class Wanted:
 
     def _is_all(self, letters: bytes, times: int) -> bool:
         """Tell whether the value stands in a text no oftener than it was found, as it is, in it."""
-        return any(all(letters.count(half) == times * self.bare.count(half) for half in run) for run in self.runs)
+        counted = (all(letters.count(half) == times * self.bare.count(half) for half in run) for run in self.runs)
+        return sum(counted) > self.spare if self.spare else any(counted)
 
     def _coded(self, low: bytes, own: Sequence[Own], times: int) -> int:
         """Return how many of its own places hold the value in another encoding."""
@@ -148,13 +163,14 @@ class Letters:
         if not wanted.runs:
             return None
         inside = {number: [bare(part) for part in parts] for number, parts in own.items()}
-        found: set[int] | None = None
-        for run in wanted.runs:
-            numbers = set[int]().union(*(self._regions_with(half, inside) for half in run))
-            found = numbers if found is None else found & numbers
-            if not found:
-                break
-        return found
+        enough = len(wanted.runs) - wanted.spare
+        found: dict[int, int] = {}
+        for left, run in zip(range(len(wanted.runs))[::-1], wanted.runs, strict=True):
+            for number in set[int]().union(*(self._regions_with(half, inside) for half in run)):
+                found[number] = found.get(number, 0) + 1
+            if max(found.values(), default=0) + left < enough:
+                return set()
+        return {number for number, times in found.items() if times >= enough}
 
     def _regions_with(self, run: bytes, inside: Mapping[int, Sequence[bytes]]) -> Iterator[int]:
         own = {number: sum(part.count(run) for part in parts) for number, parts in inside.items()}
@@ -168,23 +184,29 @@ class Letters:
             position = self._joined.find(run, self._begins[number + 1])
 
 
+def _halves(run: bytes) -> list[bytes]:
+    return [run[: len(run) // 2], run[len(run) // 2 :]]
+
+
 def pairs(texts: Sequence[Text], wanted: Sequence[Wanted]) -> list[tuple[int, int]]:
     """Return which texts may hold which of the values: a look at all of them together takes far less time."""
-    found: set[tuple[int, int]] = set()
-    for parts, needles in (
-        ([text.view.data for text in texts], [each.low for each in wanted]),
-        ([text.bare for text in texts], [each.needle for each in wanted]),
-    ):
-        joined = b"\n".join(parts).lower()
-        begins = list(accumulate((len(part) + 1 for part in parts), initial=0))
-        for index, needle in enumerate(needles):
-            position = joined.find(needle) if len(needle) >= LEAST else -1
-            while position >= 0:
-                number = bisect_right(begins, position) - 1
-                found.add((number, index))
-                # One that goes on in the next text may hide one that begins there.
-                position = joined.find(needle, begins[number + 1])
+    found = set(_with([text.view.data for text in texts], [each.low for each in wanted]))
+    # To decode all takes longest.
+    if any(len(each.needle) >= LEAST for each in wanted):
+        found.update(_with([text.bare for text in texts], [each.needle for each in wanted]))
     return sorted(found)
+
+
+def _with(parts: Sequence[bytes], needles: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    joined = b"\n".join(parts).lower()
+    begins = list(accumulate((len(part) + 1 for part in parts), initial=0))
+    for index, needle in enumerate(needles):
+        position = joined.find(needle) if len(needle) >= LEAST else -1
+        while position >= 0:
+            number = bisect_right(begins, position) - 1
+            yield number, index
+            # One that goes on in the next text may hide one that begins there.
+            position = joined.find(needle, begins[number + 1])
 
 
 def _is_word(text: bytes, start: int, end: int) -> bool:

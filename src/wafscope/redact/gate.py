@@ -35,9 +35,16 @@ a letter or a digit that stands in a code."""
 _FEW = 4
 """So few lines are looked into without asking."""
 
-_DIGITS = r"(?:^|[^0-9.]|\\u00[0-9a-f][0-9a-f])[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
+_CARD = "[2-6][0-9]{3}(?:[ -]?[0-9]){9}"
+_DIGITS = (
+    f"(?:^|[^0-9.]){_CARD}",
+    # What stands before a card may be a code that ends with a digit.  Some patterns of which each begins with other
+    # letters are found twice as fast as one, for \u003c is all over a log of Coraza.
+    *(rf"\\u00{first}[0-9]{_CARD}" for first in "012456789abcdef"),
+    *(rf"\\u003{second}{_CARD}" for second in "0123456789"),
+)
 _BESIDE = rf"(?:^|[?&#;\"]|:[ \t]*|%(?:25)*(?:3f|26|23)|\\+(?:x|u00)(?:26|3f|23)|\\+[nr])(?:{'|'.join(BESIDE)}){COLON}"
-_SOCIAL = r"(?:^|[^\w-]|\\[nrtbf]|\\u00[0-9a-f][0-9a-f])[0-9]{3}-[0-9]{2}-[0-9]{4}"
+_SOCIAL = "[0-9]{3}-[0-9]{2}-[0-9]{4}"
 _FORMS = (
     r"eyj[\w-]{8}",
     r":\\*/\\*/[^\s/?#@:\"<>]*:[^\s/?#@\"<>]+@",
@@ -197,7 +204,7 @@ def _automaton(policy: Redaction) -> hyperscan.Database:
     ]
     patterns += [(_FORM, form) for form in _FORMS]
     if policy.cards:
-        patterns.append((_FORM, _DIGITS))
+        patterns += [(_FORM, digits) for digits in _DIGITS]
     if policy.national:
         patterns.append((_FORM, _SOCIAL))
     flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_MULTILINE

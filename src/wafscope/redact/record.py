@@ -290,7 +290,10 @@ def _regions_with(sources: Sources, wanted: Wanted, own: Mapping[int, Sequence[O
                 if sources.regions[number].kind != "match":
                     forms.append(form.lower())
                 last = end
-    wanted.cut(forms)
+    if own:
+        wanted.cut(forms)
+    else:
+        wanted.cut_anyhow()
     return sources.letters.regions_with(wanted, inside)
 
 
