@@ -83,3 +83,45 @@ def test_following_a_hostile_value_filters_for_it(window: Window, hostile: str) 
         page.locator('[data-key="3"] tbody tr a[data-in]').first.click(force=True)
     expect(page.locator('[data-key="1"] .num')).to_have_text("6")
     assert page.locator(".chip").count() == 1
+
+
+def wide_log() -> bytes:
+    """Records whose values need more room than a page has: wide letters, escapes, a long name, address and method."""
+    name = "h" * 400
+    details = {
+        "match": f"Matched \"Operator `Rx' with parameter `x' against variable `REQUEST_HEADERS:{name}' (Value: `x' )",
+        "reference": "", "ruleId": "920280", "file": "", "lineNumber": "1", "data": "", "severity": "2", "ver": "",
+        "rev": "", "tags": [], "maturity": "0", "accuracy": "0",
+    }  # fmt: skip
+    targets = ("/" + "漢字" * 400, "/" + "\u200d" * 200, "/" + "a" * 3_000, "/" + "שלום עולם/" * 40)
+    return b"".join(
+        v3_record(
+            unique_id=f"17949690{n:02}.000001",
+            client_ip="2001:db8:85a3:aaaa:bbbb:8a2e:370:1003",
+            request={"method": "P" * 40, "http_version": 1.1, "uri": target, "headers": {"Host": "www.example.org"}},
+            messages=[{"message": "m" * 300, "details": details}],
+        )
+        + b"\n"
+        for n, target in enumerate(targets)
+    )
+
+
+def test_wide_values_stay_in_their_place(window: Window) -> None:
+    store = MemoryStore()
+    load(store, wide_log())
+    with served(store) as address:
+        page = window.open(f"{address}/events?t=all")
+        outside = """() => [...document.querySelectorAll("td a.mid > span")].filter((e) =>
+            e.getBoundingClientRect().right > e.closest("td").getBoundingClientRect().right).length"""
+        assert page.evaluate(outside) == 0
+        assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.table-wrap'))")
+        expect(page.locator("#preview .say")).to_be_visible()
+        assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#preview'))")
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.goto(f"{address}/events?t=all")
+            assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+            page.goto(address + str(page.locator("table.cards tbody tr").first.get_attribute("data-href")))
+            expect(page.locator(".match .say")).to_be_visible()
+            assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+        page.close()
