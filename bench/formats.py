@@ -27,6 +27,7 @@ RUNS = {
 """The native log of an engine behind its JSON."""
 _JSON_WHATS: tuple[What, ...] = ("import", "unmasked", "plain", "fast", "tolerant")
 _NATIVE_WHATS: tuple[What, ...] = ("import", "unmasked", "fast")
+_READERS: tuple[What, ...] = ("fast", "tolerant")
 _RECORDS = 60_000
 
 
@@ -45,6 +46,8 @@ class FormatRow(msgspec.Struct, frozen=True):
     tolerant: float
     ratio: Check
     """JSON: unmasked import to plain loop.  Native: unmasked import to that of the same engine's JSON."""
+    readers: dict[str, Check] = {}
+    """JSON: `fast` and `tolerant` reader alone to plain loop, each in one process."""
 
 
 def corpus() -> Path:
@@ -91,6 +94,7 @@ def _row(best: dict[What, Measured], size: int, same_engine: FormatRow | None) -
         ratio=at_least(unmasked / same_engine.unmasked, 0.5)
         if same_engine
         else at_least(unmasked / rates["plain"], 1.75),
+        readers={what: at_least(rates[what] / rates["plain"], 1.75) for what in _READERS if "plain" in rates},
     )
 
 
@@ -119,7 +123,16 @@ def _marked(data: bytes, copy: int, *, native: bool) -> bytes:
 
 
 def render(rows: dict[str, FormatRow]) -> str:
-    """The rows for a person."""
+    """The rows for a person, and what the readers of JSON do alone."""
+    readers = [
+        f"{name}, {what} reader alone to plain loop: {sentence(check)}"
+        for name, row in rows.items()
+        for what, check in row.readers.items()
+    ]
+    return "\n".join([_table(rows), "", *readers])
+
+
+def _table(rows: dict[str, FormatRow]) -> str:
     return table(
         ("format", "bytes/record", "import/s", "unmasked/s", "plain loop/s", "fast/s", "tolerant/s", "ratio"),
         [

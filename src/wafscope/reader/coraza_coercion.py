@@ -24,7 +24,8 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _LARGEST = 1 << 63
 _MOST_EXTRA = 200
 
-Form = type[Any]
+Form = Any
+"""A Struct, or what `typing` makes of one: a generic one with its arguments."""
 
 
 def load(line: bytes) -> tuple[Any, list[str] | None]:
@@ -50,29 +51,82 @@ def read_as(line: bytes, form: Form) -> tuple[Any, tuple[str, ...], tuple[tuple[
 
     Raises ValueError or RecursionError where the bytes are no JSON object.
     """
+    try:
+        return _decoder(form).decode(line), (), ()
+    except ValueError:
+        pass  # odd in one way or another
     value, flags = load(line)
     if not isinstance(value, dict):
         raise NotARecord("not_json", foreign=True)
-    if flags is None:
-        flags = []
-        try:
-            return msgspec.convert(value, form), (), ()
-        except msgspec.ValidationError:
-            slow = False  # some value is of another type, or some member is not known
-    else:
-        slow = True
-        if flags:
-            with suppress(msgspec.ValidationError, UnicodeEncodeError):
-                return msgspec.convert(value, form), tuple(flags), ()
-    coercion = Coercion(flags)
+    if flags is None or flags:
+        # Mostly there are only members that a later version has added.
+        extra = Extra()
+        with suppress(msgspec.ValidationError, UnicodeEncodeError):
+            return msgspec.convert(_known(value, form, "", extra), form), tuple(flags or ()), tuple(extra.members)
+    coercion = Coercion(flags or [])
     record = coercion.struct(value, form)
-    if slow and not flags:
+    if flags is not None and not coercion.flags:
         coercion.odd("repaired")
-    return record, tuple(flags), coercion.extra
+    return record, tuple(coercion.flags), tuple(coercion.extra.members)
+
+
+_decoder = lru_cache(maxsize=64)(msgspec.json.Decoder)
+
+
+class Extra:
+    """Members that the Structs do not know, by their path."""
+
+    def __init__(self) -> None:
+        self.members: dict[tuple[str, str], None] = {}
+
+    def keep(self, name: str, value: object) -> None:
+        """Keep a member that is not known."""
+        if len(self.members) < _MOST_EXTRA:
+            self.members[name, value if isinstance(value, str) else written(value)] = None
+
+
+class _Layout(msgspec.Struct, frozen=True):
+    """The members of a Struct by name, and those of them that are Structs, or lists of Structs."""
+
+    names: frozenset[str]
+    inner: tuple[tuple[str, Form], ...]
+
+
+@lru_cache(maxsize=64)
+def _layout(form: Form) -> _Layout:
+    inner: list[tuple[str, Form]] = []
+    for field in _fields(form):
+        wanted = _options(field.type)[0]
+        if get_origin(wanted) is tuple:
+            wanted = get_args(wanted)[0]
+        if hasattr(get_origin(wanted) or wanted, "__struct_fields__"):
+            inner.append((field.encode_name, wanted))
+    return _Layout(frozenset([field.encode_name for field in _fields(form)]), tuple(inner))
+
+
+def _known(value: Any, form: Form, path: str, extra: Extra) -> Any:
+    """Return an object without the members that its form does not know, which are kept beside it."""
+    if isinstance(value, list):
+        return [_known(each, form, path, extra) for each in value]
+    if not isinstance(value, dict):
+        return value
+    layout = _layout(form)
+    inner = {name: _known(value[name], each, f"{path}{name}.", extra) for name, each in layout.inner if name in value}
+    if layout.names.issuperset(value):
+        return value | inner
+    for name, member in value.items():
+        if name not in layout.names:
+            extra.keep(f"{path}{name}", member)
+    return {name: inner.get(name, member) for name, member in value.items() if name in layout.names}
 
 
 _fields = lru_cache(maxsize=256)(msgspec.structs.fields)
 """Those of a few Structs, which take longer to find out than a record to read."""
+
+
+def _options(form: Any) -> tuple[Any, ...]:
+    """Return what may stand in a place."""
+    return get_args(form) if get_origin(form) in {Union, types.UnionType} else (form,)
 
 
 class Coercion:
@@ -80,12 +134,7 @@ class Coercion:
 
     def __init__(self, flags: list[str]) -> None:
         self.flags = flags
-        self._extra: dict[tuple[str, str], None] = {}
-
-    @property
-    def extra(self) -> tuple[tuple[str, str], ...]:
-        """Members that the Structs do not know, by their path."""
-        return tuple(self._extra)
+        self.extra = Extra()
 
     def struct(self, value: object, form: Form, path: str = "") -> Any:
         """Return a Struct of `form` with all members that the value has; raises NotARecord where one must be there."""
@@ -93,7 +142,7 @@ class Coercion:
         if not isinstance(value, dict):
             self.odd()
         known: dict[str, Any] = {}
-        fields = _fields(form)  # type: ignore[arg-type]  # a type can be hashed
+        fields = _fields(form)
         for field in fields:
             if field.required and field.encode_name not in owner:
                 raise NotARecord("not_json", foreign=True)
@@ -102,12 +151,12 @@ class Coercion:
         names = {field.encode_name for field in fields}
         for name, member in owner.items():
             if name not in names:
-                self.keep(f"{path}{name}", member)
+                self.extra.keep(f"{path}{name}", member)
         return form(**known)
 
     def value(self, value: object, form: Any, path: str) -> Any:
         """Return a value in the form that its place asks for, or that form's own way to say nothing."""
-        options = get_args(form) if get_origin(form) in {Union, types.UnionType} else (form,)
+        options = _options(form)
         if value is None and types.NoneType in options:
             return None
         wanted, largest = options[0], _LARGEST
@@ -181,11 +230,6 @@ class Coercion:
         """Remember what was odd, once."""
         if flag not in self.flags:
             self.flags.append(flag)
-
-    def keep(self, name: str, value: object) -> None:
-        """Keep a member that is not known."""
-        if len(self._extra) < _MOST_EXTRA:
-            self._extra[name, value if isinstance(value, str) else written(value)] = None
 
 
 def written(value: object) -> str:
