@@ -85,7 +85,7 @@ def test_a_long_transaction_is_written_in_row_groups_and_read_back(tmp_path: Pat
 
 def test_what_an_import_ends_with_is_written_once(tmp_path: Path) -> None:
     """Into the file, and not into the log (WAL) before it, which for large records is as much again."""
-    file, numbers = tmp_path / "store.duckdb", Random(1)
+    file, numbers = tmp_path / "store.duckdb", Random(1)  # noqa: S311 - nothing secret
     with DuckStore(file) as store:
         parts = [
             part(store, [event(hour(n) + i, raw=numbers.randbytes(1_000)) for i in range(12_000)]) for n in range(2)
