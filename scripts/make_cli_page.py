@@ -22,8 +22,17 @@ HEAD = """# Commands
 This page is made from the commands themselves: `python scripts/make_cli_page.py`. `wafscope COMMAND --help` says the
 same.
 
-What is asked for goes to standard output, all else to standard error. Exit status: 0, or 2 for a wrong option or
-setting, 4 for data that can not be read, 5 for a store that can not be used; 130 after Ctrl-C.
+What is asked for goes to standard output, all else to standard error.
+
+| exit status | |
+|---|---|
+| 0 | done; of `view` and `serve` also after Ctrl-C, of `serve` after SIGTERM |
+| 1 | the output can not be written, or its reader has had enough (for `convert`: 0); `store check` has found a fault |
+| 2 | a wrong option or setting, an address that is taken |
+| 4 | what was given can not be read, is empty, or holds no record that can be read |
+| 5 | the store can not be used |
+| 6, 7 | `doctor` has found a warning, an error |
+| 130 | Ctrl-C, before all was read; what was read is kept |
 
 The settings come from the file that `--config` names, and from variables of the environment: `WAFSCOPE_WEB_LISTEN` is
 `listen` under `[web]`.
@@ -71,7 +80,9 @@ def _row(option: click.Option, context: click.Context) -> str:
     if isinstance(default, str | int | Path) and not isinstance(default, bool) and default not in {"", None}:
         notes.append(f"`{default}` unless given")
     told = (option.help or "").rstrip(".")
-    words = f"{told}. {'; '.join(notes).capitalize()}." if notes else f"{told}."
+    # Not capitalize(), which would write the rest in small letters.
+    noted = "; ".join(notes)
+    words = f"{told}. {noted[:1].upper()}{noted[1:]}." if notes else f"{told}."
     return "| {} | {} |".format(*(cell.replace("|", "\\|") for cell in (names + value, words)))
 
 

@@ -272,6 +272,34 @@ def test_ctrl_c_during_the_import_keeps_what_was_read_and_goes_on() -> None:
         assert "what was read is kept" in process.stderr.read().decode()
 
 
+def test_an_import_of_what_can_not_be_read_ends_with_4_and_keeps_it(tmp_path: Path) -> None:
+    torn, store = tmp_path / "torn.log", str(tmp_path / "s.duckdb")
+    torn.write_bytes(SERIAL.read_bytes()[:300])
+    done = run("import", "--store", store, "--json", str(torn), status=4)
+    assert json.loads(done.stdout)["quarantined"] == 1
+    assert b"quarantine list" in done.stderr
+    run("import", "--store", store, str(torn), str(SERIAL))
+
+
+def test_an_import_that_ctrl_c_ends_says_so_by_its_status(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "import", "--json", "--store", str(tmp_path / "s.duckdb"), "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    ) as process:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(SERIAL.read_bytes() * 60)
+            process.stdin.flush()
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert json.loads(said)["stored"] <= RECORDS
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_temporary_store_is_gone_however_the_program_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals

@@ -17,7 +17,7 @@ import msgspec
 
 from wafscope.cli.importing import foreign_lines, local_zone
 from wafscope.cli.options import written_by
-from wafscope.cli.progress import progress_bar, stoppable
+from wafscope.cli.progress import INTERRUPTED, progress_bar, stoppable
 from wafscope.cli.say import complain, note, said
 from wafscope.errors import SettingsError, WafscopeError
 from wafscope.export.base import Options
@@ -27,7 +27,6 @@ from wafscope.settings import Settings, check_zone
 from wafscope.source.oneshot import STANDARD_INPUT
 
 _STANDARD_OUTPUT = "-"
-_INTERRUPTED = 130
 """Exit status of a program that Ctrl-C ended, as shells have it."""
 
 
@@ -100,7 +99,7 @@ def convert_command(
             return
     note(_summarised(conversion.summary))
     if interrupted:
-        raise SystemExit(_INTERRUPTED)
+        raise SystemExit(INTERRUPTED)
 
 
 def _options(form: str, fields: str, *, raw: bool) -> Options:

@@ -7,9 +7,10 @@ import socket
 from pathlib import Path
 
 import click
+import msgspec
 
 from wafscope.cli.options import written_by
-from wafscope.cli.progress import progress_bar, stoppable
+from wafscope.cli.progress import INTERRUPTED, progress_bar, stoppable
 from wafscope.cli.say import complain, print_json, said
 from wafscope.errors import InputError
 from wafscope.i18n.text import Text, ntext, text
@@ -22,8 +23,26 @@ from wafscope.store.base import EventStore
 from wafscope.store.open import WRITING, reach_store
 
 
-@click.command("import", help=said(text("Read logs into a store and print what became of them.")))
-@click.argument("paths", nargs=-1, required=True)
+class Outcome(msgspec.Struct, frozen=True):
+    """How an import ended."""
+
+    summary: Summary
+    nothing_readable: bool
+    """Whether all that was named holds nothing that can be read."""
+    interrupted: bool
+    """Whether Ctrl-C ended it."""
+
+
+@click.command(
+    "import",
+    help=said(
+        text(
+            "Read logs into a store and print what became of them. PATH is a file, a directory of a concurrent log, an"
+            " archive, or - for standard input."
+        )
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--store", "file", required=True, help=said(text("File of the store; made when it is not there.")))
 @written_by
 @click.option("--json", "as_json", is_flag=True, help=said(text("Print the summary as JSON.")))
@@ -37,11 +56,15 @@ def import_command(
         pipeline.start_workers(list(paths), setting) as workers,
         reach_store(address(file), threads=WRITING) as store,
     ):
-        summary = read_in(store, paths, setting, workers)
+        outcome = read_in(store, paths, setting, workers)
     if as_json:
-        print_json(summary)
+        print_json(outcome.summary)
     else:
-        click.echo(said(summarised(summary)))
+        click.echo(said(summarised(outcome.summary)))
+    if outcome.interrupted:
+        raise SystemExit(INTERRUPTED)
+    if outcome.nothing_readable:
+        raise SystemExit(InputError.exit_status)
 
 
 def address(file: str) -> str:
@@ -113,26 +136,23 @@ def foreign_lines(n: int) -> Text:
     return ntext("{n} foreign line", "{n} foreign lines", n=n)
 
 
-def read_in(
-    store: EventStore,
-    paths: tuple[str, ...],
-    setting: Setting,
-    workers: Workers,
-    refused: list[InputError] | None = None,
-) -> Summary:
+def read_in(store: EventStore, paths: tuple[str, ...], setting: Setting, workers: Workers) -> Outcome:
     """Import with a progress bar on a terminal; Ctrl-C keeps what was read.  Raises InputError.
 
-    What nothing could be read from, though there is no need to end for it, is told and put to `refused`.
+    What nothing could be read from, though there is no need to end for it, is told.
     """
+    refused: list[InputError] = []
 
     def warn(error: InputError) -> None:
         complain(error)
-        if refused is not None:
-            refused.append(error)
+        refused.append(error)
 
     with stoppable(text("Stopping: what was read is kept.")) as stop, progress_bar() as bar:
 
         def show(progress: pipeline.Progress) -> None:
             bar.move(progress.summary.received, progress.consumed, progress.total)
 
-        return pipeline.import_paths(store, list(paths), setting, progress=show, stop=stop, warn=warn, workers=workers)
+        summary = pipeline.import_paths(
+            store, list(paths), setting, progress=show, stop=stop, warn=warn, workers=workers
+        )
+        return Outcome(summary, len(refused) == len(set(paths)), stop.is_set())

@@ -15,6 +15,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from wafscope.cli.say import note, said
 from wafscope.i18n.text import Text, text
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, where what was done is less than what was asked for."""
+
 
 @contextmanager
 def stoppable(word: Text | None = None) -> Iterator[threading.Event]:

@@ -55,9 +55,9 @@ def view_command(
     opened = listen(f"127.0.0.1:{port}")
     setting = make_setting(settings, zone, sensor)
     with start_workers(list(paths), setting) as workers, _ended_in_order(), _store(file) as store:
-        refused: list[InputError] = []
-        note(summarised(read_in(store, paths, setting, workers, refused)))
-        if len(refused) == len(set(paths)):
+        outcome = read_in(store, paths, setting, workers)
+        note(summarised(outcome.summary))
+        if outcome.nothing_readable:
             raise SystemExit(InputError.exit_status)
         heap.give_back()
         if isinstance(store, RemoteStore):
@@ -75,7 +75,7 @@ def demo_command(settings: Settings) -> None:
     opened = listen(settings.web.listen)
     with _ended_in_order(), _store("") as store:
         setting = msgspec.structs.replace(make_setting(settings, "", sample.SENSOR), workers=0)
-        note(summarised(read_in(store, (str(sample.log()),), setting, Workers(0))))
+        note(summarised(read_in(store, (str(sample.log()),), setting, Workers(0)).summary))
         serve(store, settings, opened, _announce(no_open=True), setting)
 
 

@@ -295,7 +295,7 @@ def _only_quarantined(path: str, summary: Summary) -> InputError:
         ),
         where=path,
         hint=text(
-            "Is it an audit log? If so, import it to see why: wafscope import --store FILE PATH, then"
-            " wafscope quarantine list --store FILE."
+            "Is it an audit log? If so, “wafscope quarantine list --store FILE” tells why, FILE being what it was"
+            " imported into."
         ),
     )
