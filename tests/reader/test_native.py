@@ -126,6 +126,21 @@ def test_the_declared_length_tells_a_record_beside_from_payload() -> None:
     assert len(found) == 2
 
 
+def answered(boundary: str, body: str, *, declared: int) -> str:
+    """A record with a response body, and the length that the response declared."""
+    whole = record(boundary).replace("HTTP/1.1 200 OK\n", f"HTTP/1.1 200 OK\nContent-Length: {declared}\n")
+    return whole.replace(f"\n--{boundary}-H--", f"\n--{boundary}-E--\n{body}\n--{boundary}-H--")
+
+
+def test_the_declared_length_of_a_response_tells_a_record_beside_from_payload() -> None:
+    inner = record("22222222", 2, "b")
+    beside = answered("11111111", f"<p>\n{inner}", declared=4)
+    page = answered("11111111", f"<p>\n{inner}", declared=4 + len(inner))
+
+    assert records(beside) == [beside.replace(inner, ""), inner]
+    assert records(page) == [page]
+
+
 def test_records_woven_section_by_section() -> None:
     one = record("11111111", 1).split("\n--11111111")
     two = record("22222222", 2).split("\n--22222222")

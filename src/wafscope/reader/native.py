@@ -3,7 +3,7 @@
 A separator line carries the boundary of its record and the letter of a section.  Bodies (C, E, I) are written
 raw by most versions, so a client can put whole records into them; two servers that share a file weave their
 records into each other.  What decides: **a client can write into bodies only.**  A record that opens inside a
-body is payload until one of its separators shows outside of any body, or the length that the request declared
+body is payload until one of its separators shows outside of any body, or the length that the headers declare
 proves that it does not belong to the body (formats specification, sections 2.1, 7.1 and 8.4).
 """
 
@@ -18,7 +18,9 @@ import msgspec
 from wafscope.reader.sections import CORAZA, V2, V3, behind
 
 _BODIES = frozenset(b"CEI")
-_A, _Z = ord("A"), ord("Z")
+_A, _C, _Z = b"ACZ"
+_BODY_OF = {ord("B"): _C, ord("F"): ord("E")}
+"""The body whose length the headers of a section may declare."""
 _MOST_SILENT = 8
 """An open record of which nothing more came while so many others were written whole is cut."""
 
@@ -223,8 +225,8 @@ class _Open:
         self.letter = _A
         self.section = position
         """Where the present section's bytes begin."""
-        self.head: tuple[int, int] = (0, 0)
-        """Section B, which may declare the length of the body."""
+        self.heads: dict[int, tuple[int, int]] = {}
+        """Sections B and F, which may declare the length of the bodies C and E, by the letter of the body."""
         self.silent = 0
         self.whole = False
         self.order = 0
@@ -319,8 +321,8 @@ class _Scan:
         position = line.start()
         if record.letter in _BODIES and self._hidden:
             self._weigh(record, position)
-        if record.letter == ord("B"):
-            record.head = (record.section, position)
+        if record.letter in _BODY_OF:
+            record.heads[_BODY_OF[record.letter]] = (record.section, position)
         if self._family.feed and self._data[position - 1 : position] == b"\n":
             position -= 1
         self._marks.append((position, record))
@@ -342,13 +344,13 @@ class _Scan:
 
     def _past_body(self, record: _Open, position: int) -> bool:
         """Tell whether the body that the request declared has ended before `position`."""
-        length = self._declared(record)
+        length = self._declared(record) if record.letter == _C else None
         return length is not None and position - record.section > length + 2
 
     def _declared(self, record: _Open) -> int | None:
-        if record.letter != ord("C"):
-            return None
-        found = _LENGTH.search(self._data, *record.head)
+        """Return the length that the headers declare of the present body; None where they do not."""
+        head = record.heads.get(record.letter)
+        found = _LENGTH.search(self._data, *head) if head is not None else None
         return int(found[1]) if found else None
 
     def _weigh(self, record: _Open, position: int) -> None:
