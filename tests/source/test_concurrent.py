@@ -16,7 +16,7 @@ from wafscope.i18n.text import english
 from wafscope.reader.whole import is_whole
 from wafscope.source import concurrent
 from wafscope.source.concurrent import After, ConcurrentFeed, Custom
-from wafscope.source.oneshot import unpacked
+from wafscope.source.unpacking import unpacked
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 OLD = "20261120/20261120-0930"

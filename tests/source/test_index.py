@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from wafscope.errors import InputError
 from wafscope.reader.walk import settled
@@ -45,6 +48,21 @@ def test_the_files_of_an_index_are_read(tmp_path: Path, record: Path, line: str,
     assert read_index(path).files == (record,)
     check(str(path))
     assert [s.data for s in read_once(str(path), settled)] == [record.read_bytes()]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_an_index_that_was_rotated_and_compressed(tmp_path: Path, record: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "index.log.1"
+    path.write_bytes(pack(V3.format(path=record, md5=MD5, agent="probe").encode() * 3))
+
+    assert is_index(path)
+    assert [s.data for s in read_once(str(path), settled)] == [record.read_bytes()]
+    path.write_bytes(path.read_bytes()[:-3])
+    assert read_index(path).missing == ()
+    record.unlink()
+    path.write_bytes(pack(V3.format(path=record, md5=MD5, agent="probe").encode()))
+    with pytest.raises(InputError, match="none of the files"):
+        check(str(path))
 
 
 def test_a_path_below_the_storage_directory(tmp_path: Path, record: Path) -> None:

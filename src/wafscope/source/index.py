@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from wafscope.event.text import from_bytes
+from wafscope.source.unpacking import BROKEN, unpacked
 
 _V2 = re.compile(rb" (/\S+) \d+ \d+ (?:md5:[0-9a-f]{32}|-) ?L?\s*$")
 _V3 = re.compile(rb" (/[^\n]+) \d+ \d+\.\d{6} md5:[0-9a-f]{32}\s*$")
@@ -21,7 +23,8 @@ _CORAZA_LAST = re.compile(rb"^\S+ - (/[^\n]+?)\s*$")
 _RECORD = re.compile(r"\d{8}/\d{8}-\d{4}/\d{8}-\d{6}-[^/]+$")
 """How every engine names the file of a transaction below its storage directory."""
 
-_HEAD = 64 << 10
+_HEAD, _LONGEST = 64 << 10, 1 << 20
+"""Bytes that are read first, and at a time then."""
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -33,8 +36,7 @@ class Named(msgspec.Struct, frozen=True):
 
 def is_index(path: Path) -> bool:
     """Tell an index by the first line of a file."""
-    with path.open("rb") as file:
-        first = file.readline(_HEAD)
+    first = next(_lines(path), b"")[:_HEAD]
     return first[:1] not in b"{-" and (_name(first) is not None or _CORAZA_FIRST.match(first) is not None)
 
 
@@ -43,22 +45,38 @@ def read_index(path: Path) -> Named:
     found: dict[Path, None] = {}
     missing: dict[str, None] = {}
     near: dict[str, Path] | None = None
-    with path.open("rb") as lines:
-        for line in lines:
-            name = _name(line)
-            if name is None:
-                continue
-            place = Path(os.path.normpath(name))
-            if not place.is_file():
-                if near is None:
-                    near = _near(path.parent)
-                tail = _RECORD.search(name)
-                place = near.get(tail[0], place) if tail else place
-            if place.is_file():
-                found[place] = None
-            else:
-                missing[name] = None
+    for line in _lines(path):
+        name = _name(line)
+        if name is None:
+            continue
+        place = Path(os.path.normpath(name))
+        if not place.is_file():
+            if near is None:
+                near = _near(path.parent)
+            tail = _RECORD.search(name)
+            place = near.get(tail[0], place) if tail else place
+        if place.is_file():
+            found[place] = None
+        else:
+            missing[name] = None
     return Named(tuple(found), tuple(missing))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file that may be compressed, as a rotated one is, up to where it is damaged."""
+    with path.open("rb") as file:
+        stream, rest = unpacked(file), b""
+        size = _HEAD
+        try:
+            while data := stream.read(size):
+                *lines, rest = (rest + data).split(b"\n")
+                yield from lines
+                if not lines and len(rest) >= _LONGEST:
+                    return  # no index: no line of one is so long
+                size = _LONGEST
+        except BROKEN:
+            pass
+        yield rest
 
 
 def _name(line: bytes) -> str | None:

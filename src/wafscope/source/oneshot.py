@@ -6,31 +6,25 @@ order of the names, which is the order of time.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import sys
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 import msgspec
-import zstandard
 
 from wafscope.errors import InputError
 from wafscope.i18n.text import Text, text
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
 from wafscope.source.index import is_index, read_index
+from wafscope.source.unpacking import BROKEN, Meter, Steady, decompressed
 
 STANDARD_INPUT = "-"
 
-BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, lzma.LZMAError, OSError)
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
 _TAR_AT = 257
 _HEAD = 512
 
@@ -65,7 +59,10 @@ def check(path: str) -> None:
         raise InputError(
             text("It is an index, and none of the files that it names is there."),
             where=path,
-            hint=text("Give the storage directory: SecAuditLogStorageDir in the configuration of the engine."),
+            hint=text(
+                "Give the storage directory, or an archive of it, instead: SecAuditLogStorageDir in the configuration"
+                " of the engine."
+            ),
         )
     if not size:
         raise InputError(
@@ -141,73 +138,15 @@ def _nearby(place: Path) -> Text:
     return text("Common places: /var/log/modsec_audit.log, /var/log/nginx, /var/log/apache2, /var/log/modsecurity.")
 
 
-class _Meter:
-    """Counts the bytes taken from a file, whatever decompression stands on top of it."""
-
-    def __init__(self, stream: BinaryIO, before: int = 0) -> None:
-        self._stream = stream
-        self.count = before
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self.count += len(data)
-        return data
-
-    def readable(self) -> bool:
-        return True
-
-
 def _file(source: str, name: str, stream: BufferedReader, before: int, cutter: Cutter) -> Iterator[Stretch]:
-    meter = _Meter(stream, before)
-    opened = cast("BinaryIO", _Steady(_decompressed(stream, meter)))
+    meter = Meter(stream, before)
+    opened = cast("BinaryIO", Steady(decompressed(stream, meter)))
     head = opened.read(_HEAD)
     whole = cast("BinaryIO", _Rejoined(head, opened))
     if head[_TAR_AT : _TAR_AT + 5] == b"ustar":
         yield from _archive(source, name, whole, meter, cutter)
     else:
         yield from _stretches(source, name, whole, meter, cutter)
-
-
-def _decompressed(stream: BufferedReader, meter: _Meter) -> IO[bytes]:
-    magic = stream.peek(6)
-    kind = next((k for m, k in _MAGIC.items() if magic.startswith(m)), "")
-    counted = cast("IO[bytes]", meter)
-    if kind == "gzip":
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=counted, mode="rb"))
-    if kind == "zstd":
-        return zstandard.ZstdDecompressor().stream_reader(counted, read_across_frames=True)
-    if kind == "bz2":
-        return bz2.BZ2File(counted)
-    if kind == "xz":
-        return lzma.LZMAFile(counted)
-    return counted
-
-
-def unpacked(stream: BufferedReader) -> BinaryIO:
-    """Return the content of a file that may be compressed; reading it raises one of `BROKEN` where it is damaged."""
-    return cast("BinaryIO", _Steady(_decompressed(stream, _Meter(stream))))
-
-
-class _Steady:
-    """A stream that hands out all that can be unpacked before it says that the rest is broken."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._read = getattr(stream, "read1", stream.read)
-        self._error: Exception | None = None
-
-    def read(self, size: int) -> bytes:
-        if self._error is not None:
-            raise self._error
-        parts = []
-        try:
-            while size > 0 and (data := self._read(size)):
-                parts.append(data)
-                size -= len(data)
-        except BROKEN as error:
-            if not parts:
-                raise
-            self._error = error
-        return b"".join(parts)
 
 
 class _Rejoined:
@@ -227,7 +166,7 @@ class _Rejoined:
         return data
 
 
-def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: Cutter) -> Iterator[Stretch]:
+def _archive(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter) -> Iterator[Stretch]:
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
@@ -239,7 +178,7 @@ def _archive(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: Cu
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
 
-def _stretches(source: str, name: str, stream: BinaryIO, meter: _Meter, cutter: Cutter) -> Iterator[Stretch]:
+def _stretches(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter) -> Iterator[Stretch]:
     """Cut a stream where no record goes on, so that none is torn, however it is written."""
     offset, look_at = 0, 0
     rest = b""

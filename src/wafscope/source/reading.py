@@ -14,7 +14,7 @@ import msgspec
 
 from wafscope.source.base import PIECE, Stretch
 from wafscope.source.fingerprint import HEAD, MARK, Place
-from wafscope.source.oneshot import BROKEN, unpacked
+from wafscope.source.unpacking import BROKEN, unpacked
 
 IDLE = 5.0
 """Seconds after which the lines of a transaction in an error log count as all there."""

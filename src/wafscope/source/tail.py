@@ -23,8 +23,8 @@ from wafscope.event.text import storable
 from wafscope.i18n.text import text
 from wafscope.source.base import PIECE, Chunk, Condition, Position, Problem, Stretch, unreadable
 from wafscope.source.fingerprint import HEAD, Place
-from wafscope.source.oneshot import BROKEN, unpacked
 from wafscope.source.reading import Gone, Manner, PackedReading, Reading
+from wafscope.source.unpacking import BROKEN, unpacked
 
 _LOOK = 0.4
 """Seconds between two looks at the files."""
