@@ -29,7 +29,7 @@ def set_up(level: str, form: str) -> None:
         structlog.processors.JSONRenderer()
         if form == "json"
         else structlog.dev.ConsoleRenderer(
-            colors=not journal and sys.stderr.isatty(), pad_event_to=0 if journal else 30
+            colors=not journal and sys.stderr.isatty() and in_colour(os.environ), pad_event_to=0 if journal else 30
         )
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -49,6 +49,11 @@ def set_up(level: str, form: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def in_colour(environ: Mapping[str, str]) -> bool:
+    """Tell whether a terminal may be written to in colour: https://no-color.org, and TERM of one that has none."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 def is_journal(environ: Mapping[str, str], descriptor: int = 2) -> bool:

@@ -6,6 +6,8 @@ import gzip
 import io
 import json
 import os
+import pty
+import shlex
 import signal
 import socket
 import subprocess
@@ -204,6 +206,46 @@ def test_a_terminal_of_another_encoding_gets_escapes_and_json_stays_json(
     assert b"caf\\xe9.\\u65e5" in run("top", "host", "--store", str(store)).stdout
     answer = json.loads(run("top", "host", "--store", str(store), "--json").stdout)
     assert answer["values"][0]["value"] == "caf\u00e9.\u65e5"
+
+
+@pytest.mark.parametrize("arguments", [("config", "reference"), ("top", "host", "--store", "{store}")])
+def test_output_that_can_not_be_written_is_an_error_in_words(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    store = tmp_path / "s.duckdb"
+    imported(store, SERIAL)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *(each.format(store=store) for each in arguments)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+            check=False,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: Standard output: It can not be written: No space left on device\nHint:")
+
+
+def test_a_closed_standard_error_is_not_the_end_of_a_command(tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    command = shlex.join([*COMMAND, "import", "--json", "--store", str(store), str(SERIAL)])
+    done = subprocess.run(["sh", "-c", f"{command} 2>&-"], stdout=subprocess.PIPE, timeout=PATIENCE, check=True)
+    assert json.loads(done.stdout)["stored"] == RECORDS
+
+
+@pytest.mark.parametrize("named", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path, named: dict[str, str]) -> None:
+    mine, its = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    subprocess.run(
+        [*COMMAND, "import", "--store", str(tmp_path / "s.duckdb"), str(tmp_path / "absent")],
+        stderr=its,
+        timeout=PATIENCE,
+        check=False,
+        env=environment | {"LC_ALL": "C.UTF-8", "TERM": "xterm"} | named,
+    )
+    os.close(its)
+    assert (b"\x1b[" in os.read(mine, 4096)) == (not named)
+    os.close(mine)
 
 
 def test_one_is_no_plural(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from wafscope.cli.options import config_file, in_json
-from wafscope.cli.say import note, print_json, said
+from wafscope.cli.say import note, print_json, said, styled
 from wafscope.errors import SettingsError
 from wafscope.i18n.text import english, ntext, text
 from wafscope.service.check import Finding, check_settings
@@ -51,7 +51,7 @@ def check_command(context: click.Context, config: Path | None, as_json: bool) ->
 
 def _print(finding: Finding) -> None:
     error, warning = said(text("error")), said(text("warning"))
-    mark = click.style(error, fg="red") if finding.level == "error" else click.style(warning, fg="yellow")
+    mark = styled(error, colour="red") if finding.level == "error" else styled(warning, colour="yellow")
     where = f"{plain(finding.where)}: " if finding.where else ""
     click.echo(f"{mark}: {where}{plain(said(finding.what))}")
     if finding.hint is not None:

@@ -14,7 +14,7 @@ import msgspec
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address
 from wafscope.cli.options import config_file, in_json, store_file
-from wafscope.cli.say import complain, iso, language, note, print_json, said
+from wafscope.cli.say import complain, iso, language, note, print_json, said, styled
 from wafscope.doctor.diagnosis import ORDER, Diagnosis
 from wafscope.doctor.examine import Examined, key
 from wafscope.doctor.person import Person, me, named
@@ -128,7 +128,7 @@ def _without(examined: Examined, codes: tuple[str, ...]) -> Examined:
 
 
 def _print(examined: Examined, figures: Figures | None) -> None:
-    click.echo(click.style(plain(key(examined.source)), bold=True))
+    click.echo(styled(plain(key(examined.source)), bold=True))
     for line in _about(examined, figures):
         click.echo(f"  {plain(said(line))}")
     for diagnosis in examined.diagnoses:
@@ -170,12 +170,12 @@ def _about(examined: Examined, figures: Figures | None) -> list[Text]:
 def _print_one(diagnosis: Diagnosis) -> None:
     mark, colour = _MARKS[diagnosis.severity]
     what, why = plain(said(diagnosis.ailment.what)), plain(said(diagnosis.ailment.why))
-    click.echo(f"  {click.style(mark, fg=colour, bold=True)} {click.style(what, bold=True)} {why} [{diagnosis.code}]")
+    click.echo(f"  {styled(mark, colour=colour, bold=True)} {styled(what, bold=True)} {why} [{diagnosis.code}]")
     click.echo(f"      {plain(diagnosis.where)}: {plain(said(diagnosis.evidence))}")
     if diagnosis.change is not None:
         if diagnosis.change.now:
-            click.echo(click.style(f"      - {plain(diagnosis.change.now)}", fg="red"))
-        click.echo(click.style(f"      + {plain(diagnosis.change.then)}", fg="green"))
+            click.echo(styled(f"      - {plain(diagnosis.change.now)}", colour="red"))
+        click.echo(styled(f"      + {plain(diagnosis.change.then)}", colour="green"))
     if diagnosis.hint is not None:
         click.echo(f"      {plain(said(diagnosis.hint))}")
 

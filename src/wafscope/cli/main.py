@@ -6,6 +6,7 @@ the worker processes that it starts.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -39,6 +40,8 @@ _COMMANDS = {
 _OF_THE_SERVICE = frozenset({"config", "doctor", "quarantine", "store", "top"})
 """Commands that are about the service of this machine, where there is one, unless told otherwise.  `serve` is, too, but
 only where no log is named."""
+_OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What may be wrong with standard output: a file on a full disk, a terminal that is gone."""
 _OTHERWISE = ("--config", "--store", "--help", "-h")
 _REST = "wafscope.rest"
 
@@ -83,6 +86,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 def main() -> None:
     """Run the command line; errors that are meant for a person end it with their own status."""
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A log has characters that a terminal of another encoding does not.
@@ -91,6 +95,30 @@ def main() -> None:
         cli(prog_name="wafscope")
     except WafscopeError as error:
         fail(error)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _OF_OUTPUT:
+            raise
+        # What is left in the buffer would be tried, and told, once more at the end.
+        sys.stdout = None
+        fail(
+            WafscopeError(
+                text("It can not be written: {reason}", reason=error.strerror or str(error)),
+                where=said(text("Standard output")),
+                hint=text("Is the disk full, or may you not write there?"),
+            )
+        )
+
+
+def _open_closed() -> None:
+    """Put something in the place of what the caller has closed: else the next file, the store, is taken for it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # To what is for reading only, nothing can be written: output that is lost is told.
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - as long as the program
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import msgspec
 from wafscope.errors import FilterError, WafscopeError
 from wafscope.i18n.catalogue import choose, render
 from wafscope.i18n.text import Text, text
+from wafscope.logs import in_colour
 from wafscope.web.visible import plain
 
 
@@ -33,6 +34,11 @@ def note(value: Text) -> None:
     click.echo(plain(said(value)), err=True)
 
 
+def styled(words: str, *, colour: str = "", bold: bool = False) -> str:
+    """Mark words for a terminal that wants it; where none is written to, click takes the marks off again."""
+    return click.style(words, fg=colour or None, bold=bold or None) if in_colour(os.environ) else words
+
+
 def print_json(value: object) -> None:
     """Print a value on standard output as one line of JSON, for programs: in UTF-8, whatever the terminal has."""
     click.echo(msgspec.json.encode(value))
@@ -51,7 +57,7 @@ def complain(error: WafscopeError) -> None:
     where = f"{plain(error.where)}: " if error.where else ""
     # Not inside the f-string: there the texts would not be found for translation.
     mark, advice = said(text("Error:")), said(text("Hint:"))
-    click.echo(f"{click.style(mark, fg='red', bold=True)} {where}{what}", err=True)
+    click.echo(f"{styled(mark, colour='red', bold=True)} {where}{what}", err=True)
     if error.hint is not None:
         click.echo(f"{advice} {plain(said(error.hint))}", err=True)
 
