@@ -282,6 +282,19 @@ def test_all_values_page_by_page() -> None:
     assert len({row.value for page in pages for row in page.rows}) == 450
 
 
+def test_a_missing_value_has_no_rank_and_hides_no_value() -> None:
+    nameless = [old(25, host=None) for _ in range(2)]
+    answers = store_of(*nameless, *(old(25, host=f"h{n:03}.example") for n in range(200)))
+    view, field = View(DAY_2), find("host")
+    pages = [top.ask(answers, view, field, page=page, new=False) for page in range(2)]
+    assert [(page.first, page.last, len(page.rows), page.has_more) for page in pages] == [
+        (1, 199, 200, True),
+        (200, 200, 1, False),
+    ]
+    assert pages[0].distinct == 200
+    assert {facet.field.name: facet.more for facet in facets.ask(answers, view).facets}["host"] == 194
+
+
 def test_nothing_found_says_which_term_to_drop(answers: Answers) -> None:
     line = "@host:b.example is:blocked"
     found = nothing.ask(answers, View(DAY_2, parse(line)), line)

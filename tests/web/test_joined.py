@@ -21,4 +21,5 @@ def test_the_event_page_shows_the_lines_of_the_error_log(client: TestClient[Lite
     assert "Access denied &lt;b&gt;" in page
     assert "\x1b" not in page
     assert "In the error log" not in client.get(f"/events/{newest[0].id.hex()}").text
-    assert "1 joined from the error log" in client.get("/").text
+    text = client.get("/").text
+    assert "</b> stored (1 of them joined from the error log), 0 in quarantine" in text

@@ -31,6 +31,11 @@ class Facet(msgspec.Struct, frozen=True):
     values: tuple[FacetValue, ...]
     distinct: int
 
+    @property
+    def more(self) -> int:
+        """How many values are not among these; a missing value is none that is counted."""
+        return self.distinct - sum(value.value is not None for value in self.values)
+
 
 class Facets(msgspec.Struct, frozen=True):
     """Answer of the panel."""

@@ -16,12 +16,13 @@ PAGE = 200
 
 
 class TopPage(msgspec.Struct, frozen=True):
-    """Answer of the page: `first` is the rank of the first row, counted from 1."""
+    """Answer of the page: ranks of its first and its last value, counted from 1; a missing value has none."""
 
     field: Field
     rows: tuple[ValueRow, ...]
     notes: dict[str | int | None, str]
     first: int
+    last: int
     distinct: int
     events: int
     has_more: bool
@@ -30,9 +31,10 @@ class TopPage(msgspec.Struct, frozen=True):
 
 def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> TopPage:
     """Ask for one page; with `new` only values that no event before the window has."""
-    answer = answers.top(Top(field.name, view.scope, limit=(page + 1) * PAGE, new=new, bookkeeping=False))
+    answer = answers.top(Top(field.name, view.scope, limit=(page + 1) * PAGE + 1, new=new, bookkeeping=False))
     found = answer.value
     shown = found.values[page * PAGE : (page + 1) * PAGE]
+    passed = _known(found.values[: page * PAGE])
     before = counts_before(answers, view, field.name, shown)
     most = found.values[0].events if found.values else 1
     notes: dict[str | int | None, str] = {}
@@ -42,12 +44,17 @@ def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> 
         field=field,
         rows=tuple(_row(value, before, most, found.events) for value in shown),
         notes=notes,
-        first=page * PAGE + 1,
+        first=passed + 1,
+        last=passed + _known(shown),
         distinct=found.distinct,
         events=found.events,
-        has_more=found.distinct > (page + 1) * PAGE,
+        has_more=len(found.values) > (page + 1) * PAGE,
         quality=quality(answer),
     )
+
+
+def _known(values: tuple[TopValue, ...]) -> int:
+    return sum(value.value is not None for value in values)
 
 
 def _row(value: TopValue, before: dict[str | int | None, int] | None, most: int, events: int) -> ValueRow:

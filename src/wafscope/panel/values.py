@@ -33,9 +33,14 @@ class Values(msgspec.Struct, frozen=True):
     quality: Quality
 
     @property
+    def shown(self) -> int:
+        """How many values these are; a missing value is none that is counted."""
+        return sum(row.value is not None for row in self.rows)
+
+    @property
     def has_more(self) -> bool:
-        """True where there are values beyond these; a missing value is none that is counted."""
-        return self.distinct > sum(row.value is not None for row in self.rows)
+        """True where there are values beyond these."""
+        return self.distinct > self.shown
 
 
 def ask(answers: Answers, view: View, field: str, *, limit: int) -> Values:

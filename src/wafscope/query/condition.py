@@ -31,6 +31,7 @@ _EXAMPLES = {
     "url.path": "/wp-*",
     "waf.score.inbound": ">=5",
 }
+_NUMBERS = {"http.response.status_code": ("404", ">=500", "400-499")}
 _EXAMPLES_BY_TYPE: dict[FieldType, str] = {
     "address": "192.0.2.1",
     "integer": "1",
@@ -176,7 +177,7 @@ def _not_a_number(field: Field) -> Text:
     return text(
         "{field} is a number, a comparison or a range, such as {example}.",
         field=field.label,
-        example=", ".join((example(field), ">=5", "5..10")),
+        example=", ".join(_NUMBERS.get(field.name, ("5", ">=5", "5..10"))),
     )
 
 
