@@ -22,8 +22,8 @@ HEAD = """# Commands
 This page is made from the commands themselves: `python scripts/make_cli_page.py`. `wafscope COMMAND --help` says the
 same.
 
-What is asked for goes to standard output, all else to standard error; in colours on a terminal, unless `NO_COLOR` is set or
-`TERM` is `dumb`; in the language of `LC_ALL`, `LC_MESSAGES` or `LANG`.
+What is asked for goes to standard output, all else to standard error; in colours on a terminal, unless `NO_COLOR` is
+set or `TERM` is `dumb`; in the language of `LC_ALL`, `LC_MESSAGES` or `LANG`.
 
 | exit status | |
 |---|---|

@@ -241,7 +241,9 @@ def problems(values: dict[str, Any], where: str, environ: Mapping[str, str]) -> 
             if not isinstance(table, dict) or (is_list and not isinstance(inner, list)):
                 written = f"[[{section}]]" if is_list else f"[{section}]"
                 yield SettingsError(
-                    text("{written} is a table, and its keys stand below it.", written=written), where=place
+                    text("{written} is a table, and its keys stand below it.", written=written),
+                    where=place,
+                    hint=text("Write it with two brackets, since there may be several.") if is_list else None,
                 )
                 continue
             kind = Source if is_list else type(getattr(Settings(), section))
@@ -327,7 +329,14 @@ def _unknown(name: str, where: str) -> SettingsError:
 
 
 def _unreadable(error: Exception, where: str) -> SettingsError:
-    return SettingsError(text("The settings can not be read: {reason}", reason=str(error)), where=where)
+    reason, hint = str(error), None
+    if isinstance(error, OSError):
+        reason, hint = error.strerror or reason, text("Is this path right, and may you read it?")
+    elif isinstance(error, tomllib.TOMLDecodeError):
+        hint = text('Write key = "value" below [section]; “wafscope config reference” prints all that can be set.')
+    elif isinstance(error, UnicodeDecodeError):
+        hint = text("Write it in UTF-8.")
+    return SettingsError(text("The settings can not be read: {reason}", reason=reason), where=where, hint=hint)
 
 
 def check_zone(zone: str, where: str) -> str:

@@ -140,6 +140,10 @@ def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
         (("top", "host", "--store", "{tmp}/absent", "--timezone", "Mars/Base"), 2, "no time zone"),
         (("top", "host", "--store", "{tmp}/absent", "--filter", "(status:200"), 2, "--filter: Column 1"),
         (("import", "--store", "{tmp}/other.log", "{log}"), 5, "store"),
+        (("import", "--store", "postgres://waf", "{log}"), 5, "“postgres://waf” is not the address of a store"),
+        (("--config", "{tmp}/absent.toml", "serve"), 2, "absent.toml: The settings can not be read: No such file or"),
+        (("--config", "{tmp}/other.log", "serve"), 2, "key/value pair (at line 1, column 6)"),
+        (("--config", "{tmp}/single.toml", "serve"), 2, "Write it with two brackets"),
         (("view", "--no-open", "{tmp}/torn.log"), 4, "1 piece was put into quarantine"),
         (("view", "--no-open", "{tmp}/torn.log", "{tmp}/other.log"), 4, "1 line of something else"),
     ],
@@ -147,6 +151,7 @@ def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
 def test_mistakes_are_named_with_a_hint(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
     (tmp_path / "empty.log").touch()
     (tmp_path / "other.log").write_text("just a line\n")
+    (tmp_path / "single.toml").write_text("[source]\n")
     (tmp_path / "torn.log").write_bytes(SERIAL.read_bytes()[:300])
     done = run(*(a.format(tmp=tmp_path, log=SERIAL) for a in arguments), status=status)
     assert words in done.stderr.decode()

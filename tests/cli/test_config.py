@@ -118,6 +118,12 @@ def test_every_size_has_its_range(tmp_path: Path, setting: str, what: str) -> No
     assert what in found(setting, tmp_path)[setting.partition(" ")[0]]
 
 
+def test_a_hint_can_be_copied_into_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    file.write_text(f'[[source]]\npath = "{tmp_path}"\n')
+    assert 'Set kind = "concurrent" for' in run("--config", str(file), "config", "check").stdout.decode()
+
+
 def test_what_will_not_work_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "log").touch()
     told = found(

@@ -69,7 +69,7 @@ def import_command(
 
 def address(file: str) -> str:
     """The address of a store given as a file or as an address."""
-    known = file.startswith("duckdb:") or file == "memory:"
+    known = file.startswith("duckdb:") or file == "memory:" or "://" in file
     return file if known else f"duckdb:///{Path(file).absolute()}"
 
 

@@ -135,12 +135,12 @@ def _there(source: Source, path: Path, where: str) -> Iterator[Finding]:
     if source.kind == "concurrent" and not is_directory:
         yield Finding("warning", text("It is no directory."), where, text("Leave kind out for a log in one file."))
     elif source.kind == "serial" and is_directory:
-        hint = text("Set kind = “concurrent” for a log with a file for each record.")
+        hint = text('Set kind = "concurrent" for a log with a file for each record.')
         yield Finding("warning", text("It is a directory."), where, hint)
     elif not os.access(path, os.R_OK | (os.X_OK if is_directory else 0)):
         yield _unreadable(where)
     elif source.after != "keep" and not os.access(path, os.W_OK):
-        hint = text("Set after = “keep”, or let its owner allow it.")
+        hint = text('Set after = "keep", or let its owner allow it.')
         yield Finding("warning", text("Files can not be removed from it."), where, hint)
 
 

@@ -199,7 +199,7 @@ class Connection:
                 raise StoreError(
                     text("The store could not be written: {reason}", reason=str(error)),
                     where=str(self.path),
-                    hint=text("Is the disk full? What was committed before is safe."),
+                    hint=text("Is the disk full, or may you not write there? What was committed before is safe."),
                 ) from error
             finally:
                 self._long.discard(cursor)
@@ -251,7 +251,7 @@ class Connection:
             raise StoreError(
                 text("The store could not be written: {reason}", reason=str(error)),
                 where=str(self.path),
-                hint=text("Is the disk full? What was committed before is safe."),
+                hint=text("Is the disk full, or may you not write there? What was committed before is safe."),
             ) from error
 
     def close(self) -> None:
@@ -377,7 +377,7 @@ def _unavailable(path: Path | None) -> StoreError:
     return StoreError(
         text("The store is not available for now; Wafscope tries again by itself."),
         where=str(path),
-        hint=text("Is the disk full? What was committed before is safe."),
+        hint=text("Is the disk full, or may you not write there? What was committed before is safe."),
     )
 
 
@@ -392,7 +392,7 @@ def newer(version: int, path: Path | None) -> StoreError:
 
 def opening_failed(error: Exception, path: Path | None) -> StoreError:
     """What is said when DuckDB can not open a file."""
-    reason = str(error)
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if "lock" in reason.lower() or "already attached" in reason:
         return StoreHeld(
             text("The store is open in another process."),
@@ -402,5 +402,5 @@ def opening_failed(error: Exception, path: Path | None) -> StoreError:
     return StoreError(
         text("The store can not be opened: {reason}", reason=reason),
         where=str(path),
-        hint=text("Is this path right, and may you write there?"),
+        hint=text("Is this path right, is there room, and may you write there?"),
     )

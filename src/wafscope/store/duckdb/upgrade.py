@@ -72,7 +72,11 @@ def needed(path: Path | None, version: int) -> StoreError:
     return StoreError(
         text("The store has schema version {found}, this program needs {known}.", found=version, known=VERSION),
         where=str(path),
-        hint=text("Bring it up to date with “wafscope store upgrade”, which keeps a backup, or start the service."),
+        hint=text(
+            "Bring it up to date with “wafscope store upgrade --store {file}”, which keeps a backup, or start the"
+            " service.",
+            file=str(path),
+        ),
     )
 
 
