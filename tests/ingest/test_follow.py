@@ -146,7 +146,7 @@ class Failing(MemoryStore):
 def test_a_store_that_is_down_is_waited_for(log: Path, *, durable: bool) -> None:
     store = Failing()
     append(log, [1])
-    with following(store, serial(log)) as follow:
+    with capture_logs() as told, following(store, serial(log)) as follow:
         until(lambda: events(store) == 1)
         store.is_durable, store.is_down = durable, True
         append(log, [2, 3])
@@ -159,6 +159,12 @@ def test_a_store_that_is_down_is_waited_for(log: Path, *, durable: bool) -> None
         store.is_down = False
         until(lambda: events(store) == 4 and follow.status.state == "running")
     assert store.held().value.sources[0].duplicate == 0
+    # Who has heard that it is paused hears that it goes on: `warning` is what is heard unless set.
+    heard = [each for each in told if each["log_level"] in {"warning", "error"}]
+    assert [(each["event"], each.get("state")) for each in heard] == [
+        ("following is paused", None),
+        ("following", "running"),
+    ]
 
 
 class Odd:

@@ -14,8 +14,10 @@ import pytest
 import zstandard
 from tests.system.writer import error_lines, json_record, native_record
 
+from wafscope.i18n.text import english
 from wafscope.reader.walk import settled
 from wafscope.source import reading, tail
+from wafscope.source.base import Problem
 from wafscope.source.reading import Manner
 from wafscope.source.tail import TailFeed
 
@@ -48,6 +50,11 @@ class Following:
                 del self.positions[chunk.position.key]
         self.data += taken
         return taken
+
+    def status(self) -> tuple[Problem, ...]:
+        """Look, and tell what can not be read."""
+        self.take()
+        return self.feed.condition().problems
 
     def until(self, *numbers: int) -> None:
         """Take until these records have come, each once and no other."""
@@ -421,6 +428,24 @@ def test_a_log_that_may_not_be_read_does_not_hold_up_the_others(
     forbidden = False
     following.until(1, 2)
     assert following.feed.condition().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "what", "hint"),
+    [(os.mkdir, "It is a directory.", "concurrent"), (os.mkfifo, "It is no file.", "stdin")],
+)
+def test_what_is_no_file_is_named(
+    log: Path, follow: Follow, make: Callable[[Path], None], what: str, hint: str
+) -> None:
+    make(log)
+    append(log.with_name("other.log"), 1)
+    (problem,) = follow(log).status()
+    assert problem.hint is not None
+    assert (english(problem.what), hint in english(problem.hint), problem.waits) == (what, True, False)
+    # A pattern fits what it fits.
+    following = follow(log.with_name("*.log"))
+    following.until(1)
+    assert following.status() == ()
 
 
 def test_a_file_that_is_nowhere_is_forgotten(log: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow) -> None:

@@ -1,5 +1,6 @@
 """What a page needs to follow the store: marks, what has come, and answers that a busy log does not spoil."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from tests.docs.blocks import ROOT, blocks
 from tests.make import START, write
 from tests.web.conftest import NOW, SETTINGS, request
 from tests.web.test_pages import checked
@@ -235,6 +237,9 @@ def test_status_for_machines(console: Client, service: Service) -> None:
     failed, following = said["sources"]
     assert (failed["source"], failed["state"], failed["problem"]) == ("/nothing.log", "failed", "No such file.")
     assert following | {"received": 50, "stored": 50, "state": "following", "lag_bytes": 1500} == following
+    (example,) = (block for block in blocks(ROOT / "docs/reference/sources.md") if block.language == "json")
+    documented = json.loads(example.text)
+    assert (list(documented), list(documented["sources"][0])) == (list(said), list(following))
 
 
 def test_a_service_that_cannot_tell_takes_no_page_with_it(store: MemoryStore) -> None:

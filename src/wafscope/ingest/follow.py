@@ -20,7 +20,7 @@ import structlog
 
 from wafscope.errors import WafscopeError
 from wafscope.event.text import storable
-from wafscope.i18n.text import Text, english, text
+from wafscope.i18n.text import english, text
 from wafscope.ingest.pipeline import Setting
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
@@ -108,7 +108,7 @@ class _Followed:
         for reason in now - self._logged:
             _log.warning("source can not be read", source=storable(self.status.name), reason=reason)
         for reason in self._logged - now:
-            _log.info("source can be read again", source=storable(self.status.name), reason=reason)
+            _log.warning("source can be read again", source=storable(self.status.name), reason=reason)
         self._logged = now
 
     def told(self) -> SourceStatus:
@@ -241,7 +241,7 @@ class Follow:
         try:
             source.feed = source.origin.make(positions)
         except Exception as error:  # noqa: BLE001 - logged, and tried again; the others go on
-            source.problem = Problem(source.origin.name, _reason(error))
+            source.problem = _problem(source.origin.name, error)
             _log.exception("source not followed", source=source.origin.name)
 
     def _close(self) -> None:
@@ -257,13 +257,15 @@ class Follow:
         self._last_error = str(error)
         self._close()
         self._is_broken = self._careful = True
-        self._tell("paused", Problem(getattr(error, "where", ""), _reason(error)))
+        self._tell("paused", _problem(getattr(error, "where", ""), error))
 
     _last_error = ""
 
     def _tell(self, state: str, problem: Problem | None = None) -> None:
         if state != self._status.state:
-            _log.info("following", state=state)
+            # Whoever was told that it is paused is told that it goes on, at the level that is heard unless set.
+            tell = _log.warning if (self._status.state, state) == ("paused", "running") else _log.info
+            tell("following", state=state)
         for source in self._sources:
             source.log()
         since = self._status.since if state == self._status.state else _now()
@@ -408,7 +410,7 @@ class _Gathering:
                 expected = isinstance(error, OSError | WafscopeError)
                 trace = None if expected else error
                 _log.error("source can not be read", source=source.origin.name, reason=str(error), exc_info=trace)
-            source.problem = Problem(source.origin.name, _reason(error))
+            source.problem = _problem(source.origin.name, error)
             # Made again from the positions in the store: what it remembers may be wrong.
             source.close()
 
@@ -465,10 +467,10 @@ def _put_aside(task: Task) -> Encoded:
     return Encoded(payload, Tally(task.source, task.sensor, 0, 0, size, unreadable=pieces))
 
 
-def _reason(error: Exception) -> Text:
+def _problem(where: str, error: Exception) -> Problem:
     if isinstance(error, WafscopeError):
-        return error.what
-    return text("Unexpected: {reason}", reason=str(error) or type(error).__name__)
+        return Problem(where, error.what, hint=error.hint)
+    return Problem(where, text("Unexpected: {reason}", reason=str(error) or type(error).__name__))
 
 
 def _now() -> int:

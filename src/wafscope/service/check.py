@@ -16,6 +16,7 @@ from wafscope.i18n.text import Text, text
 from wafscope.service.plan import make_plan
 from wafscope.service.sources import ARRIVING, make_origin
 from wafscope.settings import Settings, Source, problems, read, values_of
+from wafscope.source.base import ALLOW
 from wafscope.source.listener import parse_address
 from wafscope.store.open import FILE, open_store
 
@@ -149,7 +150,7 @@ def _unreadable(where: str) -> Finding:
         "warning",
         text("It may not be read."),
         where,
-        text("Allow it to the user of the service: docs/reference/service.md tells how."),
+        ALLOW,
     )
 
 

@@ -16,9 +16,9 @@ def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceSt
     """How the sources are, for the console."""
     found: list[SourceStatus] = []
     for source in status.sources:
-        state, what = _state(status, source)
+        state, what, hint = _state(status, source)
         if source.kind == SPOOL and receiver is not None:
-            found += _arriving(receiver, state, what)
+            found += _arriving(receiver, state, what, hint)
         elif source.kind != SPOOL or source.lag or what is not None:
             found.append(
                 SourceStatus(
@@ -29,6 +29,7 @@ def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceSt
                     source.lag,
                     source.last,
                     what,
+                    hint,
                     waiting=source.waiting,
                 )
             )
@@ -45,16 +46,18 @@ def line(status: Status) -> str:
     return f"{status.state}: {len(status.sources)} sources, {stored} records stored since the start{bad}"
 
 
-def _state(status: Status, source: Followed) -> tuple[SourceState, Text | None]:
+def _state(status: Status, source: Followed) -> tuple[SourceState, Text | None, Text | None]:
     if status.state == "paused":
-        return "paused", status.problem.what if status.problem else None
+        return "paused", *((status.problem.what, status.problem.hint) if status.problem else (None, None))
     problem = next((each for each in source.problems if not each.waits), None)
     if problem is not None:
-        return "failed", problem.what
-    return "waiting" if source.problems else "following", None
+        return "failed", problem.what, problem.hint
+    return "waiting" if source.problems else "following", None, None
 
 
-def _arriving(receiver: ReceiverProcess, state: SourceState, what: Text | None) -> Iterator[SourceStatus]:
+def _arriving(
+    receiver: ReceiverProcess, state: SourceState, what: Text | None, hint: Text | None
+) -> Iterator[SourceStatus]:
     """How each sensor is that sends to the receiver."""
     told = receiver.status()
     traffic = {each.sensor: each for each in told.sensors} if told else {}
@@ -67,4 +70,4 @@ def _arriving(receiver: ReceiverProcess, state: SourceState, what: Text | None) 
             yield SourceStatus(f"{kind}:{sensor}", kind, sensor, "failed", problem=looping)
         else:
             last = traffic[sensor].last if sensor in traffic else None
-            yield SourceStatus(f"{kind}:{sensor}", kind, sensor, state, last_read=last, problem=what)
+            yield SourceStatus(f"{kind}:{sensor}", kind, sensor, state, last_read=last, problem=what, hint=hint)

@@ -69,6 +69,10 @@ class Feed(Protocol):
     def close(self) -> None: ...
 
 
+ALLOW = text("Allow it to the user of the service: docs/reference/service.md tells how.")
+"""What to do about a log that may not be read."""
+
+
 class Problem(msgspec.Struct, frozen=True):
     """What keeps a feed, or a file of it, from being read; it is tried again."""
 
@@ -76,14 +80,17 @@ class Problem(msgspec.Struct, frozen=True):
     what: Text
     waits: bool = False
     """Nothing has failed: it is not there yet."""
+    hint: Text | None = None
+    """What to do about it."""
 
 
 def unreadable(path: str, error: OSError, whole: str) -> Problem:
     """The problem of a path that can not be read: named in words, unless it is the `whole` that a feed is of."""
     reason = error.strerror or str(error)
+    hint = ALLOW if isinstance(error, PermissionError) else None
     if path == whole:
-        return Problem(path, text("It can not be read: {reason}", reason=reason))
-    return Problem(path, text("{file} can not be read: {reason}", file=storable(path), reason=reason))
+        return Problem(path, text("It can not be read: {reason}", reason=reason), hint=hint)
+    return Problem(path, text("{file} can not be read: {reason}", file=storable(path), reason=reason), hint=hint)
 
 
 class Condition(msgspec.Struct, frozen=True):

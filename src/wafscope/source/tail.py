@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from secrets import token_hex
+from stat import S_ISDIR, S_ISREG
 
 import msgspec
 
@@ -56,6 +57,15 @@ class _Lost(msgspec.Struct, frozen=True):
 
     reading: Reading
     deadline: float
+
+
+def _no_file(path: str, status: os.stat_result) -> Problem:
+    """What is said of a path that stands for one log and is none, so that nothing will ever come of it."""
+    if S_ISDIR(status.st_mode):
+        hint = text('Set kind = "concurrent" for a log with a file for each record.')
+        return Problem(path, text("It is a directory."), hint=hint)
+    hint = text('A pipe is read as standard input: kind = "stdin", or - on the command line.')
+    return Problem(path, text("It is no file."), hint=hint)
 
 
 class TailFeed:
@@ -214,7 +224,11 @@ class TailFeed:
                 if key in self._known:
                     self._known[key].seen = time.monotonic()
                 return False
-            return os.path.isfile(path) and self._identify(path, is_named=is_named)
+            if not S_ISREG(status.st_mode):
+                if path == self.pattern:
+                    self._problems[path] = _no_file(path, status)
+                return False
+            return self._identify(path, is_named=is_named)
         except FileNotFoundError:
             return False
         except OSError as error:
