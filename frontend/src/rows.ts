@@ -84,4 +84,4 @@ on("click", ROWS, (event, row) => {
   open(row, event.ctrlKey || event.metaKey);
 });
 
-restore();
+queueMicrotask(restore); // when all that listens to the cursor is there: preview.ts comes after this

@@ -53,6 +53,7 @@ def test_the_cursor_moves_previews_and_opens(window: Window, address: str) -> No
     page.wait_for_url("**/events/*")
     page.go_back()
     expect(page.locator("tr.is-cursor")).to_have_attribute("data-href", href)
+    expect(page.locator("#preview h2 a")).to_have_attribute("href", href)
 
 
 def test_an_event_shows_its_matches(window: Window, address: str) -> None:

@@ -131,7 +131,7 @@ def test_figures_follow_a_log_that_is_written(window: Window, console: str, log:
 def test_the_first_event_takes_the_place_of_nothing(window: Window, store: DuckStore) -> None:
     with served(store, LIVE) as console:
         page = window.open(console)
-        expect(page.locator(".state h3")).to_have_text("Nothing has been read yet")
+        expect(page.locator(".state h2")).to_have_text("Nothing has been read yet")
         page.locator("input[name=q]").press_sequentially("@host:w")
         log = Log(store)
         log.write(4)

@@ -92,6 +92,15 @@ def test_print_has_no_controls_but_what_is_asked_for(window: Window, address: st
     page.goto(f"{address}/?t=7d&q=status:200")
     expect(page.locator(".search")).to_be_visible()
     expect(page.locator(".held")).to_be_visible()
+    page.goto(an_event(page, address))
+    for control in (".panel-head .btn", ".panel-foot kbd", ".seg a:not([aria-current])"):
+        expect(page.locator(control).first).to_be_hidden()
+    # Lines of a request follow each other, without an empty one between them.
+    lines = page.locator("#request > div")
+    first, second = (lines.nth(n).bounding_box() for n in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert second["y"] - first["y"] - first["height"] < 1
 
 
 def test_without_script_everything_is_there(window: Window, address: str) -> None:

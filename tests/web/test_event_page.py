@@ -144,7 +144,7 @@ def test_matches_without_id_and_detail_are_short() -> None:
     assert "1 UTF8 Attack" in text
     for words in ("no id", "severity not logged", "The log doesn’t say"):
         assert words not in text
-    assert "Ids of the rules, What each rule matched JsonLegacy holds the texts of the rules alone" in text
+    assert "Ids of the rules, what each rule matched JsonLegacy holds the texts of the rules alone" in text
 
 
 def test_json_can_be_laid_out() -> None:
