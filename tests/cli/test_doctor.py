@@ -13,6 +13,7 @@ from tests.make import v3_record
 
 from wafscope.cli.doctor import FAILED, WARNED
 from wafscope.cli.main import cli
+from wafscope.errors import WafscopeError
 
 
 def run(*arguments: str | Path) -> Result:
@@ -155,6 +156,36 @@ def test_hostile_names_and_lines_do_not_reach_the_terminal(site: Path) -> None:
 
     assert "\x1b" not in done.stdout
     assert "\\x1b[31m" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "status", "words"),
+    [
+        ("--ignore", "no_part", 2, "no code “no_part”"),
+        ("--site", "/nothing/here.conf", 4, "No such file or directory"),
+        ("--store", "/nothing/here.duckdb", 5, "no store here"),
+    ],
+)
+def test_what_is_named_must_be_there(site: Path, option: str, value: str, status: int, words: str) -> None:
+    with pytest.raises(WafscopeError, match=words) as error:
+        run(site.parent / "audit.log", option, value)
+    assert (error.value.exit_status, error.value.hint is not None) == (status, True)
+
+
+def test_each_sensor_of_a_receiver_is_a_source(site: Path) -> None:
+    path = settings(site)
+    store, log = f"{site.parent}/waf.duckdb", site.parent / "audit.log"
+    path.write_text(
+        f'[store]\nuri = "duckdb:///{store}"\n[[source]]\nkind = "receiver"\nlisten = "127.0.0.1:1"\n'
+        'tokens = { a = "web1", b = "web2", c = "web1" }\n'
+    )
+    assert CliRunner().invoke(cli, ["import", "--store", store, str(log)]).exit_code == 0
+    found = told("--config", path)[1]["sources"]
+    assert [(each["source"], each["sensor"]) for each in found] == [
+        ("receiver:web1", "web1"),
+        ("receiver:web2", "web2"),
+    ]
+    assert "No event of it is stored." in run("--config", path).stdout
 
 
 def test_a_user_that_is_not_there_is_a_wrong_option(site: Path) -> None:

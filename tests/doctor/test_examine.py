@@ -64,6 +64,18 @@ def test_a_rotated_log_that_is_newer_is_told_by_its_time(tmp_path: Path) -> None
     assert codes(examine(source, ()).diagnoses) == ["log_empty"]
 
 
+def test_a_directory_that_is_emptied_by_its_reader_lacks_nothing(tmp_path: Path) -> None:
+    off = find.read(written(tmp_path, "SecAuditEngine Off\nSecAuditLog /elsewhere.log\n"))
+    (tmp_path / "conc").mkdir()
+    source = Source(kind="concurrent", path=str(tmp_path / "conc"), after="delete")
+
+    assert "audit_engine_off" in codes(examine(source, [off]).diagnoses)
+    assert codes(examine(source, []).diagnoses) == ["log_empty"]
+    assert codes(examine(source, [off], is_heard=True).diagnoses) == []
+    kept = msgspec.structs.replace(source, after="keep")
+    assert codes(examine(kept, [off], is_heard=True).diagnoses) == ["log_empty"]
+
+
 def test_a_source_that_waits_for_what_is_written_to_a_file_is_of_another_type(tmp_path: Path) -> None:
     config = written(tmp_path, "SecAuditLog {folder}/audit.log\n")
     for kind in ("stdin", "receiver", "syslog"):

@@ -32,3 +32,6 @@ def test_the_doctor_of_a_service_remembers_until_it_is_asked_for_something_newer
     checkups.change([])
     assert (changed := checkups(DAY)) is not None
     assert changed.examined == ()
+    checkups.change([Source(kind="receiver", tokens={"a": "web1", "b": "web2"})])
+    assert (apart := checkups(DAY)) is not None
+    assert [each.source.sensor for each in apart.examined] == ["web1", "web2"]

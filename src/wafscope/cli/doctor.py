@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from wafscope import settings as all_settings
 from wafscope.cli.importing import address
 from wafscope.cli.options import config_file, in_json, store_file
 from wafscope.cli.say import complain, iso, language, note, print_json, said, styled
-from wafscope.doctor.diagnosis import ORDER, Diagnosis
-from wafscope.doctor.examine import Examined, key
+from wafscope.doctor.diagnosis import AILMENTS, ORDER, Diagnosis
+from wafscope.doctor.examine import Examined, apart, key
 from wafscope.doctor.person import Person, me, named
 from wafscope.doctor.suggest import suggested
 from wafscope.doctor.usual import examine_all
@@ -24,8 +26,10 @@ from wafscope.errors import InputError, SettingsError, StoreError
 from wafscope.i18n import number
 from wafscope.i18n.text import Text, english, ntext, text
 from wafscope.rules.site import find
+from wafscope.rules.site.base import Site
 from wafscope.service.figures import Figures, gather, sensor_of
 from wafscope.settings import Settings, Source
+from wafscope.store.open import FILE
 from wafscope.web.visible import plain
 from wafscope.web.words import STATES
 
@@ -77,9 +81,11 @@ def doctor_command(
         settings = all_settings.load(config, os.environ)
     if file:
         settings = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, uri=address(file)))
+        _check_store(settings)
+    _check_codes(ignore)
     reader = _reader(user)
-    sites = [find.read(str(site))] if site else find.look()
-    sources = [_named(path, site) for path in paths] or list(settings.source) or suggested(sites)
+    sites = [_site(site)] if site else find.look()
+    sources = [_named(path, site) for path in paths] or apart(settings.source) or suggested(sites)
     if not sources:
         raise InputError(
             text("There is nothing to examine."),
@@ -91,7 +97,8 @@ def doctor_command(
     except StoreError as error:
         complain(error)
     pieces = [known.reasons if known else None for known in figures]
-    examined_all = examine_all(sources, sites, reader=reader, pieces=pieces)
+    heard = [known is not None and known.counts.stored > 0 for known in figures]
+    examined_all = examine_all(sources, sites, reader=reader, pieces=pieces, heard=heard)
     figures = tuple(known for each, known in zip(examined_all, figures, strict=True) if not each.is_left_out)
     found = [_without(each, ignore) for each in examined_all if not each.is_left_out]
     if as_json:
@@ -102,6 +109,40 @@ def doctor_command(
         _summary(found)
     worst = {examined.severity for examined in found}
     raise SystemExit(FAILED if "error" in worst else WARNED if "warning" in worst else 0)
+
+
+def _check_store(settings: Settings) -> None:
+    """Raise StoreError where the store that was named is not there: its figures are what was asked for."""
+    with suppress(PermissionError):  # whoever opens it says so
+        path = settings.store.uri.removeprefix(FILE)
+        if path != settings.store.uri and not Path(path).exists():
+            raise StoreError(text("There is no store here."), where=path, hint=text("Leave --store out without one."))
+
+
+def _check_codes(codes: tuple[str, ...]) -> None:
+    for code in codes:
+        if code not in AILMENTS:
+            near = get_close_matches(code, AILMENTS, n=3)
+            raise SettingsError(
+                text("There is no code “{code}”.", code=code),
+                where="--ignore",
+                hint=text("Did you mean {names}?", names=", ".join(near))
+                if near
+                else text("The code stands in brackets behind what is found."),
+            )
+
+
+def _site(path: Path) -> Site:
+    """Read the configuration that is named; raises InputError where nothing of it can be read."""
+    site = find.read(str(path))
+    if not site.setups and site.unread:
+        why = site.unread[0]
+        raise InputError(
+            text("It can not be read: {reason}", reason=why.detail or str(why.reason)),
+            where="--site",
+            hint=text("Is this path right, and may you read it?"),
+        )
+    return site
 
 
 def _named(path: str, site: Path | None) -> Source:
@@ -147,9 +188,13 @@ def _about(examined: Examined, figures: Figures | None) -> list[Text]:
             lines += [each for each in (status.problem, status.hint) if each is not None]
         else:
             lines.append(text("Nobody follows it."))
-        rate = f"{lately.per_hour:.1f}" if lately.per_hour is not None else "–"
-        last = _moment(lately.last) if lately.last else "–"
-        lines.append(text("{rate} events an hour in the last 24 hours; the newest is of {last}", rate=rate, last=last))
+        if lately.last is None:
+            lines.append(text("No event of it is stored."))
+        else:
+            rate, last = f"{lately.per_hour or 0:.1f}", _moment(lately.last)
+            lines.append(
+                text("{rate} events an hour in the last 24 hours; the newest is of {last}", rate=rate, last=last)
+            )
         lines.append(
             text(
                 "{received} received, {stored} stored, {quarantined} in quarantine",

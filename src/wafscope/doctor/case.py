@@ -38,6 +38,8 @@ class Case(msgspec.Struct, frozen=True):
     """The configuration was named for this source."""
     pieces: Mapping[str, int] = {}
     """What of this source is in quarantine, by reason."""
+    is_heard: bool = False
+    """Records of it are known to have come, whatever is there now."""
 
     @property
     def live(self) -> tuple[Setup, ...]:

@@ -63,24 +63,35 @@ def key(source: Source) -> str:
     return os.path.abspath(source.path)  # noqa: PTH100 - a pattern is no path
 
 
+def apart(sources: Sequence[Source]) -> list[Source]:
+    """Take a receiver for as many sources as have a token or a name there: each has its own counters and status."""
+    found: list[Source] = []
+    for source in sources:
+        own = [*source.tokens.values(), *(user.sensor for user in source.users.values())]
+        names = dict.fromkeys(own if source.kind == "receiver" and own else [source.sensor])
+        found += [msgspec.structs.replace(source, sensor=name) for name in names]
+    return found
+
+
 def examine(
     source: Source,
     sites: Sequence[Site] | None = None,
     *,
     reader: Person | None = None,
     pieces: Mapping[str, int] | None = None,
+    is_heard: bool = False,
 ) -> Examined:
     """Examine one source.
 
     `sites` are those of this machine, looked for unless given; a source that names its configuration has that.
-    `pieces` tells what of it is in quarantine, by reason.
+    `pieces` tells what of it is in quarantine, by reason; `is_heard` whether records of it are known to have come.
     """
     named = find.read(source.config) if source.config else None
     around = (named,) if named else find.look() if sites is None else sites
     seen = _look(source)
     everywhere = [setup for site in around for setup in site.setups]
     own = [setup for setup in everywhere if target.writes(setup, source)]
-    is_silent = source.kind in {"serial", "concurrent"} and not seen.records
+    is_silent = source.kind in {"serial", "concurrent"} and not seen.records and not is_heard
     # A configuration that is only found is of this source if it writes its log, or if nobody else can be meant.
     setups = own or (everywhere if named or is_silent else [])
     setups = [msgspec.structs.replace(setup, engine=setup.engine or _engine(setup, seen)) for setup in setups]
@@ -92,6 +103,7 @@ def examine(
         reader=reader or me(),
         is_named=named is not None,
         pieces=pieces or {},
+        is_heard=is_heard,
     )
     found = [each for check in _CHECKS for each in check(case)] + list(_unread(named, case))
     if any(each.severity == "error" for each in found):

@@ -52,8 +52,9 @@ def examine_all(
     *,
     reader: Person | None = None,
     pieces: Sequence[Mapping[str, int] | None] = (),
+    heard: Sequence[bool] = (),
 ) -> tuple[Examined, ...]:
-    """Examine sources in order, `pieces` in the same order; of the usual logs that are not there, one at most."""
+    """Examine sources, `pieces` and `heard` in the same order; of the usual logs that are not there, one at most."""
     setups = [setup for site in sites for setup in site.setups]
     gone = [each for each in absent(sources) if not any(writes(setup, each) for setup in setups)]
     # Where something is read, they are not missed; where nothing is, one of them tells it for all.
@@ -64,7 +65,8 @@ def examine_all(
             found.append(Examined(source, is_left_out=True))
             continue
         of_it = pieces[number] if number < len(pieces) else None
-        examined = examine(source, sites, reader=reader, pieces=of_it)
+        is_heard = number < len(heard) and heard[number]
+        examined = examine(source, sites, reader=reader, pieces=of_it, is_heard=is_heard)
         found.append(_for_all(examined) if source is telling else examined)
     return tuple(found)
 

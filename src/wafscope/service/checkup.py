@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from wafscope.doctor.examine import Checkup, key
+from wafscope.doctor.examine import Checkup, apart, key
 from wafscope.doctor.usual import examine_all
 from wafscope.errors import WafscopeError
 from wafscope.query.question import Quarantine
@@ -24,7 +24,7 @@ class Checkups:
 
     def __init__(self, store: EventStore, sources: Sequence[Source]) -> None:
         self._store = store
-        self._sources = tuple(sources)
+        self._sources = tuple(apart(sources))
         self._lock = threading.Lock()
         self._newest: Checkup | None = None
 
@@ -41,13 +41,24 @@ class Checkups:
     def change(self, sources: Sequence[Source]) -> None:
         """Examine other sources from now on."""
         with self._lock:
-            self._sources = tuple(sources)
+            self._sources = tuple(apart(sources))
             self._newest = None
 
     def _examine(self) -> Checkup:
         pieces = [self._pieces(source) for source in self._sources]
-        found = examine_all(self._sources, find.look(), pieces=pieces)
+        heard = self._heard()
+        found = examine_all(
+            self._sources, find.look(), pieces=pieces, heard=[key(source) in heard for source in self._sources]
+        )
         return Checkup(tuple(each for each in found if not each.is_left_out), _now())
+
+    def _heard(self) -> frozenset[str]:
+        """The sources of which something is stored."""
+        try:
+            return frozenset(each.source for each in self._store.held().value.sources if each.stored)
+        except WafscopeError as error:
+            _log.warning("the sources can not be counted", reason=str(error))
+            return frozenset()
 
     def _pieces(self, source: Source) -> Mapping[str, int]:
         """What of a source is in quarantine; a store that is down must not take the doctor with it."""

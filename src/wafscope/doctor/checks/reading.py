@@ -89,6 +89,8 @@ def _absent(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis("log_missing", Place(path, 0), text("There is no file of this name."))
     elif case.source.kind == "concurrent" and not Path(path).is_dir():
         yield Diagnosis("log_missing", Place(path, 0), text("There is no directory of this name."))
+    elif case.source.after != "keep" and case.is_heard:
+        return  # it is empty whenever all has been stored
     elif not seen.size and not _has_rotated(seen.files):
         files = [file.name for file in seen.files[-1:]]
         yield Diagnosis("log_empty", Place(files[0] if files else path, 0), text("It holds no byte."))
