@@ -55,6 +55,23 @@ def test_events_go_to_standard_output_and_the_rest_elsewhere() -> None:
     assert done.stderr.decode().startswith(f"{RECORDS} events written, 0 not readable, 0 foreign lines; 86 matches")
 
 
+def test_what_comes_on_standard_input_is_written_as_it_comes() -> None:
+    records = SERIAL.read_bytes().splitlines(keepends=True)
+    with subprocess.Popen(
+        [*COMMAND, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+    ) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        for number, record in enumerate(records[:3]):
+            started.stdin.write(record)
+            started.stdin.flush()
+            written = json.loads(started.stdout.readline())
+            assert written["offset"] == sum(map(len, records[:number]))
+        started.stdin.close()
+        assert started.stdout.read() == b""
+    assert started.returncode == 0
+
+
 @pytest.mark.parametrize(("form", "lines"), [("ecs", RECORDS), ("jsonl", RECORDS), ("ocsf", 69), ("csv", RECORDS + 1)])
 def test_a_file_has_the_same_as_standard_output(tmp_path: Path, form: str, lines: int) -> None:
     file = tmp_path / "out"

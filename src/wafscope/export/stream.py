@@ -106,7 +106,7 @@ class Conversion:
         try:
             for path, size in zip(paths, sizes, strict=True):
                 known = self.summary
-                for stretch in read_once(path, settled, self._setting.largest_record):
+                for stretch in read_once(path, settled, self._setting.largest_record, live=True):
                     self._stretch(stretch, stop)
                     if stop():
                         return self.summary

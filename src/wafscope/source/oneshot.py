@@ -7,6 +7,7 @@ order of the names, which is the order of time.
 from __future__ import annotations
 
 import os
+import select
 import sys
 import tarfile
 import time
@@ -27,6 +28,8 @@ STANDARD_INPUT = "-"
 
 _TAR_AT = 257
 _HEAD = 512
+_AT_ONCE = 256 << 10
+"""Bytes of a record that is not whole up to which live input is looked at whenever there is more of it."""
 
 
 def stored_size(path: str) -> int | None:
@@ -83,14 +86,17 @@ class Cutter(msgspec.Struct, frozen=True):
     largest: int
 
 
-def read_once(path: str, settled: Settled, largest: int = LARGEST_RECORD) -> Iterator[Stretch]:
+def read_once(path: str, settled: Settled, largest: int = LARGEST_RECORD, *, live: bool = False) -> Iterator[Stretch]:
     """Yield the stretches of one source, which `check` has found to be there; `settled` tells where to cut.
 
-    What is longer than `largest` bytes without a place to cut is passed over.
+    What is longer than `largest` bytes without a place to cut is passed over.  `live` tells that what comes on standard
+    input is wanted at once, instead of many records together.
     """
     cutter = Cutter(settled, largest)
     if path == STANDARD_INPUT:
-        yield from _dated(_file(path, path, cast("BufferedReader", sys.stdin.buffer), 0, cutter), time.time())
+        given = cast("BufferedReader", sys.stdin.buffer)
+        stream = cast("BufferedReader", _Live(given)) if live else given
+        yield from _dated(_file(path, path, stream, 0, cutter), time.time())
         return
     before = 0
     for name in _missing(Path(path)):
@@ -140,13 +146,31 @@ def _nearby(place: Path) -> Text:
 
 def _file(source: str, name: str, stream: BufferedReader, before: int, cutter: Cutter) -> Iterator[Stretch]:
     meter = Meter(stream, before)
-    opened = cast("BinaryIO", Steady(decompressed(stream, meter)))
+    inner = decompressed(stream, meter)
+    live = isinstance(stream, _Live) and isinstance(inner, Meter)
+    opened = cast("BinaryIO", inner if live else Steady(inner))
     head = opened.read(_HEAD)
     whole = cast("BinaryIO", _Rejoined(head, opened))
     if head[_TAR_AT : _TAR_AT + 5] == b"ustar":
         yield from _archive(source, name, whole, meter, cutter)
     else:
-        yield from _stretches(source, name, whole, meter, cutter)
+        yield from _stretches(source, name, whole, meter, cutter, live=live)
+
+
+class _Live:
+    """A pipe of which a read gives what is there, and waits only where there is nothing."""
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self._stream = stream
+
+    def peek(self, size: int) -> bytes:
+        return self._stream.peek(size)
+
+    def read(self, size: int) -> bytes:
+        parts = [self._stream.read1(size)]
+        while parts[-1] and (size := size - len(parts[-1])) and select.select([self._stream], [], [], 0)[0]:
+            parts.append(self._stream.read1(size))
+        return b"".join(parts)
 
 
 class _Rejoined:
@@ -178,12 +202,14 @@ def _archive(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cut
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
 
-def _stretches(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter) -> Iterator[Stretch]:
+def _stretches(
+    source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter, *, live: bool = False
+) -> Iterator[Stretch]:
     """Cut a stream where no record goes on, so that none is torn, however it is written."""
     offset, look_at = 0, 0
     rest = b""
     while True:
-        data, damage, ended = _piece(stream)
+        data, damage, ended = _piece(stream, live=live)
         size = len(rest) + len(data)
         if ended:
             if size or damage:
@@ -203,12 +229,15 @@ def _stretches(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: C
             offset, look_at = offset + skipped, 0
         else:
             # Looked at again when there is twice as much: the time stays in proportion to the input.
-            rest, look_at = rest + data, 2 * size
+            rest, look_at = rest + data, 0 if live and size < _AT_ONCE else 2 * size
 
 
-def _piece(stream: BinaryIO) -> tuple[bytes, str, bool]:
+def _piece(stream: BinaryIO, *, live: bool) -> tuple[bytes, str, bool]:
     """Return the next bytes, what is wrong with the rest, and whether there is no rest."""
     data = b""
+    if live:
+        data = stream.read(PIECE)
+        return data, "", not data
     try:
         data = stream.read(PIECE)
         more = data if len(data) == PIECE else stream.read(1)
