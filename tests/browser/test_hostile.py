@@ -125,3 +125,17 @@ def test_wide_values_stay_in_their_place(window: Window) -> None:
             expect(page.locator(".match .say")).to_be_visible()
             assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
         page.close()
+
+
+def test_a_name_written_from_right_to_left_stands_before_its_path(window: Window) -> None:
+    store = MemoryStore()
+    request = {"method": "GET", "http_version": 1.1, "uri": "/שלום/עולם", "headers": {"Host": "مثال.إختبار"}}
+    load(store, v3_record(request=request) + b"\n")
+    with served(store) as address:
+        page = window.open(f"{address}/events?t=all")
+        page.goto(address + str(page.locator("table.cards tbody tr").first.get_attribute("data-href")))
+        host, path = (page.locator("h1 bdi").nth(n).bounding_box() for n in (0, 1))
+        assert host is not None
+        assert path is not None
+        assert host["x"] + host["width"] <= path["x"] + 1
+        page.close()
