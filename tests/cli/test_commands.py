@@ -34,7 +34,7 @@ def run(
     """Run a command to its end and check its exit status."""
     done = subprocess.run(
         [*COMMAND, *arguments],
-        input=stdin,
+        input=stdin or b"",
         capture_output=True,
         timeout=PATIENCE,
         check=False,
@@ -133,6 +133,7 @@ def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
         (("import", "--store", "{tmp}/s", "{tmp}/absent.log"), 4, "no such file"),
         (("import", "--store", "{tmp}/s", "{tmp}/empty.log"), 4, "0 bytes"),
         (("import", "--store", "{tmp}/s", "{tmp}/other.log"), 4, "No audit record"),
+        (("import", "--store", "{tmp}/s", "-"), 4, "-: There is nothing in it: 0 bytes"),
         (("view", "--no-open", "{tmp}/absent.log"), 4, "no such file"),
         (("top", "hots", "--store", "{tmp}/s"), 2, "Did you mean"),
         (("top", "host", "--store", "{tmp}/absent"), 5, "no store here"),

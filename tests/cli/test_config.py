@@ -184,6 +184,15 @@ def test_an_environment_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert (settings.web.time_limit, settings.redaction.keep) == (7.0, ("a", "b"))
 
 
+def test_a_variable_that_sets_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    environ = {"WAFSCOPE_WEB_LISTN": "127.0.0.1:1", "WAFSCOPE_SOURCE_PATH": "/a.log", "WAFSCOPE_LOG_LEVEL": "info"}
+    told = found(f'[[source]]\npath = "{tmp_path}/a.log"\n', tmp_path, environ)
+    assert "Did you mean WAFSCOPE_WEB_LISTEN?" in told.pop("WAFSCOPE_WEB_LISTN")
+    assert "in the file alone" in told.pop("WAFSCOPE_SOURCE_PATH")
+    assert told == {}
+
+
 def test_json_has_what_was_found(tmp_path: Path) -> None:
     file = tmp_path / "w.toml"
     file.write_text("[web]\nlisen = 1\n")

@@ -35,7 +35,7 @@ def run(
     """Run the command to its end and check its exit status."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
-        input=stdin,
+        input=stdin or b"",
         capture_output=True,
         timeout=PATIENCE,
         check=False,
@@ -138,7 +138,8 @@ def test_the_record_is_put_in_when_asked_for() -> None:
         (("{tmp}/other.log",), 4, "No audit record"),
         (("{tmp}/cut.log",), 4, "can not be read"),
         (("{log}", "{tmp}/absent.log"), 4, "no such file"),
-        (("--to", "csv", "--fields", "time,hots", "{log}"), 2, "Column 6"),
+        (("--to", "csv", "--fields", "time,hots", "{log}"), 2, "--fields: Column 6"),
+        (("-",), 4, "-: There is nothing in it: 0 bytes"),
         (("--fields", "time", "{log}"), 2, "Only a table"),
         (("--raw", "--to", "csv", "{log}"), 2, "A table"),
         (("--timezone", "Mars/Base", "{log}"), 2, "no time zone"),

@@ -19,8 +19,8 @@ from wafscope.cli.importing import foreign_lines, local_zone
 from wafscope.cli.options import written_by
 from wafscope.cli.progress import INTERRUPTED, progress_bar, stoppable
 from wafscope.cli.say import complain, note, said
-from wafscope.errors import SettingsError, WafscopeError
-from wafscope.export.base import Options
+from wafscope.errors import FilterError, SettingsError, WafscopeError
+from wafscope.export.base import Form, Options
 from wafscope.export.stream import FORMS, Conversion, Progress, Setting, Summary
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.settings import Settings, check_zone
@@ -82,7 +82,7 @@ def convert_command(
     if file:
         _check_output(file, paths)
     with stoppable() as stop, _Output(file) as output:
-        conversion = Conversion(FORMS[form](options), setting, output.write)
+        conversion = Conversion(_form(form, options), setting, output.write)
         try:
             # A terminal to which the events are written has no room for a bar.
             with progress_bar(shown=bool(file) or not _on_terminal()) as bar:
@@ -100,6 +100,14 @@ def convert_command(
     note(_summarised(conversion.summary))
     if interrupted:
         raise SystemExit(INTERRUPTED)
+
+
+def _form(name: str, options: Options) -> Form:
+    try:
+        return FORMS[name](options)
+    except FilterError as error:
+        error.where = "--fields"
+        raise
 
 
 def _options(form: str, fields: str, *, raw: bool) -> Options:

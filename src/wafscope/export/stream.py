@@ -27,7 +27,7 @@ from wafscope.reader.walk import settled
 from wafscope.redact.event import Redactor
 from wafscope.settings import Redaction
 from wafscope.source.base import LARGEST_RECORD, Stretch
-from wafscope.source.oneshot import check, read_once, stored_size
+from wafscope.source.oneshot import check, empty, read_once, stored_size
 
 FORMS: dict[str, Callable[[Options], Form]] = {"ecs": Ecs, "ocsf": Ocsf, "jsonl": Lines, "csv": Table}
 
@@ -178,6 +178,8 @@ def _no_event(path: str, before: Summary, after: Summary) -> InputError:
             where=path,
             hint=text("They are cut or damaged, or they are no records at all."),
         )
+    if after.bytes == before.bytes:
+        return empty(path)
     return InputError(
         ntext(
             "No audit record in it: {n} line of something else.",

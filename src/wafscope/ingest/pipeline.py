@@ -24,7 +24,7 @@ from wafscope.ingest.workers import Workers, load_needed
 from wafscope.reader.walk import settled
 from wafscope.settings import Redaction
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
-from wafscope.source.oneshot import check, read_once, stored_size
+from wafscope.source.oneshot import check, empty, read_once, stored_size
 from wafscope.store.base import Encoder, EventStore, Tally, Written
 
 _SMALL = 4 << 20
@@ -275,6 +275,8 @@ class _Group:
 
 
 def _nothing_readable(path: str, summary: Summary) -> InputError:
+    if not summary.bytes:
+        return empty(path)
     return InputError(
         ntext(
             "No audit record in it: {n} line of something else.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from wafscope.errors import SettingsError, WafscopeError
 from wafscope.i18n.text import Text, text
 from wafscope.service.plan import make_plan
 from wafscope.service.sources import ARRIVING, make_origin
-from wafscope.settings import Settings, Source, problems, read, values_of
+from wafscope.settings import SECTIONS, Settings, Source, problems, read, values_of, variable
 from wafscope.source.base import ALLOW
 from wafscope.source.listener import parse_address
 from wafscope.store.open import FILE, open_store
@@ -41,7 +42,21 @@ def check_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[Findi
     if wrong:
         return wrong
     settings = msgspec.convert(values, Settings, strict=False)
-    return (*_parts(settings), *_warnings(settings))
+    return (*_parts(settings), *_warnings(settings), *_unheeded(environ))
+
+
+def _unheeded(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that look as if they set something."""
+    keys = {section: type(getattr(Settings(), section)).__struct_fields__ for section in SECTIONS}
+    known = {variable(section, key) for section, names in keys.items() for key in names}
+    for name in sorted(environ):
+        if name in known or not name.startswith(tuple(variable(section, "") for section in (*SECTIONS, "source"))):
+            continue
+        hint: Text | None = text("Sources stand in the file alone.")
+        if not name.startswith(variable("source", "")):
+            near = get_close_matches(name, known, n=1, cutoff=0.8)
+            hint = text("Did you mean {names}?", names=", ".join(near)) if near else None
+        yield Finding("warning", text("There is no setting of this name."), name, hint)
 
 
 def _error(error: WafscopeError) -> Finding:

@@ -68,11 +68,15 @@ def check(path: str) -> None:
             ),
         )
     if not size:
-        raise InputError(
-            text("There is nothing in it: 0 bytes."),
-            where=path,
-            hint=text("Does the engine write here? See SecAuditLog and SecAuditEngine in its configuration."),
-        )
+        raise empty(path)
+
+
+def empty(path: str) -> InputError:
+    """The error of a source that holds no byte."""
+    hint = text("Does the engine write here? See SecAuditLog and SecAuditEngine in its configuration.")
+    if path == STANDARD_INPUT:
+        hint = text("Does the command before it print the log? What it says on standard error tells why not.")
+    return InputError(text("There is nothing in it: 0 bytes."), where=path, hint=hint)
 
 
 Settled = Callable[[bytes], int]
