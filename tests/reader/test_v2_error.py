@@ -56,6 +56,7 @@ def test_the_sample() -> None:
         blocked.action_phase,
         blocked.action_status,
     ) == (True, "error_log", "blocked", "deny", 2, 403)
+    assert (blocked.status, blocked.gaps) == (403, ("no_headers", "no_body", "no_request"))
     assert ([m.rule_id for m in blocked.matches], blocked.score) == ([941100, 941110, 941160, 949110, 980130], 15)
     # Apache's time is that of Newfoundland without saying so; the id is in UTC.
     assert (blocked.time, blocked.zone_source) == (1_795_487_314_000_000, "unique_id")

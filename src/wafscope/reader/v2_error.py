@@ -104,7 +104,8 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
     first = parted[0]
     reported = reported_by(tuple([line.message for line in parted]))
     matches, score, denial = reported.matches, reported.score, reported.denial(None)
-    interrupted, interrupted_source, outcome = decide(denial is not None, "unknown", None, matches, "error_log")
+    status = None if denial is None else denial.status
+    interrupted, interrupted_source, outcome = decide(denial is not None, "unknown", status, matches, "error_log")
     time_original = _time_of(first.prefix)
     logged, last = parse_error_log_time(time_original), parse_error_log_time(_time_of(parted[-1].prefix))
     moment = settle(logged, first.transaction_id, None, context)
@@ -116,7 +117,7 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
         raw=raw,
         format=FORMAT,
         flags=_flags(raw, cut=reported.cut, odd=len(parted) < len(lines)),
-        gaps=gaps_of(True, True, False, interrupted_source, moment.zone_source, _ALWAYS_MISSING),  # noqa: FBT003
+        gaps=gaps_of(True, True, False, interrupted_source, moment.zone_source, _LACKS[status is None]),  # noqa: FBT003
         time=moment.time,
         time_original=time_original,
         time_logged=written,
@@ -128,6 +129,7 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
         uri=path,
         path=path,
         referer=_referer(first.suffix),
+        status=status,
         engine="ModSecurity",
         connector="Apache" if first.prefix.startswith("[") else "",
         rulesets=tuple(dict.fromkeys([match.version for match in matches if match.version])),
@@ -137,7 +139,7 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
         interrupted_source=interrupted_source,
         action="" if denial is None else denial.action,
         action_phase=None if denial is None else denial.phase,
-        action_status=None if denial is None else denial.status,
+        action_status=status,
         action_message="" if denial is None else denial.said,
         outcome=outcome,
         score=score.score,
@@ -148,7 +150,8 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
     )
 
 
-_ALWAYS_MISSING = ("no_request", "no_status")
+_LACKS: dict[bool, tuple[str, ...]] = {True: ("no_request", "no_status"), False: ("no_request",)}
+"""By whether no line says with which status the engine answered."""
 
 
 def _parted(line: bytes) -> _Line | None:
