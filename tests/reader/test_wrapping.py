@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,19 @@ def test_the_bytes_of_a_record_have_their_prefix_with_them(kind: str) -> None:
             taken = b"".join(data[offset : offset + length] for offset, length in ranges(piece))
             assert taken in data
             assert taken.startswith(WRAPPERS[kind](b"")[:3])
+
+
+@pytest.mark.parametrize("kind", ["kubectl with times", "docker logs -t"])
+def test_a_line_of_a_body_that_looks_like_syslog_is_one_of_the_body(kind: str) -> None:
+    head, mark, rest = NATIVE.partition(b"\n\n---")
+    boundary = re.findall(rb"---([0-9A-Za-z]{8})---B--", NATIVE)[0]
+    body = b"\n\n---" + boundary + b"---C--\nDear all: hello\nsee host program[7]: {x}\n"
+    log = head + body + mark + rest
+
+    assert raws(log)
+    assert raws(wrapped(kind, log)) == raws(log)
+    # Behind host and program of syslog, too.
+    assert raws(wrapped("journal short-iso", log)) == raws(log)
 
 
 CORAZA_LINE = (SAMPLES / "gen-coraza-3.7.0-errorlog.log").read_bytes().split(b"\n", 1)[0]

@@ -17,7 +17,7 @@ import msgspec
 
 from wafscope.reader import native
 from wafscope.reader.formats import error_log
-from wafscope.reader.wrapping import Stream, unwrap
+from wafscope.reader.wrapping import Stream, is_stamped, unwrap
 
 _RECORD = b'{"transaction":'
 _MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":')
@@ -52,6 +52,7 @@ class Walk:
         self._final = final
         self._wrappers = wrappers
         self._records = records
+        self._stamped = False
         self._unclosed: set[bytes] = set()
         self._open: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
         self.groups: list[tuple[str, list[tuple[int, int]]]] = []
@@ -94,8 +95,9 @@ class Walk:
         if family is not None:
             return native.scan(data, start, family, final=self._final)
         line = data[start:stop]
-        inner = unwrap(line) if self._wrappers else None
+        inner = unwrap(line, stamped=self._stamped) if self._wrappers else None
         if inner is not None:
+            self._stamped = is_stamped(inner, before=self._stamped)
             self.streams.setdefault(inner.stream, Stream()).add(inner, start, after)
             return None
         if b"---A--" in line:

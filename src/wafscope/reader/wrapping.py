@@ -27,13 +27,14 @@ _FIXED = {
     b"compose": re.compile(_COLOUR + rb"[A-Za-z0-9][\w.-]{0,100}(?:[-_]\d+ +| {2,})\| " + _COLOUR),
 }
 """Prefixes that name a stream.  The name of a container that was given one by hand has no number."""
+_SYSLOG, _STAMP_ALONE = b"syslog", b"stamp"
 _MOVING = {
-    b"syslog": re.compile(rb"(?:<\d{1,3}>(?:1 )?)?" + _STAMP + rb" [^\s:]{1,255} " + _PROGRAM),
+    _SYSLOG: re.compile(rb"(?:<\d{1,3}>(?:1 )?)?" + _STAMP + rb" [^\s:]{1,255} " + _PROGRAM),
     b"syslog without host": re.compile(rb"<\d{1,3}>" + _STAMP + rb" " + _PROGRAM),
     b"syslog 5424": re.compile(rb"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\n]|\\.)*\])+) (?:\xef\xbb\xbf)?"),
     b"journal": re.compile(rb"MESSAGE="),
     b"proxy": re.compile(rb"[^{\n]{0,600}\bAuditLog:(?=\{)"),
-    b"stamp": re.compile(_MOMENT + rb" "),
+    _STAMP_ALONE: re.compile(_MOMENT + rb" "),
 }
 """Prefixes that change from line to line.  coraza-proxy-wasm writes its records into the log of the proxy; a time alone
 is what `kubectl logs --timestamps` and `docker logs -t` put before a line."""
@@ -56,13 +57,30 @@ class Inner(msgspec.Struct, frozen=True):
     """Where it begins in the line; 0 where its bytes are not those of the line (docker's JSON)."""
 
 
-def unwrap(line: bytes) -> Inner | None:
-    """Return what a prefixed line holds, None for a line without a known prefix; `line` has no line feed."""
-    inner = _inner(line)
+def unwrap(line: bytes, *, stamped: bool = False) -> Inner | None:
+    """Return what a prefixed line holds, None for a line without a known prefix; `line` has no line feed.
+
+    `stamped` tells that a time alone stands before the lines here: a line of a body such as `Dear all: …` then has no
+    host and program of syslog before it.
+    """
+    inner = _inner(line, stamped=stamped)
     return inner if inner is not None and inner.data else None
 
 
-def _inner(line: bytes) -> Inner | None:
+def is_stamped(inner: Inner, *, before: bool) -> bool:
+    """Tell whether a time alone stands before the lines, when `inner` was one; `before` is what held until then.
+
+    The first line of a record tells it for the others.
+    """
+    if inner.stream not in (_STAMP_ALONE, _SYSLOG) or not _BEGINNING.match(inner.data):
+        return before
+    return inner.stream == _STAMP_ALONE
+
+
+_BEGINNING = re.compile(rb"\{|[^\n]{0,200}?---?[0-9A-Za-z]{8,16}-(?:--)?A--\r?\n")
+
+
+def _inner(line: bytes, *, stamped: bool) -> Inner | None:
     if not line:
         return None
     if line.startswith(b"--") and b"{" not in line:
@@ -80,6 +98,8 @@ def _inner(line: bytes) -> Inner | None:
     for name, pattern in _MOVING.items():
         found = pattern.match(line)
         if found is not None:
+            if name == _SYSLOG and stamped and (alone := _MOVING[_STAMP_ALONE].match(line)) is not None:
+                name, found = _STAMP_ALONE, alone  # noqa: PLW2901 - the line is one of them after all
             return Inner(name, line[found.end() :] + b"\n", found.end())
     return None
 
