@@ -108,3 +108,14 @@ def test_nothing_is_wider_than_the_page(
 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("html").get_attribute("lang") == language[:2]
+
+
+@pytest.mark.parametrize("path", ["/quarantine", "/quarantine/61"])
+def test_what_asks_before_discarding_is_whole_on_a_phone(window: Window, console: str, path: str) -> None:
+    page = window.open(console + path, width=390, height=844, locale="ja-JP")
+    page.locator("details.confirm > summary").click()
+    for part in ("form", "form button", "form p"):
+        box = page.locator(f"details.confirm > {part}").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390

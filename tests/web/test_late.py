@@ -15,7 +15,7 @@ from tests.web.conftest import SETTINGS, request
 
 from wafscope.errors import StoreError, Unsupported
 from wafscope.i18n.text import text
-from wafscope.query.question import Answer, Bins, Count, Counts, Histogram, Top, TopValues
+from wafscope.query.question import Answer, Bins, Count, Counts, Histogram, Page, Rows, Top, TopValues
 from wafscope.store.memory import MemoryStore
 from wafscope.web.app import create_app
 
@@ -31,6 +31,7 @@ class Odd(MemoryStore):
 
     cut = False
     error: Exception | None = None
+    lost = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +46,12 @@ class Odd(MemoryStore):
 
     def count(self, question: Count, *, time_limit: float = 5.0) -> Answer[Counts]:
         return msgspec.structs.replace(super().count(question, time_limit=time_limit), cut=self.cut)
+
+    def page(self, question: Page, *, time_limit: float = 5.0) -> Answer[Rows]:
+        if self.lost:
+            raise RuntimeError("secret detail")
+        self.go.wait(PATIENCE)
+        return super().page(question, time_limit=time_limit)
 
     def histogram(self, question: Histogram, *, time_limit: float = 5.0) -> Answer[Bins]:
         if self.error and question.by:
@@ -86,6 +93,21 @@ def test_the_page_does_not_wait_for_a_slow_panel(odd: Odd, hurried: Client) -> N
     part = hurried.get(late["clients"].replace("&amp;", "&")).text
     assert "192.0.2.1" in part
     until(lambda: placeholders(hurried.get("/?t=all").text) == {})
+
+
+def test_events_that_come_too_late_or_not_at_all_are_said(odd: Odd) -> None:
+    settings = msgspec.structs.replace(SETTINGS, time_limit=0.1)
+    with TestClient(create_app(odd, settings), base_url="http://console.local") as console:
+        odd.go.clear()
+        answer = console.get("/events?t=all")
+        odd.go.set()
+        assert answer.status_code == 200
+        assert "The store didn’t answer in time" in answer.text
+        odd.lost = True
+        answer = console.get("/events?t=all&q=is:would_block")
+        assert answer.status_code == 200
+        assert "This panel failed." in answer.text
+        assert "secret detail" not in answer.text
 
 
 def test_a_cut_answer_is_said(odd: Odd, console: Client) -> None:

@@ -187,6 +187,10 @@ def _ticks(series: Series, clock: Clock) -> tuple[Tick, ...]:
     return _day_ticks(series, clock)
 
 
+_EDGE, _EDGE_ON_A_PHONE = 97.5, 93.0
+"""Per cent of the width."""
+
+
 def _clock_ticks(series: Series, clock: Clock, every: int) -> tuple[Tick, ...]:
     """A label at each round time of day; midnight has the day."""
     ticks: list[Tick] = []
@@ -196,8 +200,13 @@ def _clock_ticks(series: Series, clock: Clock, every: int) -> tuple[Tick, ...]:
             if series.window.start <= moment < series.window.end:
                 is_day = moment == start
                 label = clock.weekday(moment) if is_day else clock.hour(moment)
-                ticks.append(Tick(_percent(moment, series), label, is_day, len(ticks) % 2 == 1))
+                ticks.append(_tick(_percent(moment, series), label, is_day=is_day, minor=len(ticks) % 2 == 1))
     return tuple(ticks)
+
+
+def _tick(x: float, label: str, *, is_day: bool, minor: bool) -> Tick:
+    """A tick too near to the right edge has no label: it would stand outside of the panel, on a phone sooner."""
+    return Tick(x, label if x < _EDGE else "", is_day, minor or x >= _EDGE_ON_A_PHONE)
 
 
 def _day_ticks(series: Series, clock: Clock) -> tuple[Tick, ...]:
@@ -208,7 +217,7 @@ def _day_ticks(series: Series, clock: Clock) -> tuple[Tick, ...]:
     for i, start in enumerate(days):
         if series.window.start <= start < series.window.end:
             label = "" if i % every else (clock.weekday(start) if every == 1 else clock.day(start))
-            ticks.append(Tick(_percent(start, series), label, is_day=True, minor=i // every % 2 == 1))
+            ticks.append(_tick(_percent(start, series), label, is_day=True, minor=i // every % 2 == 1))
         if len(days) <= 16:
             for hour in (6, 12, 18):
                 moment = start + hour * HOUR

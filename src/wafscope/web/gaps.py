@@ -85,7 +85,7 @@ MISSING: dict[str, Text] = {
     "no_blocked_flag": text("Whether the engine blocked the request"),
     "zone_assumed": text("Time zone"),
     "masked": text("A value that a rule matched: not replayable, masked"),
-    "sampled": text("Record, headers and bodies: not replayable, not kept"),
+    "sampled": text("Record, headers and bodies: not kept, so not replayable"),
 }
 
 LACKS: dict[str, Text] = {

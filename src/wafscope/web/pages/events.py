@@ -17,7 +17,7 @@ from wafscope.web.page import Frame
 from wafscope.web.pages.address import page
 from wafscope.web.pages.overview import job
 from wafscope.web.pages.redirect import canonical
-from wafscope.web.slot import Failed
+from wafscope.web.slot import Failed, Late
 
 
 def route(console: Console) -> list[HTTPRouteHandler]:
@@ -51,8 +51,10 @@ def _listing(console: Console, frame: Frame) -> Response[str]:
         empty = nothing.ask(console.answers, view, state.text)
     if isinstance(page, Failed) and page.error:
         raise page.error
-    first = event.find(console.answers, page.rows[0].row.id) if page.rows else None
-    newest, oldest = _edge(page, 0), _edge(page, -1)
+    first = newest = oldest = None
+    if not isinstance(page, Late | Failed) and page.rows:
+        first = event.find(console.answers, page.rows[0].row.id)
+        newest, oldest = _edge(page, 0), _edge(page, -1)
     return console.html(
         "events.html",
         frame,
@@ -75,5 +77,5 @@ def _arrived(console: Console, frame: Frame) -> int:
     return max(0, console.answers.count(Count(scope)).value.events - known.events)
 
 
-def _edge(page: events.Events, index: int) -> Cursor | None:
-    return Cursor(page.rows[index].row.time, page.rows[index].row.id) if page.rows else None
+def _edge(page: events.Events, index: int) -> Cursor:
+    return Cursor(page.rows[index].row.time, page.rows[index].row.id)
