@@ -55,6 +55,16 @@ def test_events_go_to_standard_output_and_the_rest_elsewhere() -> None:
     assert done.stderr.decode().startswith(f"{RECORDS} events written, 0 not readable, 0 foreign lines; 86 matches")
 
 
+def test_lines_without_a_time_have_that_of_their_file(tmp_path: Path) -> None:
+    file = tmp_path / "error.log"
+    file.write_bytes((SAMPLES / "gen-coraza-3.7.0-errorlog.log").read_bytes())
+    os.utime(file, (1_795_488_283, 1_795_488_283))
+    events = objects(run(file).stdout)
+    assert [event["time"] for event in events] == ["2026-11-24T02:44:43.000000Z"] * 5
+    assert all("no_time" in event["gaps"] for event in events)
+    assert len(objects(run("-", stdin=file.read_bytes()).stdout)) == 5
+
+
 def test_what_comes_on_standard_input_is_written_as_it_comes() -> None:
     records = SERIAL.read_bytes().splitlines(keepends=True)
     with subprocess.Popen(

@@ -153,7 +153,8 @@ class Conversion:
         (hot,) = self._redactor.hot([stretch.data])
         zone = str(self._setting.zone or self._setting.collector_zone)
         lost: list[Found] = []
-        for piece in read_pieces(stretch.data, stretch.offset, self._context):
+        context = msgspec.structs.replace(self._context, arrival=stretch.written)
+        for piece in read_pieces(stretch.data, stretch.offset, context):
             if isinstance(piece, Found):
                 yield from self._redactor.records((piece,), hot, zone, lost.append, stretch.offset)
             else:
