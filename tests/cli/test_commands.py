@@ -137,6 +137,9 @@ def test_top_takes_a_filter_and_a_window(tmp_path: Path) -> None:
         (("view", "--no-open", "{tmp}/absent.log"), 4, "no such file"),
         (("top", "hots", "--store", "{tmp}/s"), 2, "Did you mean"),
         (("top", "host", "--store", "{tmp}/absent"), 5, "no store here"),
+        (("store", "restore", "{tmp}/absent", "--store", "{tmp}/s"), 5, "no backup here"),
+        (("store", "restore", "{tmp}/other.log", "--store", "{tmp}/s"), 5, "is no backup"),
+        (("serve", "--store", "{tmp}/s", "--listen", "192.0.2.1:1", "{log}"), 2, "an address of this machine?"),
         (("top", "host", "--store", "{tmp}/absent", "--filter", "@rule:92042x"), 2, "Column 7"),
         (("top", "host", "--store", "{tmp}/absent", "--timezone", "Mars/Base"), 2, "no time zone"),
         (("top", "host", "--store", "{tmp}/absent", "--filter", "(status:200"), 2, "--filter: Column 1"),
@@ -252,6 +255,30 @@ def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path, named: dic
     os.close(its)
     assert (b"\x1b[" in os.read(mine, 4096)) == (not named)
     os.close(mine)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("top", "host", "--limit"),
+        ("quarantine", "list", "--limit"),
+        ("quarantine", "show"),
+        ("store", "prune", "--days"),
+    ],
+)
+def test_a_number_that_is_too_large_is_a_wrong_option(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, "9" * 20, "--store", str(tmp_path / "absent"), status=2)
+    assert b"is not in the range" in done.stderr
+
+
+def test_a_row_is_a_line_for_those_who_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    record = json.loads(SERIAL.read_bytes().splitlines()[0])
+    record["transaction"]["request"]["uri"] = path = "/" + "long/" * 60
+    (tmp_path / "h.log").write_text(json.dumps(record) + "\n")
+    store = tmp_path / "s.duckdb"
+    imported(store, tmp_path / "h.log")
+    assert path in run("top", "path", "--store", str(store)).stdout.decode()
 
 
 def test_one_is_no_plural(tmp_path: Path) -> None:

@@ -118,6 +118,17 @@ def test_every_size_has_its_range(tmp_path: Path, setting: str, what: str) -> No
     assert what in found(setting, tmp_path)[setting.partition(" ")[0]]
 
 
+def test_what_is_open_to_all_and_what_does_nothing_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.log").touch()
+    source = f'[[source]]\npath = "{tmp_path}/a.log"\n'
+    told = found(f'{source}after = "delete"\n[web]\nlisten = "0.0.0.0:1"\n', tmp_path)
+    assert "no login" in told.pop("web.listen: 0.0.0.0:1")
+    assert "concurrent logs alone" in told.pop("source 1.after: delete")
+    assert told == {}
+    assert found(f'{source}[web]\nlisten = "[::1]:1"\n', tmp_path) == {}
+    assert found(f'{source}[web]\nlisten = "localhost:1"\n', tmp_path) == {}
+
+
 def test_a_hint_can_be_copied_into_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "w.toml"
     file.write_text(f'[[source]]\npath = "{tmp_path}"\n')

@@ -27,6 +27,11 @@ store_file = click.option(
 )
 """Add --store (`file`), for a command about a store that there is: `importing.store_address` says which."""
 
+NUMBER = (1 << 63) - 1
+"""The highest number that a store knows."""
+MANY = 1_000_000_000
+"""The highest limit: more than a terminal or a pipe is for."""
+
 in_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON.")))
 """Add --json (`as_json`)."""
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from wafscope.cli.importing import make_setting, store_address
-from wafscope.cli.options import in_json, in_zone, store_file
+from wafscope.cli.options import MANY, NUMBER, in_json, in_zone, store_file
 from wafscope.cli.say import iso, note, print_json, said
+from wafscope.cli.table import print_table
 from wafscope.errors import InputError, SettingsError
 from wafscope.event.text import from_bytes
 from wafscope.i18n.text import ntext, text
@@ -26,8 +26,13 @@ from wafscope.web.visible import plain
 
 _TIME_LIMIT = 600.0
 
+
+def _or_none(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    return value or ""
+
+
 _reason = click.option(
-    "--reason", default="", type=click.Choice(["", *REASONS]), help=said(text("Only pieces with this reason."))
+    "--reason", type=click.Choice(REASONS), callback=_or_none, help=said(text("Only pieces with this reason."))
 )
 
 
@@ -40,7 +45,11 @@ def quarantine_command() -> None:
 @store_file
 @_reason
 @click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(min=0), help=said(text("How many pieces; 0 for all."))
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(0, MANY),
+    help=said(text("How many pieces; 0 for all.")),
 )
 @in_json
 @click.pass_obj
@@ -59,14 +68,14 @@ def list_command(settings: Settings, file: str, reason: str, limit: int, as_json
         numbers = f"{piece.offset:,}", f"{piece.length:,}"
         # A name of a file is no markup.
         table.add_row(str(piece.id), _moment(piece.seen), Text(plain(piece.source)), *numbers, plain(piece.reason))
-    Console(highlight=False).print(table)
+    print_table(table)
     for name, words in in_words(pieces):
         note(text("{name}: {what} {hint}", name=name, what=words.what, hint=words.hint))
     note(ntext("{n} piece in quarantine is listed.", "{n} pieces in quarantine are listed.", n=len(pieces)))
 
 
 @quarantine_command.command("show", help=said(text("Print one piece as it was logged.")))
-@click.argument("number", type=click.IntRange(min=1), metavar="ID")
+@click.argument("number", type=click.IntRange(1, NUMBER), metavar="ID")
 @store_file
 @click.option("--raw", is_flag=True, help=said(text("The bytes as they are, secrets too, for a file or a pipe.")))
 @click.pass_obj
@@ -99,7 +108,7 @@ def show_command(settings: Settings, number: int, file: str, raw: bool) -> None:
 @quarantine_command.command(
     "retry", help=said(text("Read pieces again, all or those named; what can be read now is stored."))
 )
-@click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
+@click.argument("numbers", nargs=-1, type=click.IntRange(1, NUMBER), metavar="[ID]...")
 @store_file
 @_reason
 @in_zone
@@ -132,7 +141,7 @@ def retry_command(
 @quarantine_command.command(
     "discard", help=said(text("Let go of pieces for good, those named or all; they count as dropped."))
 )
-@click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[ID]...")
+@click.argument("numbers", nargs=-1, type=click.IntRange(1, NUMBER), metavar="[ID]...")
 @store_file
 @_reason
 @click.option("--all", "everything", is_flag=True, help=said(text("All pieces that there are.")))

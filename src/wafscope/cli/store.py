@@ -117,7 +117,7 @@ def _megabytes(state: StoreState) -> dict[str, Any]:
     "prune", help=said(text("Remove what is older or more than the settings keep; hourly counts of it stay."))
 )
 @store_file
-@click.option("--days", type=click.IntRange(min=0), help=said(text("Days before today to keep, whatever is set.")))
+@click.option("--days", type=click.IntRange(0, 36500), help=said(text("Days before today to keep, whatever is set.")))
 @click.option("--size", help=said(text("What the store may use, such as 20GB, whatever is set.")))
 @click.option("--reviewed", is_flag=True, help=said(text("Remove events that are marked as reviewed, too.")))
 @in_json

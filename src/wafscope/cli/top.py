@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from wafscope.cli.importing import store_address
-from wafscope.cli.options import store_file
+from wafscope.cli.options import MANY, store_file
 from wafscope.cli.say import note, print_json, said
+from wafscope.cli.table import print_table
 from wafscope.errors import FilterError, SettingsError, StoreError
 from wafscope.event.fields import DAY, find
 from wafscope.i18n.text import text
@@ -53,7 +53,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
     "--timezone", "zone", default="UTC", show_default=True, help=said(text("Zone of days and of --from and --to."))
 )
 @click.option(
-    "--limit", default=10, show_default=True, type=click.IntRange(min=0), help=said(text("How many values; 0 for all."))
+    "--limit",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0, MANY),
+    help=said(text("How many values; 0 for all.")),
 )
 @click.option("--json", "as_json", is_flag=True, help=said(text("Print JSON: field, exact, events, values.")))
 @click.pass_obj
@@ -141,7 +145,7 @@ def _print(field: str, answer: Answer[TopValues]) -> None:
         shown = said(text("(missing)")) if value.value is None else plain(str(value.value))
         # A value is no markup.
         table.add_row(Text(shown), f"{value.events:,}", f"{value.matches:,}")
-    Console(highlight=False).print(table)
+    print_table(table)
     note(
         text(
             "{shown} of {distinct} values, {events} events.",

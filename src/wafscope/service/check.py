@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from glob import glob, has_magic
 from pathlib import Path
@@ -18,7 +19,7 @@ from wafscope.service.plan import make_plan
 from wafscope.service.sources import ARRIVING, make_origin
 from wafscope.settings import SECTIONS, Settings, Source, problems, read, values_of, variable
 from wafscope.source.base import ALLOW
-from wafscope.source.listener import parse_address
+from wafscope.source.listener import is_loopback, parse_address
 from wafscope.store.open import FILE, open_store
 
 
@@ -113,6 +114,7 @@ def _twice(addresses: Mapping[str, str]) -> Iterator[Finding]:
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
     """What is there no more, or not yet, or may not be read by whoever checks."""
+    yield from _open_to_all(settings.web.listen)
     gone = absent(settings.source)
     if gone and len(gone) == len(settings.source):
         where = ", ".join(each.path for each in gone)
@@ -120,6 +122,13 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
     for number, source in enumerate(settings.source, 1):
         if source.path and source not in gone:
             yield from _log(source, f"source {number}: {source.path}")
+        if source.after != "keep" and source.kind != "concurrent":
+            yield Finding(
+                "warning",
+                text("This is for concurrent logs alone; the log stays as it is."),
+                f"source {number}.after: {source.after}",
+                text("Take it out; a log in one file is for logrotate."),
+            )
         if source.after == "archive" and source.archive:
             yield from _directory(Path(source.archive), f"source {number}.archive: {source.archive}")
         if source.spool:
@@ -130,6 +139,19 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
             yield from _store(Path(store))
         except PermissionError:
             yield Finding("warning", text("It may not be read and written."), f"store.uri: {store}")
+
+
+def _open_to_all(address: str) -> Iterator[Finding]:
+    with suppress(SettingsError):  # which has been told
+        if not is_loopback(parse_address(address)[0]):
+            yield Finding(
+                "warning",
+                text("The console has no login: whoever reaches this address sees all of it."),
+                f"web.listen: {address}",
+                text(
+                    "Keep it on 127.0.0.1, behind a web server that asks for a password: docs/guides/behind-a-waf.md."
+                ),
+            )
 
 
 def _log(source: Source, where: str) -> Iterator[Finding]:
@@ -155,7 +177,7 @@ def _there(source: Source, path: Path, where: str) -> Iterator[Finding]:
         yield Finding("warning", text("It is a directory."), where, hint)
     elif not os.access(path, os.R_OK | (os.X_OK if is_directory else 0)):
         yield _unreadable(where)
-    elif source.after != "keep" and not os.access(path, os.W_OK):
+    elif source.kind == "concurrent" and source.after != "keep" and not os.access(path, os.W_OK):
         hint = text('Set after = "keep", or let its owner allow it.')
         yield Finding("warning", text("Files can not be removed from it."), where, hint)
 

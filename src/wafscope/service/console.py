@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import http.client
 import socket
 from collections.abc import Callable
@@ -13,10 +12,10 @@ import msgspec
 import uvicorn
 
 from wafscope.errors import SettingsError
-from wafscope.i18n.text import Text, text
+from wafscope.i18n.text import text
 from wafscope.ingest.pipeline import Setting
 from wafscope.settings import Settings, variable
-from wafscope.source.listener import parse_address
+from wafscope.source.listener import other_address, parse_address
 from wafscope.store.base import EventStore
 from wafscope.web.settings import WebSettings
 from wafscope.web.site import Website
@@ -40,19 +39,16 @@ def listen(address: str) -> socket.socket:
         opened.close()
         raise SettingsError(
             text("Cannot listen on {address}: {reason}", address=address, reason=error.strerror or str(error)),
-            hint=_elsewhere(error),
+            hint=other_address(
+                error,
+                text(
+                    "Is another one running? Choose a free port: --port of wafscope view, --listen of wafscope serve,"
+                    " or {variable} in the environment.",
+                    variable=f"{variable('web', 'listen')}=127.0.0.1:8643",
+                ),
+            ),
         ) from error
     return opened
-
-
-def _elsewhere(error: OSError) -> Text:
-    if error.errno == errno.EACCES:
-        return text("Ports below 1024 belong to root: choose a higher one.")
-    return text(
-        "Is another one running? Choose a free port: --port of wafscope view, --listen of wafscope serve, or"
-        " {variable} in the environment.",
-        variable=f"{variable('web', 'listen')}=127.0.0.1:8643",
-    )
 
 
 def address(opened: socket.socket) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from wafscope.errors import SettingsError
-from wafscope.i18n.text import text
+from wafscope.i18n.text import Text, text
 from wafscope.settings import User
 from wafscope.source.base import LARGEST_RECORD
 from wafscope.source.spool import LIMIT
@@ -82,7 +82,7 @@ def check(listener: Listener) -> None:
                 where=listener.listen,
                 hint=text('Set sensor = "…" in its [[source]].'),
             )
-    elif not (listener.tokens or listener.users) and not (listener.sensor and _is_loopback(host)):
+    elif not (listener.tokens or listener.users) and not (listener.sensor and is_loopback(host)):
         raise SettingsError(
             text("A receiver needs tokens or users: without them anybody could send records."),
             where=listener.listen,
@@ -133,9 +133,20 @@ def open_listener(listener: Listener, patience: float = _PATIENCE) -> socket.soc
         opened.close()
         raise SettingsError(
             text("Cannot listen on {address}: {reason}", address=listener.listen, reason=error.strerror or str(error)),
-            hint=text("Does another program listen there? Each source needs an address of its own."),
+            hint=other_address(
+                error, text("Does another program listen there? Each source needs an address of its own.")
+            ),
         ) from error
     return opened
+
+
+def other_address(error: OSError, taken: Text) -> Text:
+    """What to do about an address that can not be listened on; `taken` where another program has it."""
+    if error.errno == errno.EADDRINUSE:
+        return taken
+    if error.errno == errno.EACCES:
+        return text("Ports below 1024 belong to root: choose a higher one.")
+    return text("Is it an address of this machine? 127.0.0.1 always is.")
 
 
 def _bind(opened: socket.socket, address: tuple[str, int], patience: float) -> None:
@@ -170,7 +181,8 @@ def parse_address(address: str) -> tuple[str, int]:
     return host, port
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether nobody but this machine reaches a host."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

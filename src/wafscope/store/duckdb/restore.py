@@ -16,6 +16,8 @@ from wafscope.store.duckdb.connection import newer, opening_failed
 from wafscope.store.duckdb.schema import VERSION
 from wafscope.store.lasting import BackedUp
 
+_WRITTEN = text("Name the file that “wafscope store backup” has written.")
+
 
 def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
     """Put the store in the file `source` at `path`; what is there already stays unless `force`.  Raises StoreError."""
@@ -24,7 +26,7 @@ def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
     except OSError as error:
         raise _not_put(error, Path(error.filename or path)) from error
     if not is_there:
-        raise StoreError(text("There is no backup here."), where=str(source))
+        raise StoreError(text("There is no backup here."), where=str(source), hint=_WRITTEN)
     if is_taken and not force:
         raise StoreError(
             text("There is a store already."),
@@ -40,7 +42,9 @@ def restore(source: Path, path: Path, *, force: bool) -> BackedUp:
             version = int(found["version"])
         except (duckdb.Error, KeyError, ValueError) as error:
             raise StoreError(
-                text("This is no backup of a store of Wafscope: {reason}", reason=str(error)), where=str(source)
+                text("This is no backup of a store of Wafscope: {reason}", reason=str(error)),
+                where=str(source),
+                hint=_WRITTEN,
             ) from error
     if version > VERSION:
         raise newer(version, source)
