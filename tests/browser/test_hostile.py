@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Window, load, served
 from tests.make import v3_record
 
+from wafscope.query.parser import encode
 from wafscope.store.memory import MemoryStore
 
 SCRIPT = '<script>window.owned=1</script><img src=x onerror="window.owned=1">'
@@ -119,6 +120,11 @@ def test_wide_values_stay_in_their_place(window: Window) -> None:
         assert page.evaluate("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#preview'))")
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 844})
+            page.goto(f"{address}/events?t=all&f={encode('@host:' + 'a' * 200)}")
+            value, button = (page.locator(f".chip {part}").last.bounding_box() for part in (".v", "> a"))
+            assert value is not None
+            assert button is not None
+            assert value["x"] + value["width"] <= button["x"]
             page.goto(f"{address}/events?t=all")
             assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
             page.goto(address + str(page.locator("table.cards tbody tr").first.get_attribute("data-href")))
