@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from tests.cli.test_commands import SERIAL, imported, run
 
+from wafscope.errors import SettingsError
 from wafscope.i18n.text import english
 from wafscope.service.check import check_settings
+from wafscope.service.plan import make_plan
 from wafscope.service.reference import as_markdown, as_toml, sections
 from wafscope.settings import Settings, Source, parse
 
@@ -74,6 +76,9 @@ def test_all_errors_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None
         ('[[source]]\npath = "x"\n[[source]]\npath = "x"', "{cwd}/x", "named twice"),
         ('[[source]]\nkind = "syslog"\nlisten = "127.0.0.1:8642"\nsensor = "w"', "127.0.0.1:8642", "the same address"),
         ('[[source]]\nkind = "receiver"\nlisten = "0.0.0.0:1"', "0.0.0.0:1", "tokens or users"),
+        ('[[source]]\nkind = "receiver"\nlisten = "[::1]:1"\ntokens = { "" = "w" }', "[::1]:1", "is empty"),
+        ('[[source]]\nkind = "receiver"\nlisten = "[::1]:1"\ntokens = { a = "" }', "[::1]:1", "is empty"),
+        ('[[source]]\nkind = "receiver"\nlisten = "[::1]:1"\nusers.a = {password="",sensor="w"}', "[::1]:1", "empty"),
         ('[[source]]\npath = "x"\n[store]\nuri = "sqlite:x"', "", "not the address of a store"),
         ('[[source]]\npath = "x"\n[store]\nuri = "duckdb:////tmp"', "store.uri: /tmp", "must be a file"),
     ],
@@ -123,10 +128,19 @@ def test_what_is_open_to_all_and_what_does_nothing_is_a_warning(tmp_path: Path) 
     source = f'[[source]]\npath = "{tmp_path}/a.log"\n'
     told = found(f'{source}after = "delete"\n[web]\nlisten = "0.0.0.0:1"\n', tmp_path)
     assert "no login" in told.pop("web.listen: 0.0.0.0:1")
-    assert "concurrent logs alone" in told.pop("source 1.after: delete")
+    assert "for sources of kind concurrent. Take it out" in told.pop("source 1.after")
     assert told == {}
+    syslog = '[[source]]\nkind = "syslog"\nlisten = "127.0.0.1:8642"\nprotocol = "udp"\nsensor = "w"\n'
+    assert found(syslog, tmp_path) == {}  # the console has the same port of TCP
+    assert found(f'{syslog}path = "x"\n', tmp_path).keys() == {"source 1.path"}
     assert found(f'{source}[web]\nlisten = "[::1]:1"\n', tmp_path) == {}
     assert found(f'{source}[web]\nlisten = "localhost:1"\n', tmp_path) == {}
+
+
+def test_a_service_refuses_what_it_would_only_find_out_while_it_starts() -> None:
+    settings = parse('[[source]]\nkind = "receiver"\nlisten = "127.0.0.1:8642"\nsensor = "w"\n', "w.toml", {})
+    with pytest.raises(SettingsError, match="listen on the same address"):
+        make_plan(settings)
 
 
 def test_a_hint_can_be_copied_into_the_settings(tmp_path: Path) -> None:

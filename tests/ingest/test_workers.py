@@ -60,6 +60,16 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
         yield started
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_what_ends_a_process_is_for_the_parent(number: signal.Signals) -> None:
+    with Workers(1, fork=True) as started:
+        assert started.start(task(1)).result() == encode(task(1))  # it has begun
+        for child in multiprocessing.active_children():
+            assert child.pid is not None
+            os.kill(child.pid, number)
+        assert started.start(task(2)).result() == encode(task(2))
+
+
 def test_results_are_those_of_this_process_and_come_in_order(workers: Workers) -> None:
     tasks = [task(number, files=number % 3 + 1) for number in range(9)]
     results, left = [], []

@@ -15,6 +15,7 @@ from tests.system.writer import json_record
 from wafscope.i18n.text import english
 from wafscope.reader.whole import is_whole
 from wafscope.source import concurrent
+from wafscope.source.archive import Archive
 from wafscope.source.concurrent import After, ConcurrentFeed, Custom
 from wafscope.source.unpacking import unpacked
 
@@ -249,6 +250,30 @@ def test_files_are_archived_by_day(tmp_path: Path) -> None:
         ("20261121/20261121-0000/20261121-000000-2", json_record(2)),
     ]
     assert list(root.iterdir()) == []
+
+
+def test_an_archive_that_can_not_be_written_is_told_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "audit"
+    following = Following(root, "archive", rest=0.0)
+    refused = Archive.add
+
+    def refuse(archive: Archive, names: list[str]) -> None:
+        raise PermissionError(13, "Permission denied", f"{root}.archive")
+
+    monkeypatch.setattr(Archive, "add", refuse)
+    write(root, OLD, 0)
+    told: list[str] = []
+    for _ in range(4):
+        following.look_at_all()
+        following.look_at_all()
+        told = [english(problem.what) for problem in following.feed.condition().problems]
+    assert told == [f"Files that are stored can not be archived or removed: {root}.archive: Permission denied"]
+    monkeypatch.setattr(Archive, "add", refused)
+    following.look_at_all()
+    assert following.feed.condition().problems == ()
+    assert archived(root) == [(f"{OLD}/20261120-093000-0", json_record(0))]
 
 
 def test_an_archive_survives_a_failure_at_any_byte(tmp_path: Path) -> None:

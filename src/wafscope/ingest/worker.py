@@ -59,8 +59,13 @@ def prepare(policy: Redaction) -> None:
 
 
 def start_worker() -> None:
-    """Prepare a worker process: Ctrl-C is for its parent, and no cycles are made that need collecting."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker process: no cycles are made that need collecting, and what ends a process is for its parent.
+
+    Whoever ends a service may tell all of its processes (`timeout`, a terminal): the parent then commits what is under
+    way, and a worker ends with it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     gc.disable()
     # What one task took is for the next one: to give it back, and have it cleared again, costs 2 % of an import.
     heap.keep()

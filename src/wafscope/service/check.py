@@ -67,25 +67,26 @@ def _error(error: WafscopeError) -> Finding:
 def _parts(settings: Settings) -> Iterator[Finding]:
     """What can not be, each value by itself being right: first by parts, so that all of it is told."""
     found = False
-    addresses: dict[str, str] = {"web": settings.web.listen}
+    addresses: dict[str, tuple[str, str]] = {"web": (settings.web.listen, "tcp")}
     for number, source in enumerate(settings.source, 1):
         name = f"source {number}"
         try:
             if source.kind in ARRIVING:
-                addresses[name] = source.listen
+                addresses[name] = source.listen, source.protocol if source.kind == "syslog" else "tcp"
             else:
                 make_origin(source, settings)
         except SettingsError as error:
             found = True
             yield _named(error, name)
-    for name, address in addresses.items():
+    for name, (address, _) in addresses.items():
         try:
             parse_address(address)
         except SettingsError as error:
             found = True
             yield _named(error, f"{name}.listen")
-    yield from _twice(addresses)
-    if found:
+    twice = tuple(_twice(addresses))
+    yield from twice
+    if found or twice:
         return
     try:
         make_plan(settings)
@@ -99,17 +100,17 @@ def _named(error: SettingsError, name: str) -> Finding:
     return Finding("error", error.what, f"{name}: {error.where}" if error.where else name, error.hint)
 
 
-def _twice(addresses: Mapping[str, str]) -> Iterator[Finding]:
-    seen: dict[str, str] = {}
-    for name, address in addresses.items():
-        if address in seen and not address.endswith(":0"):
+def _twice(addresses: Mapping[str, tuple[str, str]]) -> Iterator[Finding]:
+    seen: dict[tuple[str, str], str] = {}
+    for name, (address, protocol) in addresses.items():
+        if (address, protocol) in seen and not address.endswith(":0"):
             yield Finding(
                 "error",
-                text("{first} and {second} listen on the same address.", first=seen[address], second=name),
+                text("{first} and {second} listen on the same address.", first=seen[address, protocol], second=name),
                 address,
                 text("Each needs an address of its own."),
             )
-        seen.setdefault(address, name)
+        seen.setdefault((address, protocol), name)
 
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
@@ -120,15 +121,9 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
         where = ", ".join(each.path for each in gone)
         yield Finding("warning", text("None of the usual audit logs is there."), where, HINT)
     for number, source in enumerate(settings.source, 1):
-        if source.path and source not in gone:
+        if source.path and source.kind in {"serial", "concurrent"} and source not in gone:
             yield from _log(source, f"source {number}: {source.path}")
-        if source.after != "keep" and source.kind != "concurrent":
-            yield Finding(
-                "warning",
-                text("This is for concurrent logs alone; the log stays as it is."),
-                f"source {number}.after: {source.after}",
-                text("Take it out; a log in one file is for logrotate."),
-            )
+        yield from _of_others(source, f"source {number}")
         if source.after == "archive" and source.archive:
             yield from _directory(Path(source.archive), f"source {number}.archive: {source.archive}")
         if source.spool:
@@ -139,6 +134,31 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
             yield from _store(Path(store))
         except PermissionError:
             yield Finding("warning", text("It may not be read and written."), f"store.uri: {store}")
+
+
+_ONLY = {
+    "path": ("serial", "concurrent", "stdin"),
+    "after": ("concurrent",),
+    "archive": ("concurrent",),
+    "listen": ("receiver", "syslog"),
+    "protocol": ("syslog",),
+    "tls_certificate": ("receiver", "syslog"),
+    "tls_key": ("receiver", "syslog"),
+    "tokens": ("receiver",),
+    "users": ("receiver",),
+    "spool": ("receiver", "syslog"),
+    "spool_limit": ("receiver", "syslog"),
+}
+"""The kinds of source that heed a key; all others are for every kind."""
+
+
+def _of_others(source: Source, name: str) -> Iterator[Finding]:
+    """What is set and does nothing, since it is for sources of another kind."""
+    for key, kinds in _ONLY.items():
+        if source.kind not in kinds and getattr(source, key) != getattr(Source(), key):
+            what = text("It does nothing here: it is for sources of kind {kinds}.", kinds=", ".join(kinds))
+            hint = text("Take it out, or set another kind: this one is {kind}.", kind=source.kind)
+            yield Finding("warning", what, f"{name}.{key}", hint)
 
 
 def _open_to_all(address: str) -> Iterator[Finding]:

@@ -28,6 +28,12 @@ def make_plan(settings: Settings) -> Plan:
     arriving = receiver_settings(settings)
     for listener in arriving.listeners if arriving else ():
         check(listener)
+        if listener.listen == settings.web.listen and listener.protocol == "tcp" and not listener.listen.endswith(":0"):
+            raise SettingsError(
+                text("{first} and {second} listen on the same address.", first="web", second=listener.kind),
+                where=listener.listen,
+                hint=text("Each needs an address of its own."),
+            )
     origins = [make_origin(source, settings) for source in settings.source if source.kind not in ARRIVING]
     origins += [spool_origin(arriving, settings)] if arriving else []
     if not origins:

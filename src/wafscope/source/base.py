@@ -93,6 +93,16 @@ def unreadable(path: str, error: OSError, whole: str) -> Problem:
     return Problem(path, text("{file} can not be read: {reason}", file=storable(path), reason=reason), hint=hint)
 
 
+def unremovable(path: str, error: OSError) -> Problem:
+    """The problem of files that are stored and can not be put away."""
+    what = text(
+        "Files that are stored can not be archived or removed: {file}: {reason}",
+        file=storable(path),
+        reason=error.strerror or str(error),
+    )
+    return Problem(path, what, hint=ALLOW if isinstance(error, PermissionError) else text("Is the disk full?"))
+
+
 class Condition(msgspec.Struct, frozen=True):
     """How a feed is."""
 

@@ -25,7 +25,7 @@ import msgspec
 from wafscope.event.text import storable
 from wafscope.i18n.text import text
 from wafscope.source.archive import Archive
-from wafscope.source.base import Chunk, Condition, Position, Problem, Stretch, unreadable
+from wafscope.source.base import Chunk, Condition, Position, Problem, Stretch, unreadable, unremovable
 
 After = Literal["keep", "delete", "archive"]
 
@@ -163,6 +163,8 @@ class ConcurrentFeed:
         self._spent: dict[str, _File] = {}
         """Files that are durable in the store and can go."""
         self._problems: dict[str, Problem] = {}
+        self._stuck: tuple[Problem, ...] = ()
+        """What keeps files that are stored from being removed, until it is done."""
         self._next_look = self._next_whole = self._next_removal = 0.0
         self._round: _Round | None = None
         self._is_removing = False
@@ -199,7 +201,7 @@ class ConcurrentFeed:
     def condition(self) -> Condition:
         lag = sum(file.size for file in self._waiting)
         again = sum(file.path in self._open for file in self._waiting)
-        return Condition(lag, len(self._waiting) + len(self._open) - again, tuple(self._problems.values()))
+        return Condition(lag, len(self._waiting) + len(self._open) - again, (*self._problems.values(), *self._stuck))
 
     def close(self) -> None:
         self._waiting.clear()
@@ -457,10 +459,13 @@ class ConcurrentFeed:
                     folder = self._folders.get(os.path.dirname(file.path))
                     if folder is not None:
                         folder.files.pop(os.path.basename(file.path), None)
+                self._stuck = ()
             except OSError as error:
-                self._problem(error.filename or self.root, error)
+                self._stuck = (unremovable(error.filename or self.root, error),)
                 self._spent.update((file.path, file) for file in some if os.path.lexists(file.path))
                 break
+        if not self._spent:
+            self._stuck = ()
         self._remove_folders()
 
     def _is_unchanged(self, file: _File) -> bool:

@@ -88,6 +88,13 @@ def check(listener: Listener) -> None:
             where=listener.listen,
             hint=text("On a loopback address, the name of a sensor will do."),
         )
+    given = [*listener.tokens.items(), *((name, user.password) for name, user in listener.users.items())]
+    if not all(each for pair in given for each in pair) or not all(user.sensor for user in listener.users.values()):
+        raise SettingsError(
+            text("A token, a name, a password or a sensor is empty."),
+            where=listener.listen,
+            hint=text("Make tokens with “openssl rand -hex 24”, one for each sensor."),
+        )
     if bool(listener.tls_certificate) != bool(listener.tls_key):
         raise SettingsError(
             text("TLS needs both a certificate and its key."),
@@ -103,7 +110,9 @@ def _check_tls(listener: Listener) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(listener.tls_certificate, listener.tls_key)
     except (OSError, ValueError) as error:
         raise SettingsError(
-            text("Certificate and key can not be used: {reason}", reason=str(error)),
+            text(
+                "Certificate and key can not be used: {reason}", reason=getattr(error, "strerror", None) or str(error)
+            ),
             where=listener.listen,
             hint=text("Both are files in PEM, and the key fits the certificate: may Wafscope read them?"),
         ) from error
