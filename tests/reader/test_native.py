@@ -141,6 +141,16 @@ def test_the_declared_length_of_a_response_tells_a_record_beside_from_payload() 
     assert records(page) == [page]
 
 
+def test_a_record_that_goes_on_right_behind_the_end_of_another_keeps_its_sections() -> None:
+    page = answered("11111111", "<p>\n", declared=4).replace("Content-Length: 4\n", "")
+    before, mark, rest = page.partition("\n--11111111-H--")
+    opening, separator, sections = record("22222222", 2).partition("\n--22222222-B--")
+    # The empty line behind the end of the first one is not written yet.
+    woven = before + opening + mark + rest.removesuffix("\n") + separator + sections
+
+    assert records(woven) == [page.removesuffix("\n"), opening + separator + sections]
+
+
 def test_records_woven_section_by_section() -> None:
     one = record("11111111", 1).split("\n--11111111")
     two = record("22222222", 2).split("\n--22222222")

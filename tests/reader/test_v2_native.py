@@ -210,6 +210,12 @@ def test_every_line_of_the_trailer() -> None:
     assert event.flags == ("unknown_line",)
 
 
+def test_a_line_that_is_known_is_kept_without_a_word() -> None:
+    event = read(native(trailer='Rules-Performance-Info: "942100=5".\n'), CONTEXT)
+
+    assert (event.extra, event.flags) == ((("Rules-Performance-Info", '"942100=5".'),), ())
+
+
 DENIED = "Message: Access denied with code 403 (phase 2). Operator GE matched 5 at TX:x.\n"
 PROXIED = "Message: Access denied using proxy to http://b/. x\n"
 

@@ -332,6 +332,9 @@ class _Scan:
 
     def _close(self, record: _Open, line: re.Match[bytes]) -> int:
         end = _after_last(self._data, line)
+        follower = self._family.separator.match(self._data, end) if self._family.feed else None
+        if follower is not None and follower[2] != b"A" and end > line.end() + 1:
+            end -= 1  # the line feed that looks like an empty line belongs to the separator of a record beside
         record.whole = True
         self._records.append(self._open.pop(record.boundary))
         for other in list(self._open.values()):

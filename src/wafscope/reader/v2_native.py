@@ -54,6 +54,8 @@ _KNOWN = frozenset({
     "Sanitised-Args", "Sanitised-Request-Headers", "Sanitised-Response-Headers", "WebApp-Info", "Sensor-Id",
     "Engine-Mode",
 })  # fmt: skip
+_KEPT = frozenset({"Rules-Performance-Info"})
+"""Lines that are kept as they are, and no more unknown for that."""
 _SANITISED = {
     "Sanitised-Args": "args",
     "Sanitised-Request-Headers": "request_headers",
@@ -92,7 +94,7 @@ def read(record: bytes, context: Context) -> Event:
         answered=_answered(sections, answers=context.whole),
         trailer=_trailer(sections[_H], extra) if _H in sections else None,
         rules=_rules(sections[_K]) if _K in sections else (),
-        flags=(*flags, "unknown_line") if extra else flags,
+        flags=(*flags, "unknown_line") if any(name not in _KEPT for name, _ in extra) else flags,
         extra=tuple(extra),
     )
     return build(record, told, context)
