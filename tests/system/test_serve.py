@@ -53,6 +53,18 @@ def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
         assert service.stop(signal.SIGINT) == 0
 
 
+def test_a_service_goes_on_though_nobody_hears_it(tmp_path: Path) -> None:
+    append(tmp_path / "a.log", 1)
+    service = Serving(tmp_path / "a.log", "--store", tmp_path / "store.duckdb")
+    assert service.process.stdout is not None
+    service.process.stdout.close()
+    try:
+        until(lambda: service.events() == 1)
+        assert service.stop() == 0
+    finally:
+        service.process.kill()
+
+
 def test_worker_processes_end_with_a_service_that_is_killed(tmp_path: Path) -> None:
     append(tmp_path / "a.log", *range(2000))
     with serving(tmp_path / "a.log", "--store", tmp_path / "store.duckdb", WAFSCOPE_INGEST_WORKERS="2") as service:

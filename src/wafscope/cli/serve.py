@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -80,8 +81,13 @@ def _source(path: str, sensor: str, zone: str, after: str) -> Source:
 
 def _announce(place: str) -> None:
     words = text("Wafscope is at {address} - Ctrl-C ends it.", address=place)
-    click.echo(said(text("Wafscope is at {address}.", address=place) if is_journal(os.environ) else words))
+    _say(text("Wafscope is at {address}.", address=place) if is_journal(os.environ) else words)
 
 
 def _say(words: Text) -> None:
-    click.echo(plain(said(words)))
+    """Say it to whoever still listens: a service goes on without, on a full disk, or when its terminal is gone."""
+    try:
+        click.echo(plain(said(words)))
+    except OSError:
+        # What is left in the buffer would be tried once more at the end.
+        sys.stdout = None
