@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reader.covering import covering, ranges
 
-from wafscope.reader.base import Context, Foreign, Found
+from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
 
@@ -135,6 +135,47 @@ def test_a_message_of_the_journal_that_is_no_text_is_a_list_of_bytes() -> None:
     line = JSON[0].replace(b"curl", b"\xff\xfe")
 
     assert raws(json.dumps({"__CURSOR": "s=1", "MESSAGE": list(line)}).encode()) == [line]
+
+
+def exported(log: bytes) -> bytes:
+    """What `journalctl -o export` makes of a log: a message that is no plain text is written by its length."""
+    entries = []
+    for line in log.removesuffix(b"\n").split(b"\n"):
+        text = line.decode("utf-8", "replace")
+        plain = text.encode() == line and text.isprintable()
+        message = b"MESSAGE=" + line if plain else b"MESSAGE\n" + len(line).to_bytes(8, "little") + line
+        entries.append(b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1\n" + message + b"\nPRIORITY=6\n\n")
+    return b"".join(entries)
+
+
+@pytest.mark.parametrize(
+    "name", ["gen-v3.0.9-json-serial.log", "gen-v3.0.15-native-raw-bytes.log", "gen-coraza-3.7.0-native-ABIJDEFHZ.log"]
+)
+def test_messages_of_the_journal_that_are_written_by_their_length(name: str) -> None:
+    log = (SAMPLES / name).read_bytes()
+
+    assert raws(log)
+    assert raws(exported(log)) == raws(log)
+    assert not any(isinstance(piece, Unreadable) for piece in covering(exported(log)))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_message_of_the_journal_is_cut_nowhere(data: st.DataObject) -> None:
+    log = exported((SAMPLES / "gen-v3.0.15-native-raw-bytes.log").read_bytes() + JSON[0].replace(b"curl", b"\xff\xfe"))
+    position, found = 0, []
+    for cut in sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=4))):
+        end = position + settled(log[position:cut])
+        found += raws(log[position:end])
+        position = end
+
+    assert sorted(found + raws(log[position:])) == raws(log)
+
+
+def test_a_line_that_only_looks_like_a_message_of_the_journal() -> None:
+    log = b"MESSAGE\nis not one\n" + JSON[0] + b"\nMESSAGE\n" + JSON[1] + b"\nMESSAGE"
+
+    assert raws(log) == sorted(JSON[:2])
 
 
 def test_lines_that_a_runtime_split_are_joined() -> None:

@@ -17,11 +17,12 @@ import msgspec
 
 from wafscope.reader import native
 from wafscope.reader.formats import error_log
-from wafscope.reader.wrapping import Stream, is_stamped, unwrap
+from wafscope.reader.wrapping import Inner, Stream, is_stamped, journal_field, unwrap
 
 _RECORD = b'{"transaction":'
 _MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":')
 """One of them is in each line of an error log that belongs to a transaction."""
+_FIELD = len(b"MESSAGE")
 _MEMBER = re.compile(rb'\s{0,200}"(?:transaction|class_)')
 _NULS = re.compile(rb"\0+")
 _MARGIN = 1 << 20
@@ -53,6 +54,8 @@ class Walk:
         self._wrappers = wrappers
         self._records = records
         self._stamped = False
+        self.unfinished: int | None = None
+        """Where a message of the journal begins that is not here to its end."""
         self._unclosed: set[bytes] = set()
         self._open: dict[tuple[str, bytes], list[tuple[int, int]]] = {}
         self.groups: list[tuple[str, list[tuple[int, int]]]] = []
@@ -77,12 +80,31 @@ class Walk:
         span: Span | native.Region | None
         if data.startswith(_RECORD, start):
             span = Span("json", start, stop, after)
+        elif stop - start == _FIELD and (field := self._field(start)) is not None:
+            span, after = None, field
         else:
             span = self._odd(start, stop, after)
             if span is not None:
                 after = span.end if isinstance(span, native.Region) else span.after
         self.position = after
         return span
+
+    def _field(self, start: int) -> int | None:
+        """Take a message that is written by its length out of the journal; return where the next line begins."""
+        found = journal_field(self._data, start) if self._wrappers else None
+        if found is None:
+            return None
+        begin, end = found
+        if end >= len(self._data):
+            if not self._final:
+                self.unfinished = start
+                return len(self._data)
+            if end > len(self._data):
+                return None
+        inner = Inner(b"journal", self._data[begin:end] + b"\n", begin - start)
+        after = min(end + 1, len(self._data))
+        self.streams.setdefault(inner.stream, Stream()).add(inner, start, after)
+        return after
 
     def _odd(self, start: int, stop: int, after: int) -> Span | native.Region | None:
         data = self._data
@@ -194,7 +216,7 @@ def _standing(walk: Walk, data: bytes) -> int:
                 return span.pending
         elif span.stop - span.start < _DEEPEST and _is_open(data, span):
             return span.start
-    return len(data)
+    return len(data) if walk.unfinished is None else walk.unfinished
 
 
 def _is_open(data: bytes, span: Span) -> bool:

@@ -67,6 +67,27 @@ def unwrap(line: bytes, *, stamped: bool = False) -> Inner | None:
     return inner if inner is not None and inner.data else None
 
 
+def journal_field(data: bytes, start: int) -> tuple[int, int] | None:
+    """Return (start, end) of a message that `journalctl -o export` writes by its length, since it is no plain text.
+
+    It stands behind the line `MESSAGE`, which begins at `start`, and eight bytes of length, and a line feed follows.
+    The end may be beyond `data`; None for any other line.
+    """
+    begin = start + len(_FIELD) + 8
+    if not data.startswith(_FIELD, start):
+        return None
+    if len(data) < begin:
+        return begin, begin
+    size = int.from_bytes(data[begin - 8 : begin], "little")
+    end = begin + size
+    known = 0 < size <= _LONGEST_FIELD and (end >= len(data) or data[end] == _LINE_FEED)
+    return (begin, end) if known else None
+
+
+_FIELD, _LINE_FEED, _LONGEST_FIELD = b"MESSAGE\n", 10, 1 << 30
+"""Text is no length: four bytes of it are NUL."""
+
+
 def is_stamped(inner: Inner, *, before: bool) -> bool:
     """Tell whether a time alone stands before the lines, when `inner` was one; `before` is what held until then.
 
