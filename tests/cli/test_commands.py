@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 import zstandard
 
+from wafscope.cli.options import kind_of
+
 SAMPLES = Path(__file__).parents[1] / "samples"
 SERIAL = SAMPLES / "gen-v3.0.9-json-serial.log"
 RECORDS = 36
@@ -279,6 +281,19 @@ def test_a_row_is_a_line_for_those_who_search(tmp_path: Path, monkeypatch: pytes
     store = tmp_path / "s.duckdb"
     imported(store, tmp_path / "h.log")
     assert path in run("top", "path", "--store", str(store)).stdout.decode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_path_that_may_not_be_looked_at_is_no_end_of_a_service(
+    open_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (open_path / "hidden").mkdir(mode=0o700)
+    monkeypatch.chdir("/")
+    os.seteuid(65534)
+    try:
+        assert kind_of(f"{open_path}/hidden/*.log") == "serial"
+    finally:
+        os.seteuid(0)
 
 
 def test_one_is_no_plural(tmp_path: Path) -> None:

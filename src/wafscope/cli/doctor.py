@@ -15,7 +15,7 @@ import msgspec
 
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address
-from wafscope.cli.options import config_file, in_json, store_file
+from wafscope.cli.options import config_file, in_json, kind_of, store_file
 from wafscope.cli.say import complain, iso, language, note, print_json, said, styled
 from wafscope.doctor.diagnosis import AILMENTS, ORDER, Diagnosis
 from wafscope.doctor.examine import Examined, apart, key
@@ -146,8 +146,7 @@ def _site(path: Path) -> Site:
 
 
 def _named(path: str, site: Path | None) -> Source:
-    kind = "stdin" if path == "-" else "concurrent" if Path(path).is_dir() else "serial"
-    return msgspec.convert({"kind": kind, "path": path, "config": str(site or "")}, type=Source)
+    return msgspec.convert({"kind": kind_of(path), "path": path, "config": str(site or "")}, type=Source)
 
 
 def _reader(user: str) -> Person:

@@ -36,6 +36,14 @@ in_json = click.option("--json", "as_json", is_flag=True, help=said(text("Print 
 """Add --json (`as_json`)."""
 
 
+def kind_of(path: str) -> str:
+    """The kind of source that a path on the command line stands for."""
+    if path == "-":
+        return "stdin"
+    # Not Path.is_dir, which raises where a directory above may not be looked into: the source then says so.
+    return "concurrent" if os.path.isdir(path) else "serial"  # noqa: PTH112
+
+
 def installed() -> Path | None:
     """Return the settings of the service of this machine, if there are some that may be read, and say so."""
     path = settings.INSTALLED

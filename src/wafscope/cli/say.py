@@ -12,7 +12,6 @@ import msgspec
 from wafscope.errors import FilterError, WafscopeError
 from wafscope.i18n.catalogue import choose, render
 from wafscope.i18n.text import Text, text
-from wafscope.logs import in_colour
 from wafscope.web.visible import plain
 
 
@@ -36,6 +35,8 @@ def note(value: Text) -> None:
 
 def styled(words: str, *, colour: str = "", bold: bool = False) -> str:
     """Mark words for a terminal that wants it; where none is written to, click takes the marks off again."""
+    from wafscope.logs import in_colour  # noqa: PLC0415 - it takes a while, and is not for --version
+
     return click.style(words, fg=colour or None, bold=bold or None) if in_colour(os.environ) else words
 
 

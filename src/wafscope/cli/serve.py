@@ -12,7 +12,7 @@ import msgspec
 from wafscope import logs
 from wafscope import settings as all_settings
 from wafscope.cli.importing import address, make_setting
-from wafscope.cli.options import config_file, installed, written_by
+from wafscope.cli.options import config_file, installed, kind_of, written_by
 from wafscope.cli.say import said
 from wafscope.i18n.text import Text, text
 from wafscope.logs import is_journal
@@ -73,9 +73,8 @@ def serve_command(
 
 
 def _source(path: str, sensor: str, zone: str, after: str) -> Source:
-    kind = "stdin" if path == "-" else "concurrent" if Path(path).is_dir() else "serial"
     return msgspec.convert(
-        {"kind": kind, "path": path, "sensor": sensor, "timezone": zone, "after": after}, type=Source
+        {"kind": kind_of(path), "path": path, "sensor": sensor, "timezone": zone, "after": after}, type=Source
     )
 
 

@@ -20,6 +20,7 @@ from wafscope.service.sources import ARRIVING, make_origin
 from wafscope.settings import SECTIONS, Settings, Source, problems, read, values_of, variable
 from wafscope.source.base import ALLOW
 from wafscope.source.listener import is_loopback, parse_address
+from wafscope.source.tail import hidden
 from wafscope.store.open import FILE, open_store
 
 
@@ -181,7 +182,9 @@ def _log(source: Source, where: str) -> Iterator[Finding]:
     except PermissionError:
         yield _unreadable(where)
         return
-    if not paths:
+    if not paths and any(hidden(source.path)):
+        yield _unreadable(where)
+    elif not paths:
         hint = text("It is waited for. Is the path right, and may you look into its directories?")
         yield Finding("warning", text("It is not there."), where, hint)
     for path in paths:

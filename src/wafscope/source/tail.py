@@ -86,6 +86,8 @@ class TailFeed:
         self._skipped: dict[tuple[int, int], tuple[int, int, str]] = {}
         """Files that are not read, by inode: size and time at which that was found out, and the file they are."""
         self._problems: dict[str, Problem] = {}
+        self._hidden: tuple[Problem, ...] = ()
+        """Directories of the pattern that may not be looked into."""
         self._waiting: list[Position] = []
         self._next_look = self._next_search = 0.0
         self._paths: list[str] = []
@@ -123,7 +125,7 @@ class TailFeed:
 
     def condition(self) -> Condition:
         lag = sum(reading.lag for reading in self._readings.values())
-        return Condition(lag, len(self._packed), tuple(self._problems.values()))
+        return Condition(lag, len(self._packed), (*self._problems.values(), *self._hidden))
 
     def close(self) -> None:
         for reading in [*self._all(), *(lost.reading for lost in self._lost)]:
@@ -189,7 +191,9 @@ class TailFeed:
         is_new = False
         for path in self._paths:
             is_new |= self._visit(path, found, is_named=True)
-        if not found and not self._problems:
+        if not found or now >= self._next_search:
+            self._hidden = tuple(unreadable(path, error, self.pattern) for path, error in hidden(self.pattern))
+        if not found and not self._problems and not self._hidden:
             self._problems[self.pattern] = Problem(
                 self.pattern, text("There is no such file yet; it is waited for."), waits=True
             )
@@ -370,6 +374,23 @@ def _begun(place: Place) -> Place:
 def _named(pattern: str) -> list[str]:
     """The files that a path or a pattern names."""
     return sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]
+
+
+def hidden(pattern: str) -> Iterator[tuple[str, OSError]]:
+    """Directories of a pattern that may not be looked into, where files may be that it names: `glob` finds nothing."""
+    if not glob.has_magic(pattern):
+        return
+    folder = os.path.dirname(pattern) or "."
+    folders = _named(folder)
+    if not folders:
+        yield from hidden(folder)
+    for each in folders:
+        try:
+            os.scandir(each).close()
+        except PermissionError as error:
+            yield each, error
+        except OSError:
+            continue  # it is not there, or no directory
 
 
 def siblings(paths: Iterable[str]) -> Iterator[str]:
