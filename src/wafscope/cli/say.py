@@ -35,7 +35,7 @@ def note(value: Text) -> None:
 
 def styled(words: str, *, colour: str = "", bold: bool = False) -> str:
     """Mark words for a terminal that wants it; where none is written to, click takes the marks off again."""
-    from wafscope.logs import in_colour  # noqa: PLC0415 - it takes a while, and is not for --version
+    from wafscope.logs import in_colour
 
     return click.style(words, fg=colour or None, bold=bold or None) if in_colour(os.environ) else words
 
