@@ -11,10 +11,12 @@ import msgspec
 import pytest
 from tests.make import v3_record
 
+from wafscope.doctor import log as look
 from wafscope.doctor import process, rotation
 from wafscope.doctor.case import with_parts
 from wafscope.doctor.diagnosis import Diagnosis
 from wafscope.doctor.examine import examine
+from wafscope.i18n.text import text
 from wafscope.rules.seclang.nodes import Place
 from wafscope.rules.site import find
 from wafscope.settings import Source
@@ -74,6 +76,17 @@ def test_a_directory_that_is_emptied_by_its_reader_lacks_nothing(tmp_path: Path)
     assert codes(examine(source, [off], is_heard=True).diagnoses) == []
     kept = msgspec.structs.replace(source, after="keep")
     assert codes(examine(kept, [off], is_heard=True).diagnoses) == ["log_empty"]
+
+
+def test_who_may_not_read_a_log_hears_nothing_of_other_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    off = find.read(written(tmp_path, "SecAuditEngine Off\nSecAuditLog /elsewhere.log\n"))
+    log = tmp_path / "audit.log"
+    log.touch()
+    source = Source(path=str(log))
+    assert "audit_engine_off" in codes(examine(source, [off]).diagnoses)
+    told = ((str(log), text("It can not be read: {reason}", reason="Permission denied")),)
+    monkeypatch.setattr(look, "look_at_file", lambda *_: look.Seen(refused=told))
+    assert codes(examine(source, [off]).diagnoses) == ["not_readable"]
 
 
 def test_a_source_that_waits_for_what_is_written_to_a_file_is_of_another_type(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def examine(
     seen = _look(source)
     everywhere = [setup for site in around for setup in site.setups]
     own = [setup for setup in everywhere if target.writes(setup, source)]
-    is_silent = source.kind in {"serial", "concurrent"} and not seen.records and not is_heard
+    is_silent = source.kind in {"serial", "concurrent"} and not (seen.records or seen.refused or is_heard)
     # A configuration that is only found is of this source if it writes its log, or if nobody else can be meant.
     setups = own or (everywhere if named or is_silent else [])
     setups = [msgspec.structs.replace(setup, engine=setup.engine or _engine(setup, seen)) for setup in setups]
