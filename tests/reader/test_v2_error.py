@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.reader.v2_samples import CONTEXT, ID, MESSAGE, sample
 
 from wafscope.event.model import Event
-from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.base import Context, Found, NotARecord
+from wafscope.reader.framing import read_pieces
 from wafscope.reader.v2_error import read, transaction_of
 from wafscope.reader.v2_escape import unescape_apache
 from wafscope.reader.v2_message import read_message
@@ -227,3 +228,34 @@ def test_any_line_is_ours_or_not(noise: bytes, number: int, at: int) -> None:
         # Lines are told apart before Apache's escaping is taken off; an id has nothing to escape, unless it is damaged.
         told = {None if transaction is None else known for known in (transaction, unescape_apache(transaction or b""))}
         assert told & {event.transaction_id.encode("utf-8", "surrogateescape"), None}
+
+
+SYSLOG = PREFIX.partition("] ")[2]
+"""What Apache writes through syslog: all but the time."""
+
+
+@pytest.mark.parametrize(
+    ("arrival", "transaction_id", "time", "zone_source"),
+    [
+        (START + 3_600_000_000, ID, START, "unique_id"),
+        (START + 90 * 86_400_000_000, ID, START + 90 * 86_400_000_000, "assumed"),
+        (START, "18086456109962362942", START, "assumed"),
+    ],
+)
+def test_a_line_without_a_time(arrival: int, transaction_id: str, time: int, zone_source: str) -> None:
+    event = read([line(prefix=SYSLOG).replace(ID.encode(), transaction_id.encode())], Context(arrival=arrival))
+
+    assert (event.time, event.zone_source, event.time_original) == (time, zone_source, "")
+    assert "no_time" in event.gaps
+    # As it is read again, to be shown.
+    assert read([event.raw], Context(arrival=event.time)).time == time
+    assert (event.client_address, event.client_port, event.connector) == ("192.0.2.7", 40000, "Apache")
+
+
+def test_a_line_without_a_time_has_that_of_its_prefix() -> None:
+    stamp = b"2026-11-24T02:28:34.000001+00:00 vm apache2[7]: "
+    windows = line(prefix="[client 192.0.2.7:40000] ").replace(ID.encode(), b"18086456109962362942")
+    late = Context(arrival=START + 90 * 86_400_000_000)
+    for each, time in ((line(prefix=SYSLOG), START), (windows, START - 4_000_000 + 1)):
+        found = [p.event for p in read_pieces(stamp + each + b"\n", 0, late) if isinstance(p, Found)]
+        assert [event.time for event in found] == [time]

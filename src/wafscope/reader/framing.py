@@ -28,7 +28,7 @@ from wafscope.reader.base import (
     one_by_one,
     overlapping,
 )
-from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader
+from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader, read_record
 from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, reader_at
 from wafscope.reader.modsecurity_together import read_together
 from wafscope.reader.sections import V3, is_spliced
@@ -218,7 +218,7 @@ def _stream(data: bytes, offset: int, stream: Stream, context: Context, depth: i
         ranges = [place for start, length in inner for place in stream.where(start, start + length)]
         place = _place(ranges, offset)
         if isinstance(piece, Found):
-            yield Found(_timed(piece.event, data, ranges[0][0]), *place[0], place[1:])
+            yield Found(_timed(piece.event, data, ranges[0][0], context), *place[0], place[1:])
         elif isinstance(piece, Unreadable):
             whole = _joined(data, ranges)
             yield Unreadable(whole, place[0][0], piece.reason, length=place[0][1], more=place[1:])
@@ -226,13 +226,15 @@ def _stream(data: bytes, offset: int, stream: Stream, context: Context, depth: i
             yield from (Foreign(*each, lines=piece.lines if i == 0 else 0) for i, each in enumerate(place))
 
 
-def _timed(event: Event, data: bytes, position: int) -> Event:
-    """Give an event without a time of its own that of the prefix of its first line."""
+def _timed(event: Event, data: bytes, position: int, context: Context) -> Event:
+    """Give an event without a time of its own that of the prefix of its first line, as it is read again later."""
     if "no_time" not in event.gaps:
         return event
     end = data.find(b"\n", position)
     time = time_of(data[data.rfind(b"\n", 0, position) + 1 : len(data) if end < 0 else end])
-    return event if time is None else msgspec.structs.replace(event, time=time)
+    if time is None:
+        return event
+    return read_record(event.format, event.raw, msgspec.structs.replace(context, arrival=time))
 
 
 def _group(data: bytes, offset: int, ranges: list[Range], reader: LineReader, context: Context) -> Piece:

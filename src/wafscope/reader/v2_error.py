@@ -23,7 +23,7 @@ from wafscope.reader.facts import gaps_of
 from wafscope.reader.v2_escape import V, is_utf8, unescape, unescape_apache
 from wafscope.reader.v2_message import read_message
 from wafscope.reader.v2_reported import reported_by
-from wafscope.reader.v2_time import parse_error_log_time, settle
+from wafscope.reader.v2_time import Logged, Moment, parse_error_log_time, settle
 from wafscope.reader.verdict import decide
 
 FORMAT = "err.apache.v2"
@@ -54,7 +54,6 @@ _LONGEST_ID = 128
 _TAIL = re.compile(rf'(?: \[hostname "({V})"\])? \[uri "({V})"\] \[unique_id "({V})"\](?=\Z|, )', re.DOTALL)
 _MOST_TAILS = 64
 _TIME = re.compile(r"\[([^\]]{1,64})\]")
-_APACHE = b"["
 _CLIENT = re.compile(r"\[client ([^\]]*)\]")
 _REFERER = ", referer: "
 _NAMED_BY_CLIENT = re.compile(
@@ -106,10 +105,8 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
     matches, score, denial = reported.matches, reported.score, reported.denial(None)
     status = None if denial is None else denial.status
     interrupted, interrupted_source, outcome = decide(denial is not None, "unknown", status, matches, "error_log")
-    time_original = _time_of(first.prefix)
-    logged, last = parse_error_log_time(time_original), parse_error_log_time(_time_of(parted[-1].prefix))
-    moment = settle(logged, first.transaction_id, None, context)
-    written = moment.logged if logged is None or last is None else _written(moment.logged, last.local - logged.local)
+    time_original, moment, written = _moment(parted, context)
+    lacks = _LACKS[status is None] if time_original else (*_LACKS[status is None], "no_time")
     address, port = _client(first.prefix)
     path = unescape(first.uri)
     raw = b"\n".join(lines)
@@ -117,7 +114,7 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
         raw=raw,
         format=FORMAT,
         flags=_flags(raw, cut=reported.cut, odd=len(parted) < len(lines)),
-        gaps=gaps_of(True, True, False, interrupted_source, moment.zone_source, _LACKS[status is None]),  # noqa: FBT003
+        gaps=gaps_of(True, True, False, interrupted_source, moment.zone_source, lacks),  # noqa: FBT003
         time=moment.time,
         time_original=time_original,
         time_logged=written,
@@ -131,7 +128,7 @@ def read(lines: Sequence[bytes], context: Context) -> Event:
         referer=_referer(first.suffix),
         status=status,
         engine="ModSecurity",
-        connector="Apache" if first.prefix.startswith("[") else "",
+        connector="Apache" if _is_of_apache(first.prefix) else "",
         rulesets=tuple(dict.fromkeys([match.version for match in matches if match.version])),
         matches=matches,
         attack_class=score.attack_class,
@@ -157,7 +154,7 @@ _LACKS: dict[bool, tuple[str, ...]] = {True: ("no_request", "no_status"), False:
 def _parted(line: bytes) -> _Line | None:
     """Take one line apart; None when it is none of the engine's."""
     line = line.rstrip(b"\r\n")
-    text = from_bytes(unescape_apache(line) if line.startswith(_APACHE) else line)
+    text = from_bytes(unescape_apache(line) if _is_of_apache(line[:_LONGEST_ID].decode("latin-1")) else line)
     mark = _MARK.decode()
     start = text.find(mark)
     if start < 0:
@@ -197,6 +194,28 @@ def _time_of(prefix: str) -> str:
     """Return the time a line begins with: in brackets by Apache, bare by nginx."""
     found = _TIME.match(prefix)
     return found[1] if found is not None else prefix[:19]
+
+
+def _is_of_apache(line: str) -> bool:
+    """Tell a line of Apache by its beginning; in the event log of Windows, a line begins with the client."""
+    return line.startswith("[") and not line.startswith("[client ")
+
+
+def _moment(lines: list[_Line], context: Context) -> tuple[str, Moment, int | None]:
+    """Return the time as logged, when the transaction began, and when its last line was written.
+
+    Through syslog, Apache writes no time: then that of the file is near it, and tells whether the id holds the second.
+    """
+    original = _time_of(lines[0].prefix)
+    logged, last = parse_error_log_time(original), parse_error_log_time(_time_of(lines[-1].prefix))
+    if logged is None and context.arrival:
+        moment = settle(Logged(context.arrival, 0), lines[0].transaction_id, None, context)
+        known = moment.zone_source == "unique_id"
+        return "", moment if known else msgspec.structs.replace(moment, zone_source="assumed"), None
+    moment = settle(logged, lines[0].transaction_id, None, context)
+    if logged is None or last is None:
+        return original, moment, moment.logged
+    return original, moment, _written(moment.logged, last.local - logged.local)
 
 
 def _written(logged: int | None, later: int) -> int | None:
