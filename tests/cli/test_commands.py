@@ -296,6 +296,22 @@ def test_a_path_that_may_not_be_looked_at_is_no_end_of_a_service(
         os.seteuid(0)
 
 
+def test_what_holds_events_is_not_for_all_to_read(tmp_path: Path) -> None:
+    """The log itself mostly is for root alone."""
+    before = os.umask(0o022)
+    try:
+        imported(tmp_path / "s.duckdb", SERIAL)
+        run("store", "backup", "--store", str(tmp_path / "s.duckdb"), str(tmp_path / "b.duckdb"))
+        run("convert", "--output", str(tmp_path / "e.json"), str(SERIAL))
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "s.duckdb": 0o640,
+        "b.duckdb": 0o640,
+        "e.json": 0o640,
+    }
+
+
 def test_one_is_no_plural(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(SERIAL.read_bytes().splitlines(keepends=True)[0] + b"just a line\n")
     done = run("import", "--store", str(tmp_path / "s"), str(tmp_path / "a.log"))

@@ -42,6 +42,8 @@ _OF_THE_SERVICE = frozenset({"config", "doctor", "quarantine", "store", "top"})
 only where no log is named."""
 _OF_OUTPUT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 """What may be wrong with standard output: a file on a full disk, a terminal that is gone."""
+_WITH_EVENTS = frozenset({"convert", "import", "quarantine", "serve", "store", "view"})
+"""Commands that make files in which records stand, which are nobody else's business: as little as the log is."""
 _OTHERWISE = ("--config", "--store", "--help", "-h")
 _REST = "wafscope.rest"
 
@@ -78,6 +80,10 @@ def cli(context: click.Context, config: Path | None) -> None:
     name, rest = context.invoked_subcommand, context.meta[_REST]
     if config is None and name in _OF_THE_SERVICE and not any(each.partition("=")[0] in _OTHERWISE for each in rest):
         config = context.params["config"] = installed()
+    if name in _WITH_EVENTS:
+        before = os.umask(0o007)
+        os.umask(before | 0o007)
+        context.call_on_close(lambda: os.umask(before))
     # The command about the settings tells itself what is wrong with them.
     load = name != "config"
     context.obj = settings.load(config, os.environ) if load else settings.Settings()
