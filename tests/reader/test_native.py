@@ -213,6 +213,21 @@ def test_what_follows_a_record_without_an_end_is_not_its_own() -> None:
     assert formats == ["coraza.native"] * 5 + ["v2.native"] + ["coraza.ocsf"] * 3 + ["coraza.native"] * 5
 
 
+def test_what_follows_part_h_of_a_record_without_an_end_is_read_on_its_own() -> None:
+    samples = Path(__file__).parents[1] / "samples"
+    log = (samples / "gen-coraza-3.3.3-native-ABIJDEFHZ.log").read_bytes()
+    stamp = b"2026-11-24T02:44:43.123456789Z stdout F "
+    beside = (samples / "gen-coraza-3.7.0-errorlog.log").read_bytes().split(b"\n", 1)[0] + b"\n"
+    context = Context(arrival=1)
+    alone = [piece.event.raw for piece in read_pieces(log, 0, context) if isinstance(piece, Found)]
+    found = [
+        piece.event for piece in read_pieces(log + stamp + beside + beside, 0, context) if isinstance(piece, Found)
+    ]
+
+    assert [event.raw for event in found if event.format == "coraza.native"] == alone
+    assert [event.format for event in found if event.format != "coraza.native"] == ["err.coraza"] * 2
+
+
 def test_the_rest_of_a_record_goes_up_to_the_next_one() -> None:
     log = record("11111111", 1).partition("\n--11111111-B")[2]
     found = regions("--11111111-B" + log + record("22222222", 2))

@@ -207,6 +207,10 @@ def _scan_without_ends(data: bytes, start: int, family: Family, *, final: bool) 
     begin = lines[last].end()
     length = _LENGTH.search(data, start, begin) if lines[last][2] in b"CI" else None
     stop = another(data, min(begin + int(length[1]), end) if length is not None else begin, end)
+    if lines[last][2] == b"H":
+        # Part H holds no empty line, so that one ends the record where anything stands behind it.
+        empty = data.find(b"\n\n", begin, stop)
+        stop = empty + 2 if empty >= 0 else stop
     if stop == len(data) and not final:
         pending = start
     return Region(start, (Record(family.format, ((start, stop),), whole=True),), stop, pending)
