@@ -2,7 +2,6 @@
 
 from tests.make import START, event, match
 
-from wafscope.event.model import Value
 from wafscope.panel.score import waterfall
 
 
@@ -23,16 +22,6 @@ def test_steps_add_up_to_what_the_engine_says() -> None:
 def test_points_that_the_log_does_not_explain() -> None:
     found = waterfall(event(START, match(920450, points=5), score=35, score_source="949110_message", threshold=5))
     assert (found.points, found.said, found.unexplained) == (5, 35, 30)
-
-
-def test_points_for_each_value_that_a_rule_matched() -> None:
-    several = match(941100, points=5, others=(Value("ARGS:b", "x", "", ""), Value("ARGS:c", "x", "", "")))
-    found = waterfall(event(START, several, score=15, score_source="949110_message", threshold=5))
-    assert (found.points, found.unexplained, found.is_by_value) == (5, 10, True)
-    found = waterfall(event(START, several, score=20, score_source="949110_message", threshold=5))
-    assert (found.unexplained, found.is_by_value) == (15, False)
-    found = waterfall(event(START, several, score=5, score_source="949110_message", threshold=5))
-    assert (found.unexplained, found.is_by_value) == (0, False)
 
 
 def test_more_points_than_the_engine_says() -> None:

@@ -77,7 +77,8 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     bookkeeping: bool = False
     """True for a rule that only sums or reports points (949110, 980130 …)."""
     points: int = 0
-    """Anomaly points by severity as CRS ships them (5, 4, 3, 2); 0 for bookkeeping rules."""
+    """Anomaly points that it added, by severity as CRS ships them (5, 4, 3, 2), in Coraza for each value; 0 for
+    bookkeeping rules, and for those that come with an engine."""
     attack_class: AttackClass = "other"
     negated: bool = False
     """True for an operator with `!` in front of it."""

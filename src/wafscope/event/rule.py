@@ -36,8 +36,12 @@ _CLASS_OF_TAG: dict[str, AttackClass] = {
     "attack-deprecated-header": "policy", "attack-dos": "policy", "attack-multipart-header": "policy",
 }  # fmt: skip
 
-POINTS = {0: 5, 1: 5, 2: 5, 3: 4, 4: 3, 5: 2}
+_POINTS = {0: 5, 1: 5, 2: 5, 3: 4, 4: 3, 5: 2}
 """Severity to anomaly points as CRS ships them (crs-setup.conf, rule 900100); a site may change them."""
+
+_OF_ENGINE = 200
+"""Thousand of the ids of the rules that come with the engines (modsecurity.conf-recommended, coraza.conf-recommended):
+those deny by themselves, and add no points whatever their severity."""
 
 
 @lru_cache(maxsize=4096)
@@ -50,8 +54,10 @@ def is_bookkeeping(rule_id: int | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def points_of(rule_id: int | None, severity: int | None) -> int:
-    """Return the anomaly points of a rule: none for bookkeeping and where no severity is set."""
-    return 0 if severity is None or is_bookkeeping(rule_id) else POINTS.get(severity, 0)
+    """Return the anomaly points of a rule: none for bookkeeping, for the engine's own and where no severity is set."""
+    if severity is None or is_bookkeeping(rule_id) or (rule_id is not None and rule_id // 1000 == _OF_ENGINE):
+        return 0
+    return _POINTS.get(severity, 0)
 
 
 def is_outbound(rule_id: int | None) -> bool:

@@ -32,8 +32,6 @@ class Waterfall(msgspec.Struct, frozen=True):
     unexplained: int
     surplus: int
     """Points that the matches have beyond what the engine says: its severities weigh otherwise."""
-    is_by_value: bool
-    """True where the sum of the engine is that of the matches, each counted once for every value it found."""
     top: int
     """Right end of the scale."""
     ticks: tuple[int, ...]
@@ -45,11 +43,6 @@ def waterfall(event: Event) -> Waterfall:
     for number, match in enumerate(event.matches, start=1):
         if not match.bookkeeping and match.points and not is_outbound(match.rule_id):
             found.setdefault(match.rule_id, []).append((number, match.points, match.attack_class))
-    by_value = sum(
-        match.points * (1 + len(match.others))
-        for match in event.matches
-        if not match.bookkeeping and not is_outbound(match.rule_id)
-    )
     steps, total = [], 0
     for rule_id, matches in found.items():
         points = sum(point for _, point, _ in matches)
@@ -66,7 +59,6 @@ def waterfall(event: Event) -> Waterfall:
         outbound=event.score_outbound,
         unexplained=max(0, (said or 0) - total),
         surplus=max(0, total - said) if said is not None else 0,
-        is_by_value=said is not None and total < said == by_value,
         top=top,
         ticks=ticks,
     )

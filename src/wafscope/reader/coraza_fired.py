@@ -43,6 +43,8 @@ class Fired(msgspec.Struct, frozen=True, gc=False):
     pairs: tuple[Pair, ...]
     match: Match | None = None
     """The match that it makes where no other line is about the same rule; the same object for the same line."""
+    further: int = 0
+    """Values that were passed over: what they are is not wanted, but the rule has added its points for each."""
 
 
 def read_fired(text: str) -> Fired | None:
@@ -84,8 +86,14 @@ _kept = lru_cache(maxsize=_MOST_KEPT)(fired_of)
 
 
 def tells_all(fired: Fired) -> bool:
-    """Tell that further values would change a match in nothing but `others`."""
+    """Tell that further values would change a match in nothing but `others` and its points."""
     return fired.match is not None and fired.match.cut and bool(fired.match.message)
+
+
+def passing_over(fired: Fired, values: int) -> Fired:
+    """Return a line that `tells_all` with a number of further values."""
+    match = make_match(fired.rule, fired.pairs, fired.words, cuts=CUT, further=values)
+    return Fired(fired.words, fired.rule, fired.pairs, match, values)
 
 
 def matches_of_lines(lines: Iterable[Fired], texts: Sequence[str] = (), cuts: int = CUT) -> Reported:
@@ -96,39 +104,39 @@ def matches_of_lines(lines: Iterable[Fired], texts: Sequence[str] = (), cuts: in
     found: list[Match] = []
     denial = NO_WORDS
     written = _by_id(texts) if texts else {}
-    for first, pairs in _groups(lines):
+    for first, pairs, further in _groups(lines):
         words, rule = first.words, first.rule
         if denial is NO_WORDS and denies(words):
             denial = words
         raw = written.get(rule.rule_id, "") if written else ""
         if raw:
             text = read_rule(raw)
-            found.append(make_match(settle(rule, text), pairs, words, text=text, raw=raw, cuts=cuts))
+            found.append(make_match(settle(rule, text), pairs, words, text=text, raw=raw, cuts=cuts, further=further))
         elif first.match is not None and pairs is first.pairs and cuts == CUT:
             found.append(first.match)
         else:
-            found.append(make_match(rule, pairs, words, cuts=cuts))
+            found.append(make_match(rule, pairs, words, cuts=cuts, further=further))
     return Reported(tuple(found), denial)
 
 
-def _groups(lines: Iterable[Fired]) -> list[tuple[Fired, Sequence[Pair]]]:
+def _groups(lines: Iterable[Fired]) -> list[tuple[Fired, Sequence[Pair], int]]:
     """Return the first line of each rule that fired, with the matched values of all of its lines."""
-    groups: list[tuple[Fired, Sequence[Pair]]] = []
+    groups: list[tuple[Fired, Sequence[Pair], int]] = []
     last: Fired | None = None
     for line in lines:
         if last is None or line.rule.rule_id is None or line.rule.rule_id != last.rule.rule_id:
-            groups.append((line, line.pairs))
+            groups.append((line, line.pairs, line.further))
         elif line is not last and _said(line) != _said(last):
-            first, pairs = groups[-1]
+            first, pairs, further = groups[-1]
             several = pairs if isinstance(pairs, list) else list(pairs)
             several.extend(line.pairs)
-            groups[-1] = (_stronger(first, line), several)
+            groups[-1] = (_stronger(first, line), several, further + line.further)
         last = line
     return groups
 
 
-def _said(line: Fired) -> tuple[Words, Rule, tuple[Pair, ...]]:
-    return line.words, line.rule, line.pairs
+def _said(line: Fired) -> tuple[Words, Rule, tuple[Pair, ...], int]:
+    return line.words, line.rule, line.pairs, line.further
 
 
 def _stronger(first: Fired, line: Fired) -> Fired:

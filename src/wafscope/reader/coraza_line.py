@@ -17,7 +17,7 @@ from functools import lru_cache
 import msgspec
 
 from wafscope.event.model import Action, AttackClass
-from wafscope.event.rule import POINTS, attack_class, is_bookkeeping
+from wafscope.event.rule import attack_class, is_bookkeeping, points_of
 from wafscope.event.text import to_bytes
 from wafscope.reader.coraza_quote import unquote
 
@@ -261,7 +261,7 @@ def make_rule(rule_id: int | None, severity: int | None, tags: tuple[str, ...], 
         rest.accuracy,
         tags,
         bookkeeping,
-        0 if bookkeeping or severity is None else POINTS.get(severity, 0),
+        points_of(rule_id, severity),
         attack_class(rule_id, tags),
     )
 

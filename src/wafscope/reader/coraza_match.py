@@ -63,11 +63,19 @@ def target_of(data: str) -> tuple[str, str]:
 
 
 def make_match(
-    rule: Rule, pairs: Sequence[Pair], words: Words, *, text: RuleText = NO_TEXT, raw: str = "", cuts: int = 0
+    rule: Rule,
+    pairs: Sequence[Pair],
+    words: Words,
+    *,
+    text: RuleText = NO_TEXT,
+    raw: str = "",
+    cuts: int = 0,
+    further: int = 0,
 ) -> Match:
     """Make the match of a rule that fired; `raw` is the rule as written, `text` what was read from it.
 
-    `cuts` is the length at which this log cuts messages and data; 0 where it writes them whole.
+    `cuts` is the length at which this log cuts messages and data; 0 where it writes them whole.  Besides the `pairs`
+    there are so many `further` values that were passed over.
     """
     message, data = pairs[0] if pairs else ("", "")
     target, value = target_of(data) if data else ("", "")
@@ -90,7 +98,8 @@ def make_match(
         rule.maturity,
         rule.accuracy,
         rule.bookkeeping,
-        rule.points,
+        # The engine runs the actions of a rule, which add its points, for each value.
+        rule.points * (max(len(pairs), 1) + further),
         rule.attack_class,
         text.negated,
         words.phase or text.phase,

@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from wafscope.event.model import Match
-from wafscope.event.rule import POINTS, attack_class, is_bookkeeping
+from wafscope.event.rule import attack_class, is_bookkeeping, points_of
 
 _HEAD = 'Matched "Operator `'
 _PARAMETER = "' with parameter `"
@@ -83,7 +83,7 @@ def read_numbers(
     if level == 0:
         level = None  # the engine writes 0 for "emergency" and for "no severity" alike
     bookkeeping = is_bookkeeping(rule_id)
-    points = 0 if bookkeeping or level is None else POINTS.get(level, 0)
+    points = points_of(rule_id, level)
     return rule_id, _integer(line), level, _integer(maturity), _integer(accuracy), bookkeeping, points
 
 
