@@ -13,7 +13,7 @@ import msgspec
 
 from bench.dice import dice, zipf
 from wafscope.event.model import AttackClass, Event, Match, Outcome
-from wafscope.event.rule import POINTS, attack_class
+from wafscope.event.rule import attack_class, points_of
 from wafscope.query.timespan import DAY, SECOND
 from wafscope.reader.base import Found
 from wafscope.reader.verdict import read_score
@@ -99,7 +99,7 @@ def _match(rule_id: int, variant: int) -> Match:
         line=rule_id % 1000,
         tags=("application-multi", f"attack-{name}", "paranoia-level/1", "OWASP_CRS"),
         version="OWASP_CRS/3.3.4",
-        points=POINTS[severity],
+        points=points_of(rule_id, severity),
         attack_class=name,
     )
 
