@@ -18,7 +18,16 @@ import msgspec
 from wafscope.event.model import Match
 from wafscope.event.text import require_utf8
 from wafscope.reader.coraza_event import is_escaped
-from wafscope.reader.coraza_fired import MORE, Fired, fired_of, matches_of_lines, passing_over, read_fired, tells_all
+from wafscope.reader.coraza_fired import (
+    MORE,
+    Fired,
+    fired_of,
+    matches_of_lines,
+    passing_over,
+    read_fired,
+    tells_all,
+    values_behind,
+)
 from wafscope.reader.coraza_line import FILE, HOSTNAME, NO_WORDS, Pair, Rule, Words, make_rule, words_of
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported, denies, make_match, settle
 from wafscope.reader.coraza_record import Data, Message
@@ -114,13 +123,13 @@ def _line(line: bytes, *, whole: bool) -> Fired:
         first, _, further = line.partition(_MARK)
         fired = _line(first, whole=True)
         if tells_all(fired) and _is_text(further):
-            return passing_over(fired, 1 + len(_NEXT_WRITTEN.findall(further)) if further.startswith(_FIRST) else 0)
+            # In JSON each backslash is two, and the quote has one of its own.
+            next_ones = values_behind(further, _NEXT, b"\\", cycle=4, rest=1)
+            return passing_over(fired, 1 + next_ones if further.startswith(_FIRST) else 0)
     return _kept(line) if len(line) <= _LONGEST_KEPT else _read(line)
 
 
-_FIRST = MORE[2:].encode()
-_NEXT_WRITTEN = re.compile(rb'(?<!\\)(?:\\{4})*\\"\]\[msg_match_')
-"""How the next value begins: with a quote before which no backslash stands, or an even number; all of them doubled."""
+_FIRST, _NEXT = MORE[2:].encode(), MORE.encode()
 _SUSPECT = re.compile(rb'"(?:[,}\s]|(?<= \[file \\"))')
 """Where a text of well-formed JSON may end, unless the quote is escaped; and what further values never hold."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import AnyStr
 
 import msgspec
 
@@ -94,6 +95,25 @@ def passing_over(fired: Fired, values: int) -> Fired:
     """Return a line that `tells_all` with a number of further values."""
     match = make_match(fired.rule, fired.pairs, fired.words, cuts=CUT, further=values)
     return Fired(fired.words, fired.rule, fired.pairs, match, values)
+
+
+def values_behind(further: AnyStr, mark: AnyStr, backslash: AnyStr, cycle: int, rest: int) -> int:
+    """Return how many values begin with a `mark` whose quote is none of a value.
+
+    That is told by the number of backslashes before it: divided by `cycle` it leaves the `rest`.
+    """
+    usual = backslash * rest + mark
+    if backslash + usual not in further:
+        return further.count(usual)
+    found = 0
+    at = further.find(mark)
+    while at >= 0:
+        before = at
+        while further[before - 1 : before] == backslash:
+            before -= 1
+        found += (at - before) % cycle == rest
+        at = further.find(mark, at + 1)
+    return found
 
 
 def matches_of_lines(lines: Iterable[Fired], texts: Sequence[str] = (), cuts: int = CUT) -> Reported:

@@ -22,7 +22,15 @@ from wafscope.event.model import Event, File, Headers, InterruptedSource
 from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context
 from wafscope.reader.coraza_event import Told, event_of, http_version, moment, versions_of
-from wafscope.reader.coraza_fired import MORE, Fired, matches_of_lines, passing_over, read_fired, tells_all
+from wafscope.reader.coraza_fired import (
+    MORE,
+    Fired,
+    matches_of_lines,
+    passing_over,
+    read_fired,
+    tells_all,
+    values_behind,
+)
 from wafscope.reader.coraza_line import FILE, read_line
 from wafscope.reader.coraza_match import Reported, denies, matches_of_texts, unused_texts
 from wafscope.reader.coraza_quote import unquote
@@ -345,18 +353,14 @@ def _join(parts: Parts, lines: list[str], position: int, *, whole: bool) -> tupl
     return line, text, position if line is None else end
 
 
-_NEXT = re.compile(r'(?<!\\)(?:\\{2})*"\]\[msg_match_')
-_NEXT_ESCAPED = re.compile(r'(?<!\\)(?:\\{4})*"\]\[msg_match_')
-"""How the next value begins: with a quote before which no backslash stands, or an even number."""
-
-
 def _fired(parts: Parts, text: str, *, whole: bool) -> Fired | None:
     """Read an error line as written; if not `whole`, further values are passed over where they can be."""
     more = -1 if whole else text.find(MORE, text.rfind(FILE))
     if more > 0 and text[more - 1] != "\\":
         fired = read_fired(parts.plain(text[: more + 2]))
         if fired is not None and tells_all(fired):
-            return passing_over(fired, len((_NEXT_ESCAPED if parts.escaped else _NEXT).findall(text, more)))
+            # 3.8 writes each backslash twice.
+            return passing_over(fired, values_behind(text[more:], MORE, "\\", cycle=4 if parts.escaped else 2, rest=0))
     return read_fired(parts.plain(text))
 
 
