@@ -2,6 +2,7 @@
 
 from tests.make import START, event, match
 
+from wafscope.event.model import Value
 from wafscope.panel.score import waterfall
 
 
@@ -22,6 +23,13 @@ def test_steps_add_up_to_what_the_engine_says() -> None:
 def test_points_that_the_log_does_not_explain() -> None:
     found = waterfall(event(START, match(920450, points=5), score=35, score_source="949110_message", threshold=5))
     assert (found.points, found.said, found.unexplained) == (5, 35, 30)
+
+
+def test_a_rule_adds_its_points_for_each_value() -> None:
+    several = match(941100, points=15, others=(Value("ARGS:b", "x", "", ""), Value("ARGS:c", "x", "", "")))
+    found = waterfall(event(START, several, score=15, score_source="949110_message", threshold=5))
+    assert [(step.times, step.points) for step in found.steps] == [(3, 15)]
+    assert (found.points, found.unexplained, found.surplus) == (15, 0, 0)
 
 
 def test_more_points_than_the_engine_says() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from wafscope.event.model import AttackClass, Event
+from wafscope.event.model import AttackClass, Event, Match
 from wafscope.event.rule import is_outbound
 
 
@@ -16,6 +16,7 @@ class Step(msgspec.Struct, frozen=True):
     number: int
     """Of the first match of the rule in this event, counted from 1."""
     times: int
+    """How often it added its points: for each match, and in Coraza for each value of it."""
     start: int
     points: int
 
@@ -39,14 +40,16 @@ class Waterfall(msgspec.Struct, frozen=True):
 
 def waterfall(event: Event) -> Waterfall:
     """Build the steps in the order of the rules."""
-    found: dict[int | None, list[tuple[int, int, AttackClass]]] = {}
+    found: dict[int | None, list[tuple[int, Match]]] = {}
     for number, match in enumerate(event.matches, start=1):
         if not match.bookkeeping and match.points and not is_outbound(match.rule_id):
-            found.setdefault(match.rule_id, []).append((number, match.points, match.attack_class))
+            found.setdefault(match.rule_id, []).append((number, match))
     steps, total = [], 0
     for rule_id, matches in found.items():
-        points = sum(point for _, point, _ in matches)
-        steps.append(Step(rule_id, matches[0][2], matches[0][0], len(matches), total, points))
+        number, first = matches[0]
+        points = sum(match.points for _, match in matches)
+        times = sum(1 + len(match.others) for _, match in matches)
+        steps.append(Step(rule_id, first.attack_class, number, times, total, points))
         total += points
     said = None if event.score_source in {"computed", ""} else event.score
     top, ticks = _scale(max(total, said or 0, event.threshold or 0, 1))
