@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.source.forbidden import forbid
 from tests.system.writer import json_record
 
 from wafscope.i18n.text import english
@@ -324,15 +325,8 @@ def test_a_directory_that_may_not_be_read_does_not_hold_up_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(concurrent, "_TICK", 0.0)
-    scan = os.scandir
     forbidden = f"{tmp_path}/{folder}"
-
-    def refuse(path: str) -> object:
-        if path == forbidden:
-            raise PermissionError(13, "Permission denied", path)
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    allow = forbid(monkeypatch, tmp_path / folder)
     write(tmp_path, OLD, 1)
     write(tmp_path, minute_now(), 2)
     following = Following(tmp_path)
@@ -344,7 +338,7 @@ def test_a_directory_that_may_not_be_read_does_not_hold_up_the_others(
     write(tmp_path, minute_now(), 3)
     following.take()
     following.restart()
-    forbidden = ""
+    allow()
     following.look_at_all()
     following.look_at_all()
     assert following.numbers == Counter([1, 2, 3])

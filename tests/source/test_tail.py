@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from tests.source.forbidden import forbid
 from tests.system.writer import error_lines, json_record, native_record
 
 from wafscope.i18n.text import english
@@ -435,22 +436,14 @@ def test_a_directory_of_a_pattern_that_may_not_be_looked_into_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow, within: str
 ) -> None:
     """`glob` tells of none: the log would be waited for in silence."""
-    scan = os.scandir
-    forbidden = f"{tmp_path}/a"
-
-    def refuse(path: str) -> object:
-        if path == forbidden:
-            raise PermissionError(13, "Permission denied", path)
-        return scan(path)
-
     for number, name in enumerate("ab", 1):
         (tmp_path / name).mkdir()
         append(tmp_path / name / "x.log", number)
-    monkeypatch.setattr(os, "scandir", refuse)
+    allow = forbid(monkeypatch, tmp_path / "a")
     following = follow(tmp_path / within / "*.log")
     (problem,) = following.status()
     assert (problem.where, problem.waits, problem.hint is not None) == (f"{tmp_path}/a", False, True)
-    forbidden = ""
+    allow()
     following.until(*((1, 2) if within == "*" else (1,)))
     assert following.status() == ()
 

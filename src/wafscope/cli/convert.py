@@ -27,7 +27,6 @@ from wafscope.settings import Settings, check_zone
 from wafscope.source.oneshot import STANDARD_INPUT
 
 _STANDARD_OUTPUT = "-"
-"""Exit status of a program that Ctrl-C ended, as shells have it."""
 
 
 @click.command(

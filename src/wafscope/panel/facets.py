@@ -7,6 +7,7 @@ import msgspec
 from wafscope.event.fields import FIELDS, Field
 from wafscope.panel import rules
 from wafscope.panel.answers import Answers
+from wafscope.panel.values import known
 from wafscope.panel.view import Quality, View, quality
 from wafscope.query.question import Top, TopValue
 
@@ -33,8 +34,8 @@ class Facet(msgspec.Struct, frozen=True):
 
     @property
     def more(self) -> int:
-        """How many values are not among these; a missing value is none that is counted."""
-        return self.distinct - sum(value.value is not None for value in self.values)
+        """How many values are not among these."""
+        return self.distinct - known(value.value for value in self.values)
 
 
 class Facets(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from wafscope.event.fields import Field
 from wafscope.panel import rules, values
 from wafscope.panel.answers import Answers
 from wafscope.panel.change import Change
-from wafscope.panel.values import ValueRow, counts_before
+from wafscope.panel.values import ValueRow, counts_before, known
 from wafscope.panel.view import Quality, View, quality
 from wafscope.query.question import Top, TopValue
 
@@ -34,7 +34,7 @@ def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> 
     answer = answers.top(Top(field.name, view.scope, limit=(page + 1) * PAGE + 1, new=new, bookkeeping=False))
     found = answer.value
     shown = found.values[page * PAGE : (page + 1) * PAGE]
-    passed = _known(found.values[: page * PAGE])
+    passed = known(value.value for value in found.values[: page * PAGE])
     before = counts_before(answers, view, field.name, shown)
     most = found.values[0].events if found.values else 1
     notes: dict[str | int | None, str] = {}
@@ -45,16 +45,12 @@ def ask(answers: Answers, view: View, field: Field, *, page: int, new: bool) -> 
         rows=tuple(_row(value, before, most, found.events) for value in shown),
         notes=notes,
         first=passed + 1,
-        last=passed + _known(shown),
+        last=passed + known(value.value for value in shown),
         distinct=found.distinct,
         events=found.events,
         has_more=len(found.values) > (page + 1) * PAGE,
         quality=quality(answer),
     )
-
-
-def _known(values: tuple[TopValue, ...]) -> int:
-    return sum(value.value is not None for value in values)
 
 
 def _row(value: TopValue, before: dict[str | int | None, int] | None, most: int, events: int) -> ValueRow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from wafscope.panel.answers import Answers
@@ -34,13 +36,18 @@ class Values(msgspec.Struct, frozen=True):
 
     @property
     def shown(self) -> int:
-        """How many values these are; a missing value is none that is counted."""
-        return sum(row.value is not None for row in self.rows)
+        """How many values these are."""
+        return known(row.value for row in self.rows)
 
     @property
     def has_more(self) -> bool:
         """True where there are values beyond these."""
         return self.distinct > self.shown
+
+
+def known(values: Iterable[str | int | None]) -> int:
+    """Return how many values there are as `distinct` counts them: a missing value is none."""
+    return sum(value is not None for value in values)
 
 
 def ask(answers: Answers, view: View, field: str, *, limit: int) -> Values:

@@ -19,7 +19,7 @@ from wafscope.service.plan import make_plan
 from wafscope.service.sources import ARRIVING, make_origin
 from wafscope.settings import SECTIONS, Settings, Source, problems, read, values_of, variable
 from wafscope.source.base import ALLOW
-from wafscope.source.listener import is_loopback, parse_address
+from wafscope.source.listener import is_loopback, parse_address, same_address
 from wafscope.source.tail import hidden
 from wafscope.store.open import FILE, open_store
 
@@ -105,12 +105,7 @@ def _twice(addresses: Mapping[str, tuple[str, str]]) -> Iterator[Finding]:
     seen: dict[tuple[str, str], str] = {}
     for name, (address, protocol) in addresses.items():
         if (address, protocol) in seen and not address.endswith(":0"):
-            yield Finding(
-                "error",
-                text("{first} and {second} listen on the same address.", first=seen[address, protocol], second=name),
-                address,
-                text("Each needs an address of its own."),
-            )
+            yield _error(same_address(seen[address, protocol], name, address))
         seen.setdefault((address, protocol), name)
 
 

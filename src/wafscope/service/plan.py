@@ -9,7 +9,7 @@ from wafscope.i18n.text import text
 from wafscope.ingest.follow import Origin
 from wafscope.service.sources import ARRIVING, check_twice, make_origin, receiver_settings, spool_origin
 from wafscope.settings import Settings
-from wafscope.source.listener import ReceiverSettings, check
+from wafscope.source.listener import ReceiverSettings, check, same_address
 
 FIXED = ("store.uri", "store.memory_limit", "web.listen", "ingest.workers")
 """Settings that can not change while the service runs."""
@@ -29,11 +29,7 @@ def make_plan(settings: Settings) -> Plan:
     for listener in arriving.listeners if arriving else ():
         check(listener)
         if listener.listen == settings.web.listen and listener.protocol == "tcp" and not listener.listen.endswith(":0"):
-            raise SettingsError(
-                text("{first} and {second} listen on the same address.", first="web", second=listener.kind),
-                where=listener.listen,
-                hint=text("Each needs an address of its own."),
-            )
+            raise same_address("web", listener.kind, listener.listen)
     origins = [make_origin(source, settings) for source in settings.source if source.kind not in ARRIVING]
     origins += [spool_origin(arriving, settings)] if arriving else []
     if not origins:

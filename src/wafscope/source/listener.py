@@ -149,6 +149,15 @@ def open_listener(listener: Listener, patience: float = _PATIENCE) -> socket.soc
     return opened
 
 
+def same_address(first: str, second: str, address: str) -> SettingsError:
+    """The error of two that are to listen on one address."""
+    return SettingsError(
+        text("{first} and {second} listen on the same address.", first=first, second=second),
+        where=address,
+        hint=text("Each needs an address of its own."),
+    )
+
+
 def other_address(error: OSError, taken: Text) -> Text:
     """What to do about an address that can not be listened on; `taken` where another program has it."""
     if error.errno == errno.EADDRINUSE:

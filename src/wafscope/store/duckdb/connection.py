@@ -196,11 +196,7 @@ class Connection:
             except duckdb.InterruptException as error:
                 raise _unavailable(self.path) from error
             except (duckdb.Error, OSError) as error:
-                raise StoreError(
-                    text("The store could not be written: {reason}", reason=str(error)),
-                    where=str(self.path),
-                    hint=text("Is the disk full, or may you not write there? What was committed before is safe."),
-                ) from error
+                raise _unwritten(self.path, error) from error
             finally:
                 self._long.discard(cursor)
 
@@ -248,11 +244,7 @@ class Connection:
                 self.writer.execute("ROLLBACK")
             if not isinstance(error, duckdb.Error):
                 raise
-            raise StoreError(
-                text("The store could not be written: {reason}", reason=str(error)),
-                where=str(self.path),
-                hint=text("Is the disk full, or may you not write there? What was committed before is safe."),
-            ) from error
+            raise _unwritten(self.path, error) from error
 
     def close(self) -> None:
         """Close the file, which stays open as long as one cursor is: questions under way are interrupted."""
@@ -373,11 +365,18 @@ class _Watchdog:
             self._thread.join()
 
 
+_SAFE = text("Is the disk full, or may you not write there? What was committed before is safe.")
+
+
+def _unwritten(path: Path | None, error: Exception) -> StoreError:
+    return StoreError(text("The store could not be written: {reason}", reason=str(error)), where=str(path), hint=_SAFE)
+
+
 def _unavailable(path: Path | None) -> StoreError:
     return StoreError(
         text("The store is not available for now; Wafscope tries again by itself."),
         where=str(path),
-        hint=text("Is the disk full, or may you not write there? What was committed before is safe."),
+        hint=_SAFE,
     )
 
 
