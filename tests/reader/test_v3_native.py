@@ -167,6 +167,13 @@ def test_lines_that_look_like_separators_stay_in_the_body(line: str) -> None:
     assert (read_one.request_body, read_one.matches) == (body, ())
 
 
+@pytest.mark.parametrize("section", ["B", "F", "H"])
+def test_a_line_of_another_record_where_no_client_can_write_tells_two_woven_ones(section: str) -> None:
+    with pytest.raises(NotARecord) as error:
+        event(WHOLE | {section: WHOLE[section] + "---AAAAAAAA---F--\n"})
+    assert error.value.reason == "spliced"
+
+
 def test_windows_line_ends_are_no_part_of_a_record() -> None:
     raw = written(WHOLE).replace(b"\n", b"\r\n")
     read_one = read(raw, CONTEXT)

@@ -31,7 +31,6 @@ from wafscope.reader.base import (
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader, read_record
 from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, reader_at
 from wafscope.reader.modsecurity_together import read_together
-from wafscope.reader.sections import V3, is_spliced
 from wafscope.reader.walk import Span, Walk
 from wafscope.reader.wrapping import Stream, time_of
 
@@ -172,9 +171,8 @@ def _native(data: bytes, offset: int, region: native.Region, context: Context) -
     for record in region.records:
         whole = _joined(data, record.ranges)
         place = _place(record.ranges, offset)
-        if not record.whole or (record.format == "v3.native" and is_spliced(whole, V3)):
-            reason = "spliced" if record.whole else "cut"
-            yield Unreadable(whole, place[0][0], reason, length=place[0][1], more=place[1:])
+        if not record.whole:
+            yield Unreadable(whole, place[0][0], "cut", length=place[0][1], more=place[1:])
             continue
         try:
             event = NATIVE[record.format](whole.rstrip(b"\r\n"), context)

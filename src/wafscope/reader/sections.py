@@ -25,10 +25,6 @@ def is_spliced(record: bytes, separator: re.Pattern[bytes]) -> bool:
     first = separator.match(record)
     if first is None:
         return False  # behind a prefix: no such line begins a line here
-    own = record[: first.start(2)]
-    lead = b"\n" + own[: len(own) - len(own.lstrip(b"-"))]
-    if record.count(lead) == record.count(b"\n" + own):
-        return False
     letter = b"A"
     for line in separator.finditer(record):
         if line[1] == first[1]:

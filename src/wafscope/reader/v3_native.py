@@ -16,6 +16,7 @@ from wafscope.event.model import Event, Headers, Match, ZoneSource
 from wafscope.event.text import from_bytes
 from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.facts import COLD, gaps_of, hot, split_uri
+from wafscope.reader.sections import V3, is_spliced
 from wafscope.reader.timestamps import SECOND, id_second
 from wafscope.reader.v3_line import (
     START,
@@ -52,6 +53,8 @@ TELLS: dict[str, str] = {
 
 _OPENING = re.compile(rb"---[0-9A-Za-z]{8}---A--")
 _OPENING_LENGTH = 17
+_LEAD = b"\n---"
+"""How separator lines begin, behind the line before."""
 _A, _B, _C, _D, _E, _F, _H = b"ABCDEFH"
 _ALWAYS_EMPTY = b"DGIJK"
 _FIRST_LINE = 256
@@ -163,6 +166,8 @@ def sections_of_record(record: bytes) -> dict[int, bytes]:
         raise NotARecord("damaged", foreign=False)
     mark = b"\n" + prefix + opening[:14]
     parts = record.split(mark)
+    if not prefix and record.count(_LEAD) >= len(parts) and is_spliced(record, V3):
+        raise NotARecord("spliced", foreign=False)
     parts[0] = parts[0][len(mark) - 1 :]
     if not _are_sections(b",".join([part[:4] for part in parts])):
         parts = _mended(parts, mark)
