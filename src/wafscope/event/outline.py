@@ -40,8 +40,10 @@ def event_of(columns: Mapping[str, Any], matches: Sequence[Match]) -> Event:
 def match_of(columns: Mapping[str, Any]) -> Match:
     """Return the match of values of `MATCH`; what is missing has its default."""
     rule_id = columns.get("rule_id")
-    points = 0 if columns.get("bookkeeping") else points_of(rule_id, columns.get("severity"))
-    return Match(points=points, attack_class=attack_class(rule_id, columns.get("tags", ())), **columns)
+    version, file = columns.get("version", ""), columns.get("file", "")
+    points = 0 if columns.get("bookkeeping") else points_of(rule_id, columns.get("severity"), version, file)
+    of_class = attack_class(rule_id, columns.get("tags", ()), version, file)
+    return Match(points=points, attack_class=of_class, **columns)
 
 
 def _read(item: Event | Match, names: tuple[str, ...]) -> dict[str, Any]:

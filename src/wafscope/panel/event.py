@@ -203,6 +203,6 @@ def _view(number: int, match: Match, event: Event) -> MatchView:
         operator=explain.operator_name(match) if match.operator else "",
         transformations=links[-1].transformations if links else (),
         level=next((tag.removeprefix(_LEVEL) for tag in match.tags if tag.startswith(_LEVEL)), ""),
-        outbound=is_outbound(match.rule_id),
+        outbound=is_outbound(match.rule_id, match.version, match.file),
         says_data=explain.quotes_data(match),
     )

@@ -81,7 +81,7 @@ def rules_before(answers: Answers, view: View) -> dict[str | int | None, int] | 
 def class_of(rule_id: int | None, known: dict[int | None, RuleInfo]) -> AttackClass:
     """Class of a rule by its id and what is known of it."""
     info = known.get(rule_id)
-    return attack_class(rule_id, info.tags if info else ())
+    return attack_class(rule_id, info.tags, info.version, info.file) if info else attack_class(rule_id, ())
 
 
 def _row(

@@ -42,7 +42,8 @@ def waterfall(event: Event) -> Waterfall:
     """Build the steps in the order of the rules."""
     found: dict[int | None, list[tuple[int, Match]]] = {}
     for number, match in enumerate(event.matches, start=1):
-        if not match.bookkeeping and match.points and not is_outbound(match.rule_id):
+        outbound = is_outbound(match.rule_id, match.version, match.file)
+        if not match.bookkeeping and match.points and not outbound:
             found.setdefault(match.rule_id, []).append((number, match))
     steps, total = [], 0
     for rule_id, matches in found.items():

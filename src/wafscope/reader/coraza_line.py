@@ -261,8 +261,8 @@ def make_rule(rule_id: int | None, severity: int | None, tags: tuple[str, ...], 
         rest.accuracy,
         tags,
         bookkeeping,
-        points_of(rule_id, severity),
-        attack_class(rule_id, tags),
+        points_of(rule_id, severity, rest.version, rest.file),
+        attack_class(rule_id, tags, rest.version, rest.file),
     )
 
 

@@ -45,7 +45,13 @@ class Details(msgspec.Struct, frozen=True, gc=False):
 def match_of(message: str, details: Details) -> Match:
     """Return the match of one member of `messages`."""
     rule_id, line, severity, maturity, accuracy, bookkeeping, points = read_numbers(
-        details.ruleId, details.lineNumber, details.severity or details.serverity, details.maturity, details.accuracy
+        details.ruleId,
+        details.lineNumber,
+        details.severity or details.serverity,
+        details.maturity,
+        details.accuracy,
+        details.ver,
+        details.file,
     )
     operator, parameter, target, value = read_sentence(details.match, details.data)
     tags = details.tags
@@ -69,21 +75,21 @@ def match_of(message: str, details: Details) -> Match:
         accuracy,
         bookkeeping,
         points,
-        attack_class(rule_id, tags),
+        attack_class(rule_id, tags, details.ver, details.file),
     )
 
 
 @lru_cache(maxsize=4096)
 def read_numbers(
-    rule: str, line: str, severity: str, maturity: str, accuracy: str
+    rule: str, line: str, severity: str, maturity: str, accuracy: str, version: str, file: str
 ) -> tuple[int | None, int | None, int | None, int | None, int | None, bool, int]:
-    """Return rule id, line, severity, maturity, accuracy, and what the id and the severity mean."""
+    """Return rule id, line, severity, maturity, accuracy, and what they mean."""
     rule_id = _integer(rule)
     level = _integer(severity)
     if level == 0:
         level = None  # the engine writes 0 for "emergency" and for "no severity" alike
     bookkeeping = is_bookkeeping(rule_id)
-    points = points_of(rule_id, level)
+    points = points_of(rule_id, level, version, file)
     return rule_id, _integer(line), level, _integer(maturity), _integer(accuracy), bookkeeping, points
 
 

@@ -170,20 +170,21 @@ def _read_rule(keys: str) -> _Rule | None:
             values.setdefault(name, value)
     rule_id = _integer(unescape(values.get("id", "")))
     severity = _severity(values.get("severity", ""))
+    version, file = unescape(values.get("ver", "")), values.get("file", "")
     return _Rule(
         rule_id,
         unescape(values.get("msg", "")),
         severity,
-        values.get("file", ""),
+        file,
         _integer(values.get("line", "")),
         tuple(tags),
         unescape(values.get("rev", "")),
-        unescape(values.get("ver", "")),
+        version,
         _integer(values.get("maturity", "")),
         _integer(values.get("accuracy", "")),
         is_bookkeeping(rule_id),
-        points_of(rule_id, severity),
-        attack_class(rule_id, tuple(tags)),
+        points_of(rule_id, severity, version, file),
+        attack_class(rule_id, tuple(tags), version, file),
     )
 
 
@@ -202,7 +203,7 @@ def _read_without_file(text: str) -> Match:
             file=failed[2],
             line=_integer(failed[3]),
             bookkeeping=is_bookkeeping(rule_id),
-            attack_class=attack_class(rule_id, ()),
+            attack_class=attack_class(rule_id, (), "", failed[2]),
         )
     keys = _WITHOUT_FILE.search(text) if len(text) <= _LONGEST_SEARCHED else None
     if keys is not None:

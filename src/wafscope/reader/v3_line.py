@@ -222,15 +222,16 @@ def _rule(file: str, *pieces: str) -> _Rule | None:
     line, rule_id, revision, message, severity, version, maturity, accuracy = (
         piece[len(key) :] for piece, key in zip(pieces, _KEYS, strict=False)
     )
-    numbers = read_numbers(rule_id, line, severity, maturity, accuracy)
+    file, version = unescape(file), _unescape_quoted(version)
+    numbers = read_numbers(rule_id, line, severity, maturity, accuracy, version, file)
     tags = tuple([_unescape_quoted(tag[len(_TAG) :]) for tag in tags])
     return _Rule(
         numbers,
-        attack_class(numbers[0], tags),
+        attack_class(numbers[0], tags, version, file),
         unescape(message),
-        unescape(file),
+        file,
         _unescape_quoted(revision),
-        _unescape_quoted(version),
+        version,
         tags,
     )
 

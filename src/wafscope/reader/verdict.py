@@ -20,6 +20,8 @@ _BLOCKING = re.compile(r"blocking=(\d{1,9})?, detection=\d*, per_pl=[\d-]*, thre
 
 _INBOUND_REPORTS = frozenset({980120, 980130, 981174, 981175, 981203, 981204})
 _OUTBOUND_REPORTS = frozenset({980140, 980150, 981205})
+_COMPARED = frozenset({981203, 981204})
+"""Reports of CRS 2 whose operator compares the score with the threshold, which is its parameter."""
 _FULL_REPORT = 980170
 _EXCEEDED = ("Inbound Anomaly Score Exceeded", "Outbound Anomaly Score Exceeded")
 _FULL_REPORT_TEXT = "Anomaly Scores: (Inbound Scores: "
@@ -77,7 +79,7 @@ def read_score(matches: tuple[Match, ...]) -> Score:
                 report = _read_report(match, report)
             continue
         weights[match.attack_class] = weights.get(match.attack_class, 0) + match.points
-        if not is_outbound(match.rule_id):
+        if not is_outbound(match.rule_id, match.version, match.file):
             points += match.points
     if report is not NO_REPORT:
         if score is None and report.inbound is not None:
@@ -103,7 +105,9 @@ def _read_report(match: Match, known: Report) -> Report:
         )
     if rule_id in _INBOUND_REPORTS or (rule_id is None and message.startswith(_EXCEEDED[0])):
         said = _total(message)
-        return known if said is None else Report(said, known.outbound, known.threshold)
+        level = _number(match.parameter) if rule_id in _COMPARED else None
+        threshold = known.threshold if level is None else level
+        return Report(known.inbound if said is None else said, known.outbound, threshold)
     if rule_id in _OUTBOUND_REPORTS:
         said = _total(message)
         return known if said is None else Report(known.inbound, said, known.threshold)

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 import msgspec
 
 from wafscope.event.fields import FIELDS, Field, find
-from wafscope.event.rule import BOOKKEEPING_FILES, BOOKKEEPING_IDS
+from wafscope.event.rule import BOOKKEEPING_FILES, BOOKKEEPING_IDS, NO_BOOKKEEPING
 from wafscope.query.filter import All, AnyOf, Filter, Not, Term
 from wafscope.query.question import Scope
 from wafscope.query.timespan import ALL_TIME, Window
@@ -180,4 +180,5 @@ def _contains(term: Term, window: Window) -> Sql:
 def bookkeeping(column: str) -> str:
     """The condition that a rule id is one of a bookkeeping rule; both sides are constants of this program."""
     files, ids = (", ".join(map(str, sorted(numbers))) for numbers in (BOOKKEEPING_FILES, BOOKKEEPING_IDS))
-    return f"({column} // 1000 IN ({files}) OR {column} IN ({ids}))"
+    none = "".join(f" AND NOT {column} BETWEEN {first} AND {last}" for first, last in NO_BOOKKEEPING)
+    return f"(({column} // 1000 IN ({files}){none}) OR {column} IN ({ids}))"
