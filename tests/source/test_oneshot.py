@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import zstandard
@@ -79,6 +82,81 @@ def test_what_could_be_unpacked_of_a_broken_archive_is_read(tmp_path: Path) -> N
     text = b"".join(s.data for s in stretches)
     assert log.startswith(text)
     assert len(text) > 100
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PACKERS if kind != "plain"])
+def test_a_packed_file_that_ends_too_early_is_named_wherever_it_ends(tmp_path: Path, kind: str) -> None:
+    log = b"".join(b'{"n":%d}\n' % n for n in range(60))
+    packed = PACKERS[kind](log) + PACKERS[kind](log)
+    whole = len(packed) // 2
+    for size in {*range(6, len(packed), 7), len(packed) - 1} - {whole}:
+        (tmp_path / "log").write_bytes(packed[:size])
+        stretches = read(tmp_path / "log")
+        assert stretches[-1].damage == "damaged_archive", size
+        read_first = b"".join(s.data for s in stretches)
+        assert (log * 2).startswith(read_first)
+        assert len(read_first) >= len(log) * (size > whole)
+
+
+def test_every_member_of_an_archive_is_read_packed_or_not(tmp_path: Path) -> None:
+    logs = {name: b"".join(b'{"%s":%d}\n' % (name.encode(), n) for n in range(40)) for name in [*PACKERS, "inner.tar"]}
+    packed = {name: PACKERS[name](log) if name in PACKERS else tar({"log": log}) for name, log in logs.items()}
+    (tmp_path / "log").write_bytes(gzip.compress(tar(packed)))
+    stretches = list(read_once(str(tmp_path / "log"), settled))
+    assert not any(s.damage for s in stretches)
+    assert {Path(s.name).name for s in stretches} == {*PACKERS, "log"}
+    assert b"".join(s.data for s in stretches) == b"".join(logs.values())
+
+
+def test_all_of_an_archive_that_ends_too_early_is_read(tmp_path: Path) -> None:
+    log = b"".join(b'{"n":%d}\n' % n for n in range(20_000))
+    archive = tar({"first": log, "second": log})
+    for size in (len(log) // 2, len(log) + 2000, len(log) + len(log) // 3):
+        (tmp_path / "log").write_bytes(archive[:size])
+        stretches = list(read_once(str(tmp_path / "log"), settled))
+        assert [s.damage for s in stretches if s.damage] == ["damaged_archive"]
+        assert b"".join(s.data for s in stretches) == (archive[512 : 512 + len(log)] + log)[: size_of(size, len(log))]
+
+
+def tar(members: dict[str, bytes]) -> bytes:
+    """Make an archive."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return made.getvalue()
+
+
+def size_of(size: int, first: int) -> int:
+    """How much content stands in so many bytes of an archive of two members."""
+    second = 1024 + first + -first % 512
+    return min(first, size - 512) + max(0, size - second)
+
+
+def test_links_in_a_folder_are_followed_and_each_file_is_read_once(tmp_path: Path) -> None:
+    away, folder = tmp_path / "away", tmp_path / "folder"
+    (away / "day").mkdir(parents=True)
+    (away / "log").write_bytes(b'{"n":1}\n')
+    (away / "day" / "log").write_bytes(b'{"n":2}\n')
+    folder.mkdir()
+    (folder / "own").write_bytes(b'{"n":3}\n')
+    links = {"a": away / "log", "b": away / "log", "c": folder / "own", "day": away / "day", "up": folder}
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    check(str(folder))
+    assert sorted(s.data for s in read_once(str(folder), settled)) == [b'{"n":%d}\n' % n for n in (1, 2, 3)]
+
+
+def test_a_pipe_of_the_shell_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(gzip.compress(b'{"n":1}\n'),))
+    writer.start()
+    check(str(pipe))
+    assert [s.data for s in read_once(str(pipe), settled)] == [b'{"n":1}\n']
+    writer.join()
 
 
 @settings(max_examples=60)

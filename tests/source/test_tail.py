@@ -182,6 +182,21 @@ def test_what_was_rotated_while_nobody_looked_is_read(log: Path, follow: Follow)
     following.until(1, 2, 3, 4, 5)
 
 
+def test_a_log_that_a_link_leads_to_is_rotated_where_it_stands(tmp_path: Path, log: Path, follow: Follow) -> None:
+    real = tmp_path / "data" / "audit.log"
+    real.parent.mkdir()
+    log.symlink_to(real)
+    following = follow(log)
+    append(real, 1)
+    following.until(1)
+    following.feed.close()
+    append(real, 2)
+    real.rename(real.with_suffix(".log.1"))
+    append(real, 3)
+    following.restart()
+    following.until(1, 2, 3)
+
+
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 @pytest.mark.parametrize("pattern", ["modsec_audit.log", "modsec_audit.log*"])
 def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, pattern: str, follow: Follow) -> None:
@@ -201,13 +216,16 @@ def test_of_a_compressed_log_only_what_was_missed_is_read(log: Path, kind: str, 
     following.until(1, 2, 3, 4)
 
 
-def test_a_log_that_is_just_being_compressed_is_waited_for(log: Path, follow: Follow) -> None:
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_log_that_is_just_being_compressed_is_waited_for(
+    log: Path, pack: Callable[[bytes], bytes], follow: Follow
+) -> None:
     following = follow(log)
     append(log, 1, 2)
     following.until(1, 2)
     following.feed.close()
     append(log, *range(3, 50))
-    data = gzip.compress(log.read_bytes())
+    data = pack(log.read_bytes())
     packed = log.with_name(f"{log.name}.1.gz")
     packed.write_bytes(data[:-100])
     log.unlink()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import select
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from io import BufferedReader
 from pathlib import Path
+from stat import S_ISCHR, S_ISFIFO, S_ISSOCK
 from typing import IO, BinaryIO, cast
 
 import msgspec
@@ -22,26 +23,29 @@ from wafscope.errors import InputError
 from wafscope.i18n.text import Text, text
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
 from wafscope.source.index import is_index, read_index
-from wafscope.source.unpacking import BROKEN, Meter, Steady, decompressed
+from wafscope.source.members import Members
+from wafscope.source.unpacking import BROKEN, Meter, Peekable, Steady, decompressed
 
 STANDARD_INPUT = "-"
 
 _TAR_AT = 257
 _HEAD = 512
+_DEEPEST = 4
+"""Archives in archives are opened so often."""
 _AT_ONCE = 256 << 10
 """Bytes of a record that is not whole up to which live input is looked at whenever there is more of it."""
 
 
 def stored_size(path: str) -> int | None:
-    """Return the size of a source as stored, for a progress bar; None where it has none (standard input)."""
-    if path == STANDARD_INPUT:
+    """Return the size of a source as stored, for a progress bar; None where it has none (standard input, a pipe)."""
+    if _is_pipe(path):
         return None
     return sum(f.stat().st_size for f in _files(Path(path)))
 
 
 def check(path: str) -> None:
-    """Raise InputError when a source is not there, may not be read, or is empty."""
-    if path == STANDARD_INPUT:
+    """Raise InputError when a source is not there, may not be read, or is empty; a pipe is left alone."""
+    if _is_pipe(path):
         return
     place = Path(path)
     try:
@@ -74,9 +78,20 @@ def check(path: str) -> None:
 def empty(path: str) -> InputError:
     """The error of a source that holds no byte."""
     hint = text("Does the engine write here? See SecAuditLog and SecAuditEngine in its configuration.")
-    if path == STANDARD_INPUT:
+    if _is_pipe(path):
         hint = text("Does the command before it print the log? What it says on standard error tells why not.")
     return InputError(text("There is nothing in it: 0 bytes."), where=path, hint=hint)
+
+
+def _is_pipe(path: str) -> bool:
+    """Tell what can be read once only and has no size: standard input, `<(zcat log.gz)` of a shell, a named pipe."""
+    if path == STANDARD_INPUT:
+        return True
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return S_ISFIFO(mode) or S_ISCHR(mode) or S_ISSOCK(mode)
 
 
 Settled = Callable[[bytes], int]
@@ -97,17 +112,17 @@ def read_once(path: str, settled: Settled, largest: int = LARGEST_RECORD, *, liv
     input is wanted at once, instead of many records together.
     """
     cutter = Cutter(settled, largest)
-    if path == STANDARD_INPUT:
-        given = cast("BufferedReader", sys.stdin.buffer)
-        stream = cast("BufferedReader", _Live(given)) if live else given
-        yield from _dated(_file(path, path, stream, 0, cutter), time.time())
+    if _is_pipe(path):
+        with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb") as given:
+            pipe = _Live(cast("BufferedReader", given)) if live else cast("BufferedReader", given)
+            yield from _dated(_file(path, path, pipe, Meter(pipe), cutter), time.time())
         return
     before = 0
     for name in _missing(Path(path)):
         yield Stretch(path, name, 0, b"", 0, damage="missing_file")
     for file in _files(Path(path)):
         with file.open("rb") as stream:
-            yield from _dated(_file(path, str(file), stream, before, cutter), file.stat().st_mtime)
+            yield from _dated(_file(path, str(file), stream, Meter(stream, before), cutter), file.stat().st_mtime)
         before += file.stat().st_size
 
 
@@ -119,19 +134,34 @@ def _dated(stretches: Iterator[Stretch], second: float) -> Iterator[Stretch]:
 
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
-        return sorted(f for f in _below(place) if f.is_file() and not f.is_symlink())
+        return sorted(_below(place))
     return list(read_index(place).files) if place.is_file() and is_index(place) else [place]
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """The files in a folder and in those in it; raises OSError for one that may not be read."""
+    """The files in a folder and in those in it, each once, links followed; raises OSError for one not to be read."""
 
     def refuse(error: OSError) -> None:
         raise error
 
+    linked: list[Path] = []
+    found: set[str] = set()
     # Path.rglob passes over what it may not read.
-    for place, _, names in os.walk(folder, onerror=refuse):
-        yield from (Path(place, name) for name in names)
+    for place, names, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        names[:] = [] if real in found else names
+        for file in (Path(place, name) for name in files if real not in found):
+            if file.is_symlink():
+                linked.append(file)
+            elif file.is_file():
+                yield file
+                found.add(f"{real}/{file.name}")
+        found.add(real)
+    for file in linked:
+        real = os.path.realpath(file)
+        if real not in found and file.is_file():
+            found.add(real)
+            yield file
 
 
 def _missing(place: Path) -> tuple[str, ...]:
@@ -148,17 +178,33 @@ def _nearby(place: Path) -> Text:
     return text("Common places: /var/log/modsec_audit.log, /var/log/nginx, /var/log/apache2, /var/log/modsecurity.")
 
 
-def _file(source: str, name: str, stream: BufferedReader, before: int, cutter: Cutter) -> Iterator[Stretch]:
-    meter = Meter(stream, before)
-    inner = decompressed(stream, meter)
+def _file(source: str, name: str, stream: Peekable, meter: Meter, cutter: Cutter, depth: int = 0) -> Iterator[Stretch]:
+    """Yield the stretches of a file or of a member of an archive, which may be compressed or an archive itself.
+
+    `meter` counts what is taken from the file, as far as this is no member.
+    """
+    own = Meter(stream) if depth else meter
+    inner = decompressed(stream, own)
     live = isinstance(stream, _Live) and isinstance(inner, Meter)
     opened = cast("BinaryIO", inner if live else Steady(inner))
-    head = opened.read(_HEAD)
+    try:
+        head = opened.read(_HEAD)
+    except BROKEN:
+        yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
+        return
     whole = cast("BinaryIO", _Rejoined(head, opened))
-    if head[_TAR_AT : _TAR_AT + 5] == b"ustar":
-        yield from _archive(source, name, whole, meter, cutter)
+    if head[_TAR_AT : _TAR_AT + 5] == b"ustar" and depth < _DEEPEST:
+        yield from _archive(source, name, whole, meter, cutter, depth)
     else:
         yield from _stretches(source, name, whole, meter, cutter, live=live)
+
+
+def _archive(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter, depth: int) -> Iterator[Stretch]:
+    members = Members(stream)
+    for entry, member in members:
+        yield from _dated(_file(source, f"{name}/{entry.name}", member, meter, cutter, depth + 1), entry.mtime)
+    if members.is_damaged:
+        yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
 
 class _Live:
@@ -170,7 +216,7 @@ class _Live:
     def peek(self, size: int) -> bytes:
         return self._stream.peek(size)
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         parts = [self._stream.read1(size)]
         while parts[-1] and (size := size - len(parts[-1])) and select.select([self._stream], [], [], 0)[0]:
             parts.append(self._stream.read1(size))
@@ -192,18 +238,6 @@ class _Rejoined:
             return data
         data, self._head = self._head, b""
         return data
-
-
-def _archive(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter) -> Iterator[Stretch]:
-    try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
-                opened = archive.extractfile(member) if member.isfile() else None
-                if opened is not None:
-                    inner = cast("BinaryIO", opened)
-                    yield from _dated(_stretches(source, f"{name}/{member.name}", inner, meter, cutter), member.mtime)
-    except (tarfile.TarError, *BROKEN):
-        yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
 
 def _stretches(

@@ -209,7 +209,9 @@ class TailFeed:
     def _search(self, found: set[tuple[int, int]]) -> None:
         """Look at the rotated files beside those that are followed."""
         paths = dict.fromkeys([*self._paths, *(os.fsdecode(known.place.path) for known in self._known.values())])
-        for path in siblings(paths):
+        # Where a path is a link, the log is rotated beside that which it leads to.
+        linked = dict.fromkeys(os.path.realpath(path) for path in paths if os.path.islink(path))
+        for path in siblings(paths | linked):
             self._visit(path, found, is_named=False)
 
     def _visit(self, path: str, found: set[tuple[int, int]], *, is_named: bool) -> bool:

@@ -6,8 +6,9 @@ import bz2
 import gzip
 import lzma
 import zlib
+from collections.abc import Generator
 from io import BufferedReader
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -15,10 +16,22 @@ BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, lzma.LZMA
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\xfd7zXZ": "xz"}
 
 
+class Readable(Protocol):
+    """What bytes are taken from."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Peekable(Readable, Protocol):
+    """A stream whose next bytes can be looked at."""
+
+    def peek(self, size: int, /) -> bytes: ...
+
+
 class Meter:
     """Counts the bytes taken from a file, whatever decompression stands on top of it."""
 
-    def __init__(self, stream: BinaryIO, before: int = 0) -> None:
+    def __init__(self, stream: Readable, before: int = 0) -> None:
         self._stream = stream
         self.count = before
 
@@ -31,7 +44,7 @@ class Meter:
         return True
 
 
-def decompressed(stream: BufferedReader, meter: Meter) -> IO[bytes]:
+def decompressed(stream: Peekable, meter: Meter) -> IO[bytes]:
     """Return what a stream holds, unpacked; `meter` counts what is taken from the stream for it."""
     magic = stream.peek(6)
     kind = next((k for m, k in _MAGIC.items() if magic.startswith(m)), "")
@@ -39,12 +52,71 @@ def decompressed(stream: BufferedReader, meter: Meter) -> IO[bytes]:
     if kind == "gzip":
         return cast("IO[bytes]", gzip.GzipFile(fileobj=counted, mode="rb"))
     if kind == "zstd":
-        return zstandard.ZstdDecompressor().stream_reader(counted, read_across_frames=True)
+        whole = cast("IO[bytes]", _WholeFrames(counted))
+        return zstandard.ZstdDecompressor().stream_reader(whole, read_across_frames=True)
     if kind == "bz2":
         return bz2.BZ2File(counted)
     if kind == "xz":
         return lzma.LZMAFile(counted)
     return counted
+
+
+class _WholeFrames:
+    """Compressed bytes of zstd; EOFError where they end within a frame, which the library takes for the end."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._walk = _frame_parts()
+        self._wanted, self._skip, self._held = *next(self._walk), b""
+        self._is_within = False
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        if not data and (self._is_within or self._held or self._skip):
+            raise EOFError
+        self._see(data)
+        return data
+
+    def _see(self, data: bytes) -> None:
+        position = 0
+        while position < len(data):
+            if self._skip:
+                step = min(self._skip, len(data) - position)
+                self._skip -= step
+                position += step
+                continue
+            step = self._wanted - len(self._held)
+            self._held += data[position : position + step]
+            position += step
+            if len(self._held) == self._wanted:
+                held, self._held = self._held, b""
+                self._wanted, self._skip = self._walk.send(held)
+                self._is_within = self._wanted != _MAGIC_SIZE
+
+
+_MAGIC_SIZE = 4
+
+
+def _frame_parts() -> Generator[tuple[int, int], bytes]:
+    """Go through frames of zstd (RFC 8878): yield how many bytes are wanted, and how many are passed over before them.
+
+    Four bytes are wanted only where a frame may begin.
+    """
+    behind = 0
+    while True:
+        magic = yield _MAGIC_SIZE, behind
+        if magic[1:] == b"\x2a\x4d\x18":  # a frame that may be skipped
+            behind = int.from_bytes((yield 1, 0) + (yield 3, 0), "little")
+            continue
+        (descriptor,) = yield 1, 0
+        single = descriptor >> 5 & 1
+        passed = 1 - single + (single, 2, 4, 8)[descriptor >> 6] + (0, 1, 2, 4)[descriptor & 3]
+        is_last = False
+        while not is_last:
+            header = int.from_bytes((yield 3, passed), "little")
+            is_last = header & 1 == 1
+            passed = 1 if header >> 1 & 3 == 1 else header >> 3
+        behind = passed + (4 if descriptor >> 2 & 1 else 0)
 
 
 def unpacked(stream: BufferedReader) -> BinaryIO:
