@@ -154,6 +154,46 @@ def test_a_renamed_log_is_followed_as_long_as_it_is_written(log: Path, follow: F
         following.until(1, 2, 3)
 
 
+def test_a_log_that_is_brought_anew_each_time_is_read_on(log: Path, follow: Follow) -> None:
+    """As rsync does: a new file takes the place of the old one, which may have ended within a record."""
+    following = follow(log, idle=0.1)
+    brought, last = log.with_suffix(".brought"), list(range(10))
+    append(log, *last)
+    following.until(*last)
+    for number in (10, 11, 12):
+        brought.write_bytes(log.read_bytes() + json_record(number)[:200])
+        brought.rename(log)
+        following.until(*last)
+        shutil.copy(log, brought)
+        with brought.open("ab") as file:
+            file.write(json_record(number)[200:])
+        brought.rename(log)
+        last.append(number)
+        following.until(*last)
+    time.sleep(0.3)
+    following.until(*last)
+    assert following.data == log.read_bytes()
+    following.restart()
+    following.until(*last)
+
+
+def test_a_log_whose_place_a_copy_took_is_read_on(log: Path, follow: Follow) -> None:
+    """The engine writes on into the old file, somebody else into the copy."""
+    following = follow(log)
+    first, copy = range(10), log.with_suffix(".copy")
+    append(log, *first)
+    following.until(*first)
+    shutil.copy(log, copy)
+    with log.open("ab") as writer:
+        copy.rename(log)
+        append(log, 10)
+        following.until(*first, 10)
+        writer.write(json_record(11))
+        writer.flush()
+        append(log, 12)
+        following.until(*range(13))
+
+
 def test_a_removed_log_is_read_to_its_end(log: Path, follow: Follow) -> None:
     following = follow(log)
     append(log, 1)

@@ -53,6 +53,8 @@ class Reading:
         self.place = place
         self.is_rotated = False
         """No path that is followed leads to it any more."""
+        self.is_succeeded = False
+        """Another file stands where it stood, and goes on with its content."""
         self.grown = time.monotonic()
         """When it last had more to give."""
         self.size = 0
@@ -94,6 +96,12 @@ class Reading:
     def rest(self) -> Stretch | None:
         """Give all that was read and not handed on, when nothing of it will come again."""
         return self._give(len(self._rest)) if self._rest else None
+
+    def succeeded(self, descriptor: int) -> None:
+        """Another file stands where this one stood: what waits is left to it, if it is there."""
+        self.is_succeeded = True
+        if os.pread(descriptor, len(self._rest), self.place.offset) == self._rest:
+            self.rest()
 
     def shed(self) -> None:
         """Let go of what waits; it is read again."""

@@ -33,6 +33,8 @@ _SEARCH = 5.0
 """Seconds between two searches for rotated files, when nothing calls for one at once."""
 _QUIET = 600.0
 """Seconds without a byte after which a rotated file is closed; it is opened again when it has grown."""
+_SUCCEEDED = 30.0
+"""The same, where another file in its place goes on with its content: a removed file holds its space on the disk."""
 _COPY = 3.0
 """Seconds in which the copy of a truncated file is looked for, before what was read of it is handed on as it is."""
 _FORGET = 3600.0
@@ -254,6 +256,8 @@ class TailFeed:
             key = self._recognise(head)
             if key is None and self._is_wanted(status, head, is_named=is_named):
                 key = self._prefix + token_hex(8)
+            if key is not None and is_named and not is_packed:
+                key = self._taken_over(key, descriptor, status)
             if key is not None and not self._is_read(key):
                 known = self._known.get(key)
                 place = known.place if known else Place(path=os.fsencode(path))
@@ -322,7 +326,8 @@ class TailFeed:
         """Return the file that begins so."""
         found = [key for key, known in self._known.items() if known.place.begins(head)]
         found = [key for key in found if not self._is_another(key, head)]
-        return max(found, key=lambda key: self._known[key].place.head, default=None)
+        places = {key: self._known[key].place for key in found}
+        return max(found, key=lambda key: (places[key].head, places[key].offset), default=None)
 
     def _is_another(self, key: str, head: bytes) -> bool:
         """Tell a file that only begins like one that is open, of which there is little yet, from a copy of it."""
@@ -336,6 +341,19 @@ class TailFeed:
     def _is_read(self, key: str) -> bool:
         """The file is open: what was found is a copy of it, which may turn out to be needed."""
         return any(reading.key == key for reading in self._all())
+
+    def _taken_over(self, key: str, descriptor: int, status: os.stat_result) -> str:
+        """Let a file that stands where another one stood go on where that was left, as one that rsync brings does.
+
+        The other one is read on for a while, since somebody may still write to it; it is another file from now on.
+        """
+        for reading in self._readings.values():
+            # What is shorter may be a copy that is not written to its end.
+            is_whole = status.st_size >= reading.place.offset or time.time() - status.st_mtime > _COPY
+            if reading.key == key and reading.is_rotated and is_whole:
+                reading.succeeded(descriptor)
+                reading.key = self._prefix + token_hex(8)
+        return key
 
     def _lose(self, reading: Reading | PackedReading) -> None:
         """A file is not what it was: its old content may stand in a copy, the new one begins at 0."""
@@ -355,7 +373,8 @@ class TailFeed:
         """Close rotated files that are quiet, and forget those that are nowhere."""
         present = set(found)
         for inode, reading in list(self._readings.items()):
-            if reading.is_rotated and now - reading.grown > _QUIET and not reading.held:
+            quiet = _SUCCEEDED if reading.is_succeeded else _QUIET
+            if reading.is_rotated and now - reading.grown > quiet and not reading.held:
                 reading.close()
                 del self._readings[inode]
         self._skipped = {inode: skipped for inode, skipped in self._skipped.items() if inode in present}
