@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reader.covering import covering, ranges
+from tests.reader.v2_samples import ID, MESSAGE, native
 
 from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
@@ -19,6 +20,12 @@ from wafscope.reader.walk import settled
 SAMPLES = Path(__file__).parents[1] / "samples"
 JSON = (SAMPLES / "gen-v3.0.15-json-serial.log").read_bytes().splitlines()[:3]
 NATIVE = (SAMPLES / "gen-v3.0.15-native-serial.log").read_bytes().split(b"Z--\n\n")[0] + b"Z--\n"
+V2 = native(boundary="0a1b2c3d", body="a=1").rstrip(b"\n").split(b"\n")
+ERROR = (
+    b"[Tue Nov 24 02:28:34.934870 2026] [security2:error] [pid 6495:tid 6534] [client 127.0.0.1:42982] "
+    b"[client 127.0.0.1] ModSecurity: " + MESSAGE.encode() + b' [hostname "a"] [uri "/"] [unique_id "' + ID.encode()
+    + b'"]'
+)  # fmt: skip
 LOG = b"".join(line + b"\n" for line in JSON) + NATIVE + JSON[0].replace(b"unique_id", b"unique_id ") + b"\n"
 
 STAMP = b"2026-11-24T02:44:43.123456789Z"
@@ -51,6 +58,17 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "docker logs -t": lambda line: STAMP + b" " + line,
     "syslog without a host": lambda line: b"<187>Nov 24 02:44:43 nginx: " + line,
     "rfc5424 with data": lambda line: b'<134>1 2026-11-24T02:44:43Z vm waf 7 ID [a@1 b="1"][c@2 d="\\]"] ' + line,
+    "docker service logs": lambda line: b"web.1.x5k2m9q8r7t6@node1    | " + line,
+    "docker service logs -t": lambda line: STAMP + b" web_waf.12.x5k2m9q8r7t6@node-1.example     | " + line,
+    "docker service logs --no-task-ids": lambda line: b"web.0@node1    | " + line,
+    "stern": lambda line: b"waf-7d9f8c6b54-x5k2m nginx " + line,
+    "stern -A": lambda line: b"ingress waf-0 nginx " + line,
+    "stern -t": lambda line: b"waf-7d9f8c6b54-x5k2m nginx " + STAMP + b" " + line,
+    "stern -t short": lambda line: b"waf-7d9f8c6b54-x5k2m nginx 11-24 02:44:43 " + line,
+    "stern in colours": lambda line: b"\x1b[35mwaf-7d9f8c6b54-x5k2m\x1b[0m \x1b[95mnginx\x1b[0m " + line,
+    "stern -o json": lambda line: json.dumps(
+        {"message": line.decode(), "nodeName": "n", "namespace": "x", "podName": "waf-0", "containerName": "nginx"}
+    ).encode(),
     "syslog in docker": lambda line: docker(b"<134>Nov 24 02:44:43 vm nginx: " + line),
 }
 
@@ -192,6 +210,74 @@ def test_streams_that_alternate_are_read_each_on_its_own() -> None:
     log = b"".join(b"a-1  | " + first + b"\nb-1  | " + second + b"\n" for first, second in zip(one, two, strict=True))
 
     assert len(raws(log)) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (b"web.1.x5k2m9q8r7t6@node1    | ", b"web.2.c4d5f6g7h8j9@node2    | "),
+        (STAMP + b" web.1.x5k2m9q8r7t6@n    | ", STAMP.replace(b":43.", b":44.") + b" web.10.c4d5f6g7h8j9@n    | "),
+        (b"[pod/waf-7d9f8c6b54-x5k2m/nginx] ", b"[pod/waf-7d9f8c6b54-c4d5f/nginx] "),
+        (b"waf-7d9f8c6b54-x5k2m nginx ", b"waf-7d9f8c6b54-c4d5f nginx "),
+        (b"waf-0 nginx ", b"waf-0 waf "),
+    ],
+)
+def test_streams_of_a_cluster_are_read_each_on_its_own(one: bytes, two: bytes) -> None:
+    error = ERROR.replace(b"awT2", b"cwT2")
+    woven = [each for line in V2 for each in (one + line.replace(b"awT2", b"bwT2"), two + line)]
+    lines = [two + error, *woven]
+    data = b"\n".join([*lines, one + JSON[0], one + b'192.0.2.7 - - [24/Nov/2026] "GET / HTTP/1.1" 200', b""])
+
+    pieces = covering(data)
+    found = [piece.event for piece in pieces if isinstance(piece, Found)]
+    assert sorted(event.format for event in found) == ["err.apache.v2", "v2.native", "v2.native", "v3.json"]
+    assert sum(piece.lines for piece in pieces if isinstance(piece, Foreign)) == 1
+    assert not [piece for piece in pieces if isinstance(piece, Unreadable)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"hello world ", b"203.0.113.66 x ", b"shop.example nginx ", b"waf-7d9f8c6b54-x5k2m nginx: ", b"waf-0 Nginx ",
+        b"web.1.x5k2m9q8r7t6@node1 | ", b"web@node1    | ", b"web.one@node1    | ", b"GET web.1@n    | ",
+    ],
+)  # fmt: skip
+def test_what_a_client_can_put_before_a_record_is_no_prefix(text: bytes) -> None:
+    """Its name, address or agent can stand first in the line of an access log; none of them is a pod or a task."""
+    pieces = covering(b"".join(text + line + b"\n" for line in V2))
+    assert not [piece for piece in pieces if isinstance(piece, Found)]
+
+
+def test_two_words_are_no_prefix_before_a_record_showed_it() -> None:
+    lines = [b"waf-0 nginx hello", *(b"waf-0 nginx " + line for line in V2), b"waf-0 nginx 11-24 02:44:43 hello", b""]
+    pieces = covering(b"\n".join(lines))
+    assert [type(piece) for piece in sorted(pieces, key=lambda p: p.offset)] == [Foreign, Found, Foreign]
+
+
+@pytest.mark.parametrize("kind", WRAPPERS)
+def test_a_body_that_imitates_a_prefix_stays_one(kind: str) -> None:
+    head, mark, rest = NATIVE.partition(b"\n\n---")
+    boundary = re.findall(rb"---([0-9A-Za-z]{8})---B--", NATIVE)[0]
+    starts = (
+        b"web.1.x5k2m9q8r7t6@node1    | ", b"waf-0 nginx ", b"11-24 02:44:43 ", b"stdout F ", b"vm nginx: ",
+        STAMP + b" ", b"[pod/waf-7d9f/nginx] ", b"waf-1  | ", b"",
+    )  # fmt: skip
+    body = b"\n\n---" + boundary + b"---C--\n" + b"\n".join(start + JSON[0] for start in starts) + b"\n"
+    log = head + body + mark + rest
+
+    assert raws(log) == [log.rstrip(b"\n")]
+    assert raws(wrapped(kind, log)) == raws(log)
+
+
+@pytest.mark.parametrize("prefix", [b"web.1.x5k2m9q8r7t6@node1    | ", STAMP + b" web.1.x5k2m9q8r7t6@node1    | "])
+def test_a_long_line_that_docker_divided_is_put_together(prefix: bytes) -> None:
+    """Each part has its prefix, but only the last one a line feed."""
+    long = JSON[0].replace(b'"request":{', b'"request":{"x":"' + b"y" * 40_000 + b'",', 1)
+    parts = [long[start : start + (16 << 10)] for start in range(0, len(long), 16 << 10)]
+    data = b"".join(prefix + part for part in parts) + b"\n" + prefix + JSON[1] + b"\n"
+
+    assert len(parts) == 3
+    assert raws(data) == sorted([long, JSON[1]])
 
 
 def test_an_access_log_behind_the_same_prefix_is_foreign() -> None:

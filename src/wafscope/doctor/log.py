@@ -17,7 +17,7 @@ from wafscope.i18n.text import Text, text
 from wafscope.reader.base import Context, Foreign, Found, Unreadable
 from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
-from wafscope.reader.wrapping import unwrap
+from wafscope.reader.wrapping import of_pod, unwrap
 
 _NEWEST = 4 << 20
 """Bytes of the end of a log that are looked at."""
@@ -121,7 +121,7 @@ class _Looking:
         """Count what is in a part of a log: what was cut off at its ends is no fault of the log."""
         complete = data if final else data[: settled(data, final=False, margin=0)] or data
         self._wrapped = self._wrapped or any(
-            unwrap(line) is not None for line in complete.split(b"\n", _HEAD_LINES)[:-1]
+            (unwrap(line) or of_pod(line, {})) is not None for line in complete.split(b"\n", _HEAD_LINES)[:-1]
         )
         begun = is_start
         for piece in sorted(read_pieces(complete, 0, Context()), key=lambda piece: piece.offset):

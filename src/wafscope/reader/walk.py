@@ -17,7 +17,7 @@ import msgspec
 
 from wafscope.reader import native
 from wafscope.reader.formats import error_log
-from wafscope.reader.wrapping import Inner, Stream, is_stamped, journal_field, unwrap
+from wafscope.reader.wrapping import Inner, Stream, is_stamped, journal_field, of_pod, unwrap
 
 _RECORD = b'{"transaction":'
 _MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":')
@@ -54,6 +54,7 @@ class Walk:
         self._wrappers = wrappers
         self._records = records
         self._stamped = False
+        self._pods: dict[bytes, bool] = {}
         self.unfinished: int | None = None
         """Where a message of the journal begins that is not here to its end."""
         self._unclosed: set[bytes] = set()
@@ -117,7 +118,7 @@ class Walk:
         if family is not None:
             return native.scan(data, start, family, final=self._final)
         line = data[start:stop]
-        inner = unwrap(line, stamped=self._stamped) if self._wrappers else None
+        inner = (unwrap(line, stamped=self._stamped) or of_pod(line, self._pods)) if self._wrappers else None
         if inner is not None:
             self._stamped = is_stamped(inner, before=self._stamped)
             self.streams.setdefault(inner.stream, Stream()).add(inner, start, after)

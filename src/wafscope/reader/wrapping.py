@@ -25,8 +25,27 @@ _PROGRAM = rb"[^\s:\[]{1,100}(?:\[\d+\])?: "
 _FIXED = {
     b"pod": re.compile(rb"\[pod/[^\]\n]{1,300}\] "),
     b"compose": re.compile(_COLOUR + rb"[A-Za-z0-9][\w.-]{0,100}(?:[-_]\d+ +| {2,})\| " + _COLOUR),
+    b"swarm": re.compile(rb"(\w[\w-]{0,100}\.\d{1,9}(?:\.[0-9a-z]{12,25})?@[A-Za-z0-9][\w.-]{0,253}) {4,20}\| "),
 }
-"""Prefixes that name a stream.  The name of a container that was given one by hand has no number."""
+"""Prefixes that name a stream, in a group where not all of them does.  The name of a container that was given one by
+hand has no number.  `docker service logs` writes service, slot, task and node."""
+_PART = 16 << 10
+"""Where docker divides a line, `docker service logs` puts the prefix in front of the next part, without a line feed,
+and the time before it, where that is asked for."""
+_LABEL = _COLOUR + rb"[a-z0-9][a-z0-9-]{0,62}" + _COLOUR + rb" "
+_POD_NAME = rb"[a-z0-9][a-z0-9.-]{0,240}-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|\d{1,5})"
+_POD = re.compile(
+    rb"((?:" + _LABEL + rb")?" + _COLOUR + _POD_NAME + _COLOUR + rb" " + _LABEL + rb")(\d\d-\d\d \d\d:\d\d:\d\d )?"
+)
+"""What stern puts before a line: namespace where there are several, pod, container, and a short time where asked for.
+The name of a pod ends as the controllers of Kubernetes make it, with five of these letters or a number."""
+_TELLING = re.compile(
+    rb"(?:" + _MOMENT + rb" )?(?:"
+    rb'\{"|'  # an object of JSON
+    rb"---?[0-9A-Za-z]{8,16}-(?:--)?[A-Z]--\r?$|"  # a separator of a native record
+    rb'\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] |\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d |\[client ")'  # an error log
+)
+"""How a line begins that shows that two words before it are pod and container."""
 _SYSLOG, _STAMP_ALONE = b"syslog", b"stamp"
 _MOVING = {
     _SYSLOG: re.compile(rb"(?:<\d{1,3}>(?:1 )?)?" + _STAMP + rb" [^\s:]{1,255} " + _PROGRAM),
@@ -40,7 +59,7 @@ _MOVING = {
 is what `kubectl logs --timestamps` and `docker logs -t` put before a line."""
 _FIRST = frozenset(b"0123456789")
 _DOCKER = re.compile(rb'\{ ?"log": ?"')
-_IN_JSON = (b'"log":', b'"MESSAGE":')
+_IN_JSON = (b'"log":', b'"MESSAGE":', b'"podName":')
 _PARTS = ("logtag", "_p")
 """What Fluent Bit calls the mark of CRI for a part of a line."""
 _TIME = re.compile(_MOMENT)
@@ -61,10 +80,28 @@ def unwrap(line: bytes, *, stamped: bool = False) -> Inner | None:
     """Return what a prefixed line holds, None for a line without a known prefix; `line` has no line feed.
 
     `stamped` tells that a time alone stands before the lines here: a line of a body such as `Dear all: …` then has no
-    host and program of syslog before it.
+    host and program of syslog before it, and `stdout F …` is none of CRI.
     """
     inner = _inner(line, stamped=stamped)
     return inner if inner is not None and inner.data else None
+
+
+def of_pod(line: bytes, known: dict[bytes, bool]) -> Inner | None:
+    """Return what a line of stern holds; None for any other line.
+
+    Two words are no prefix: pod and container are taken for one since a line of theirs began like a record or a line of
+    an error log.  `known` are those of before, and whether a short time stands behind them; they are added to it.
+    """
+    found = _POD.match(line)
+    if found is None:
+        return None
+    names, short = found[1], found[2] is not None
+    if names not in known:
+        if _TELLING.match(line, found.end()) is None:
+            return None
+        known[names] = short
+    start = found.end() if short and known[names] else found.end(1)
+    return Inner(b"stern " + names, line[start:] + b"\n", start)
 
 
 def journal_field(data: bytes, start: int) -> tuple[int, int] | None:
@@ -108,14 +145,15 @@ def _inner(line: bytes, *, stamped: bool) -> Inner | None:
         return None  # a separator, as a rule: only a prefix that ends where a record of JSON begins starts so
     if line.startswith(b"{"):
         return _json(line) if any(name in line for name in _IN_JSON) else None
-    runtime = _RUNTIME.match(line) if line[0] in _FIRST else None
+    runtime = _RUNTIME.match(line) if line[0] in _FIRST and not stamped else None
     if runtime is not None:
         rest = line[runtime.end() :]
         return Inner(b"cri " + runtime[1], rest if runtime[2] == b"P" else rest + b"\n", runtime.end())
     for name, pattern in _FIXED.items():
         found = pattern.match(line)
         if found is not None:
-            return Inner(name + b" " + found[0], line[found.end() :] + b"\n", found.end())
+            inner = Inner(name + b" " + found[pattern.groups], line[found.end() :] + b"\n", found.end())
+            return _undivided(inner, found[0]) if name == b"swarm" else inner
     for name, pattern in _MOVING.items():
         found = pattern.match(line)
         if found is not None:
@@ -125,8 +163,21 @@ def _inner(line: bytes, *, stamped: bool) -> Inner | None:
     return None
 
 
+def _undivided(inner: Inner, prefix: bytes) -> Inner:
+    """Take the prefixes out of a line where docker divided it."""
+    data = inner.data
+    if len(data) <= _PART:
+        return inner
+    again = re.compile(rb"(?:" + _MOMENT + rb" )?" + re.escape(prefix))
+    parts, at = [data[:_PART]], _PART
+    while (found := again.match(data, at)) is not None:
+        parts.append(data[found.end() : found.end() + _PART])
+        at = found.end() + _PART
+    return inner if len(parts) == 1 else Inner(inner.stream, b"".join([*parts, data[at:]]), 0)
+
+
 def _json(line: bytes) -> Inner | None:
-    """Return what docker, Fluent Bit or `journalctl -o json` put into an object; None for any other object."""
+    """Return what docker, Fluent Bit, stern or `journalctl -o json` put into an object; None for any other object."""
     try:
         entry = json.loads(from_bytes(line))
     except (ValueError, RecursionError):
@@ -136,6 +187,12 @@ def _json(line: bytes) -> Inner | None:
     message = entry.get("MESSAGE")
     if "__CURSOR" in entry or "__REALTIME_TIMESTAMP" in entry:
         return Inner(b"journal json", _of_journal(message).removesuffix(b"\n") + b"\n", 0)
+    names = [entry.get(name) for name in ("namespace", "podName", "containerName")]
+    said = entry.get("message")
+    if isinstance(said, str) and all(isinstance(name, str) for name in names):
+        # stern --output json
+        stream = " ".join(map(str, names))
+        return Inner(b"stern json " + to_bytes(stream), to_bytes(said).removesuffix(b"\n") + b"\n", 0)
     text, stream = entry.get("log"), entry.get("stream", "")
     part = next((entry[name] for name in _PARTS if name in entry), None)
     docker = part is None and _DOCKER.match(line) is not None
