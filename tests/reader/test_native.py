@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,6 +181,57 @@ def test_a_cut_record_is_given_up_before_the_end_too() -> None:
 
     assert regions(log, final=False)[-1].pending is None
     assert len(records(log, whole=False)) == 1
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_record_behind_half_a_line_is_not_lost(end: str) -> None:
+    """A server was killed while it wrote, or the disk was full: what another one writes then begins in that line."""
+    one, two, three = (record(f"0000000{n}", n, "a=1&b=2").replace("\n", end) for n in range(1, 4))
+    for length in range(one.index("[") + 1, len(one) - 16):
+        found = records(one[:length] + two + three)
+        assert [each for each in found if each in {two, three}] == [two, three], one[:length][-20:]
+
+
+def test_a_record_behind_half_a_record_of_libmodsecurity_is_not_lost() -> None:
+    one, two, three = (
+        re.sub(r"(?m)^--([0-9a-f]{8})-([A-Z])--$", r"---\1---\2--", record(f"0000000{n}", n, "a=1&b=2"))
+        for n in range(1, 4)
+    )
+    for length in range(one.index("[") + 1, len(one) - 18):
+        found = records(one[:length] + two + three)
+        assert [each for each in found if each in {two, three}] == [two, three], one[:length][-20:]
+
+
+def test_half_a_line_behind_a_record_that_goes_on_is_no_end_of_it() -> None:
+    """The server beside wrote before this one had ended its line."""
+    one, two = record("aaaaaaa1", 1, "x=1"), record("bbbbbbb2", 2)
+    at = one.index("\n--aaaaaaa1-B--")
+
+    assert sorted(records(one[:at] + two + one[at:])) == [one, two]
+
+
+FORGED = "--deadbeef-A--\n[24/Nov/2026:02:44:44.042357 +0000] id9 203.0.113.66 40000 192.0.2.99 80"
+
+
+@pytest.mark.parametrize("length", [None, 1 << 20])
+def test_an_opening_behind_other_text_of_a_body_is_payload(length: int | None) -> None:
+    whole = FORGED + record("deadbeef").partition(" 80")[2]
+    log = [record("0a1b2c3d", 1, f"x={whole}y", length=length), record("cafebabe", 2)]
+    assert records("".join(log)) == log
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        FORGED.replace("2026:02", "2026: 02"),
+        FORGED.replace("2026:02", "2026: 02") + "\n--deadbeef-B--: x",
+        FORGED.replace("\n", ": x\n") + ": y\n--deadbeef-B--",
+    ],
+)
+def test_no_header_is_an_opening(header: str) -> None:
+    """Older servers took any name of a header; they write a blank behind its colon."""
+    log = record("0a1b2c3d").replace("Host: a.example\n", f"Host: a.example\nX: {header}\n")
+    assert records(log + record("cafebabe", 2)) == [log, record("cafebabe", 2)]
 
 
 def test_an_open_record_is_pending_until_its_end_is_there() -> None:

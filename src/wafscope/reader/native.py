@@ -19,6 +19,7 @@ from wafscope.reader.sections import CORAZA, V2, V3, behind
 
 _BODIES = frozenset(b"CEI")
 _A, _C, _Z = b"ACZ"
+_RETURN = ord("\r")
 _BODY_OF = {ord("B"): _C, ord("F"): ord("E")}
 """The body whose length the headers of a section may declare."""
 _MOST_SILENT = 8
@@ -41,19 +42,36 @@ class Family(msgspec.Struct, frozen=True):
     edges: re.Pattern[bytes] | None = None
     """Separators that open or end a record, behind a line feed: found faster than all, since they begin with letters
     that stand in the pattern as they are."""
+    glued: re.Pattern[bytes] | None = None
+    """The first separator of a record where it stands behind other text: what was written before ends in mid-line."""
 
 
 _OPENING = rb"\[[^\]\n]{1,64}\] \S+ \S+ \d+ "
 FAMILIES = (
     Family(
-        "v2.native", V2, re.compile(_OPENING), feed=True, shared=True, edges=re.compile(rb"\n--([0-9a-f]{8})-([AZ])--")
+        "v2.native",
+        V2,
+        re.compile(_OPENING),
+        feed=True,
+        shared=True,
+        edges=re.compile(rb"\n--([0-9a-f]{8})-([AZ])--"),
+        glued=re.compile(rb"--([0-9a-f]{8})-(A)--\r?$", re.MULTILINE),
     ),
-    Family("v3.native", V3, re.compile(_OPENING), edges=re.compile(rb"\n---([0-9A-Za-z]{8})---([AZ])--")),
+    Family(
+        "v3.native",
+        V3,
+        re.compile(_OPENING),
+        edges=re.compile(rb"\n---([0-9A-Za-z]{8})---([AZ])--"),
+        glued=re.compile(rb"---([0-9A-Za-z]{8})---(A)--\r?$", re.MULTILINE),
+    ),
     Family(
         "coraza.native", CORAZA, re.compile(_OPENING), edges=re.compile(rb"\n--([A-Za-z]{10}|[A-Za-z]{16})-([AZ])--")
     ),
 )
 _LINE = re.compile(rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:[^\]\n]{8,40}\] \S+ \S+ \d+ \S+ \d+")
+_FACTS = re.compile(_LINE.pattern + rb"\r?")
+"""The whole line, as the engines write it.  No header line is like it: behind the first colon of one stands a blank."""
+_LONGEST_FACTS = 512
 _ANOTHER = re.compile(
     rb'^(?:\{"transaction":\{|\{"class_|--[0-9a-f]{8}-A--|---[0-9A-Za-z]{8}---A--|--(?:[A-Za-z]{10}|[A-Za-z]{16})-A--)',
     re.MULTILINE,
@@ -117,6 +135,9 @@ def scan(data: bytes, start: int, family: Family, *, final: bool = True) -> Regi
     if first[2] != b"A" and family.format == "coraza.native" and family.opening.match(data, first.end() + 1):
         return _scan_without_ends(data, start, family, final=final)
     if not _opens(data, first, family, ()):
+        follower = family.separator.search(data, first.end()) if first[2] == b"A" else None
+        if follower is not None and _opening_of(data, follower, family, first.end()) is not None:
+            return _Scan(data, family).run(first.end(), final=final, cut=first)
         return _orphan(data, first, family, final=final)
     return _Scan(data, family).run(start, final=final)
 
@@ -136,12 +157,11 @@ def _alone(data: bytes, first: re.Match[bytes], family: Family) -> Region | None
 def _last(data: bytes, first: re.Match[bytes], family: Family) -> int:
     """Return where the line feed before the last separator of a record is; -1 when another one may open before."""
     for edge in family.edges.finditer(data, first.end()) if family.edges is not None else ():
-        if edge[2] == b"A":
+        if edge[2] == b"A" or edge[1] != first[1]:
             return -1
-        if edge[1] == first[1]:
-            if data.find(b"\0", first.end(), edge.start()) < 0:
-                return edge.start()
-            break  # behind a NUL byte, too, a record can open
+        if data.find(b"\0", first.end(), edge.start()) < 0:
+            return edge.start()
+        break  # behind a NUL byte, too, a record can open
     next_one = data.find(b"-A--", first.end())
     own = data[first.start() : first.end(2) - 1]
     return data.find(b"\n" + own + b"Z--", first.end(), len(data) if next_one < 0 else next_one)
@@ -156,6 +176,23 @@ def _opens(data: bytes, line: re.Match[bytes], family: Family, known: tuple[byte
         return True
     # The server beside wrote between the separator and its line.
     return family.shared and any(data.startswith(b"\n--" + boundary + b"-", after) for boundary in known)
+
+
+def _opening_of(data: bytes, line: re.Match[bytes], family: Family, seen: int) -> re.Match[bytes] | None:
+    """Return the opening of the record that a separator goes on, where it stands behind half a line; not before `seen`.
+
+    A server was killed while it wrote, the disk was full for a moment, or the server beside wrote first.  The facts
+    stand between the opening and the separator; outside of a body, no client can write them into a line.
+    """
+    if family.glued is None or line[2] == b"A":
+        return None
+    end = line.start() - 1
+    begin = data.rfind(b"\n", max(seen, end - _LONGEST_FACTS), max(seen, end)) + 1
+    if not begin or _FACTS.fullmatch(data, begin, end) is None:
+        return None
+    start = begin - (line.end(2) - line.start() + len(b"--\n")) - (data[begin - 2] == _RETURN)
+    opening = family.glued.match(data, start) if start >= seen else None
+    return opening if opening is not None and opening[1] == line[1] else None
 
 
 def _orphan(data: bytes, first: re.Match[bytes], family: Family, *, final: bool) -> Region:
@@ -255,13 +292,24 @@ class _Scan:
         self._marks: list[tuple[int, _Open | None]] = []
         """From this position on, bytes belong to this record."""
         self._records: list[_Open] = []
+        self._seen = 0
+        """Up to here all separators were taken."""
 
-    def run(self, start: int, *, final: bool) -> Region:
+    def run(self, start: int, *, final: bool, cut: re.Match[bytes] | None = None) -> Region:
+        """Find the records from `start` on; `cut` is the separator before it of a record that was hardly begun."""
         end = len(self._data)
+        if cut is not None:
+            self._begin(cut)
+            self._seen = cut.end()
         for line in self._family.separator.finditer(self._data, start):
             if self._current is None and not self._between(line):
                 break
+            if line[1] not in self._open and line[1] not in self._hidden:
+                opening = _opening_of(self._data, line, self._family, self._seen)
+                if opening is not None:
+                    self._take(opening)
             closed = self._take(line)
+            self._seen = line.end()
             if closed is not None and not self._open:
                 end = closed
         else:
@@ -304,7 +352,7 @@ class _Scan:
         woven = letter == _A and outside and self._family.shared
         if again or woven or _opens(self._data, line, self._family, tuple(self._open)):
             inside = current is not None and current.letter in _BODIES and boundary not in self._open
-            if current is not None and inside and not self._past_body(current, line.start()):
+            if current is not None and inside and not self._past_body(current, line):
                 self._hidden[boundary] = _Hidden(current, line)
             else:
                 self._begin(line)
@@ -349,10 +397,12 @@ class _Scan:
         self._marks.append((end, self._current))
         return end
 
-    def _past_body(self, record: _Open, position: int) -> bool:
-        """Tell whether the body that the request declared has ended before `position`."""
+    def _past_body(self, record: _Open, line: re.Match[bytes]) -> bool:
+        """Tell whether the body that the request declared has ended before `line`."""
         length = self._declared(record) if record.letter == _C else None
-        return length is not None and position - record.section > length + 2
+        # Line ends may stand between them, but not where the line does not begin with it.
+        ends = 0 if line.re is self._family.glued else 3
+        return length is not None and line.start() - record.section >= length + ends
 
     def _declared(self, record: _Open) -> int | None:
         """Return the length that the headers declare of the present body; None where they do not."""
@@ -403,9 +453,9 @@ class _Scan:
     def _restore_openings(self, end: int) -> None:
         """Give back to records the line of their part A, where another server wrote between it and its separator."""
         for record in self._records:
-            first = self._family.separator.match(self._data, record.start)
+            first = (self._family.glued or self._family.separator).match(self._data, record.start)
             after = record.start if first is None else first.end() + 1
-            if self._family.opening.match(self._data, after):
+            if not record.whole or self._family.opening.match(self._data, after):
                 continue
             own = (position for position, owner in self._marks if owner is record and position > record.start)
             stop = next(own, end)
