@@ -26,7 +26,9 @@ def match(rule_id: int | None = 942100, **values: Any) -> Match:
     known: dict[str, Any] = {
         "message": f"Message of {rule_id}",
         "bookkeeping": is_bookkeeping(rule_id),
-        "attack_class": attack_class(rule_id, values.get("tags", ())),
+        "attack_class": attack_class(
+            rule_id, values.get("tags", ()), values.get("version", ""), values.get("file", "")
+        ),
     }
     return Match(rule_id=rule_id, **(known | values))
 

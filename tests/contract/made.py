@@ -102,6 +102,12 @@ def _matched() -> list[Event]:
         event(next(at), match(942190, tags=("attack-sqli", "attack-sqli")), match(942190, tags=())),
         event(next(at), match(1, tags=("paranoia-level/1",), severity=0), match(1, tags=("attack-sqli",), severity=7)),
         event(next(at), match(2_147_483_647, message="the last", version="OWASP_CRS/4.9.0", revision="2")),
+        event(
+            next(at), match(950005, tags=("OWASP_CRS/WEB_ATTACK/FILE_INJECTION",), version="OWASP_CRS/2.2.9"), 950005
+        ),
+        event(next(at), match(950002, version="OWASP_CRS/2.2.9"), match(950100, tags=("attack-sqli",)), 949110),
+        event(next(at), match(973300, file="/etc/modsecurity_crs_41_xss_attacks.conf"), match(959071), match(960015)),
+        event(next(at), match(7, tags=("x", "WEB_ATTACK/SQL", "attack-rce")), match(None, tags=("POLICY/SIZE",))),
         event(next(at), match(942100, message="The newest message", file="new.conf", line=1, severity=3)),
     ]
 

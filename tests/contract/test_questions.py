@@ -144,6 +144,14 @@ FILTERS = (
     "-message:*",
     "tag:attack-sqli",
     "tag:attack-*",
+    "rule_class:sqli",
+    "rule_class:other",
+    "rule_class:sqli,policy",
+    "rule_class:sqli rule_class:policy",
+    "rule_class:s*",
+    "rule_class:nothing*",
+    "rule_class:*",
+    "-rule_class:*",
     "-tag:*",
     'tag:"\\xff\\xfe"',
     "target:ARGS:q",
@@ -274,6 +282,17 @@ def test_filtered_events_over_time_are_the_same(twins: Twins) -> None:
     bins = twins.histogram(Histogram(scope, 15 * MINUTE, by="class"))
 
     assert bins.bins
+
+
+@pytest.mark.parametrize("line", ["", "host:www.example.org", "rule:942100", "-rule_class:xss"])
+@pytest.mark.parametrize("window", ["all", "ordinary"])
+def test_each_class_of_rules_counts_the_events_that_its_filter_finds(twins: Twins, line: str, window: str) -> None:
+    scope = Scope(WINDOWS[window], parse(line))
+    found = twins.top(Top("rule_class", scope, limit=0, bookkeeping=False, brief=True)).values
+    assert found
+    for each in found:
+        narrowed = Scope(scope.window, parse(f"{line} rule_class:{each.value}"))
+        assert each.events == twins.count(narrowed).events
 
 
 def test_several_lists_are_answered_at_once(twins: Twins) -> None:

@@ -16,7 +16,7 @@ from wafscope.rules.site.base import Site
 from wafscope.service import install
 from wafscope.service.checkup import Checkups
 from wafscope.service.install import first_settings
-from wafscope.settings import Source
+from wafscope.settings import Settings, Source
 from wafscope.store.memory import MemoryStore
 
 
@@ -67,7 +67,7 @@ def test_settings_of_ones_own_name_what_is_to_be_there(usual_logs: tuple[Path, .
 
 def test_the_sources_page_says_the_same(usual_logs: tuple[Path, ...]) -> None:
     sources = [Source(path=str(log)) for log in usual_logs]
-    checkup = Checkups(MemoryStore(), sources)(0)
+    checkup = Checkups(MemoryStore(), Settings(source=tuple(sources)))(0)
     assert checkup
     assert codes(list(checkup.examined)) == [["no_usual_log"]]
 

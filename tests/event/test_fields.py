@@ -38,7 +38,6 @@ NO_FIELD_OF_AN_EVENT = {
 NO_FIELD_OF_A_MATCH = {
     "bookkeeping": "follows from the rule; `Top.bookkeeping` asks for it",
     "points": "follow from the severity; summed up in the event",
-    "attack_class": "follows from the rule; the event has the one that counts",
     **dict.fromkeys(
         ("negated", "phase", "action", "others", "rule_text", "cut"),
         "in the record; the event page reads it again",

@@ -29,7 +29,7 @@ from wafscope.panel.change import Change, coverage, held_days
 from wafscope.panel.view import View, one_of
 from wafscope.query.filter import Term
 from wafscope.query.parser import parse
-from wafscope.query.question import Answer, Cursor, Top, TopValues
+from wafscope.query.question import Answer, Count, Cursor, Top, TopValues
 from wafscope.query.timespan import DAY, HOUR, MINUTE, Window
 from wafscope.store.memory import MemoryStore
 
@@ -188,11 +188,24 @@ def test_rules_leave_bookkeeping_out(answers: Answers) -> None:
 
 def test_classes_have_a_segment_for_each_rule(answers: Answers) -> None:
     found = classes.ask(answers, View(DAY_2))
-    assert [(row.attack_class, row.hits, row.before, len(row.segments)) for row in found.rows] == [
+    assert [(row.attack_class, row.events, row.before, len(row.segments)) for row in found.rows] == [
         ("sqli", 3, 0, 1),
         ("policy", 2, 4, 1),
     ]
     assert found.most == 4
+
+
+def test_a_class_counts_an_event_once_and_whatever_its_leading_class() -> None:
+    both = event(hour(25), match(942100, points=5), match(942190, points=5), match(920350, points=3), match(949110))
+    answers = store_of(both, event(hour(26), match(920350, points=3), attack_class="policy"))
+    found = classes.ask(answers, View(DAY_2))
+    assert [(row.attack_class, row.events) for row in found.rows] == [("policy", 2), ("sqli", 1)]
+    assert [(each.rule_id, each.events, each.share) for each in found.rows[1].segments] == [
+        (942100, 1, 0.5), (942190, 1, 0.5),
+    ]  # fmt: skip
+    for row in found.rows:
+        behind = View(DAY_2).narrowed(parse(f"rule_class:{row.attack_class}"))
+        assert answers.count(Count(behind)).value.events == row.events
 
 
 def test_what_is_new_needs_something_before(answers: Answers) -> None:

@@ -48,8 +48,8 @@ def test_an_empty_box_offers_the_fields_of_the_facets() -> None:
 def test_names_begin_with_what_was_typed() -> None:
     assert shown("ho|") == ["host:", "host.id:"]
     assert offered("a -@RU|") == ["a -@ruleset:|", "a -@rule:|", "a -@rule.message:|", "a -@rule.data:|"] + [
-        f"a -@{name}:|" for name in ("rule.severity", "rule.tags", "rule.file", "rule.line", "rule.revision")
-    ] + ["a -@rule.version:|", "a -@rule.maturity:|", "a -@rule.accuracy:|"]
+        f"a -@{name}:|" for name in ("rule.severity", "rule.tags", "rule_class", "rule.file", "rule.line")
+    ] + ["a -@rule.revision:|", "a -@rule.version:|", "a -@rule.maturity:|", "a -@rule.accuracy:|"]
     assert ask("ho|").typed == "ho"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.make import write
 
+from wafscope import source
 from wafscope.query.timespan import DAY
 from wafscope.reader.base import Unreadable
 from wafscope.service.checkup import Checkups
-from wafscope.settings import Source
+from wafscope.service.status import REFUSED
+from wafscope.settings import Settings, Source
 from wafscope.store.memory import MemoryStore
 
 
@@ -19,7 +22,7 @@ def test_the_doctor_of_a_service_remembers_until_it_is_asked_for_something_newer
     config.write_text(f"SecAuditLog {log}\nSecAuditEngine Off\n")
     store = MemoryStore()
     write(store, [], source=str(log), unreadable=(Unreadable(b"x", 0, "spliced", str(log)),))
-    checkups = Checkups(store, [Source(path=str(log), config=str(config))])
+    checkups = Checkups(store, Settings(source=(Source(path=str(log), config=str(config)),)))
     first = checkups(DAY)
 
     assert first is not None
@@ -29,9 +32,15 @@ def test_the_doctor_of_a_service_remembers_until_it_is_asked_for_something_newer
     second = checkups(0)
     assert second is not None
     assert second.at > first.at
-    checkups.change([])
+    checkups.change(Settings())
     assert (changed := checkups(DAY)) is not None
     assert changed.examined == ()
-    checkups.change([Source(kind="receiver", tokens={"a": "web1", "b": "web2"})])
+    checkups.change(Settings(source=(Source(kind="receiver", tokens={"a": "web1", "b": "web2"}),)))
     assert (apart := checkups(DAY)) is not None
     assert [each.source.sensor for each in apart.examined] == ["web1", "web2"]
+
+
+def test_every_reason_to_refuse_has_words() -> None:
+    sources = Path(source.__file__).parent.glob("*.py")
+    refusals = re.compile(r'(?:Refusal\(|\.refuse\([^"\n]*)"(\w+)"')
+    assert {reason for file in sources for reason in refusals.findall(file.read_text())} == set(REFUSED)

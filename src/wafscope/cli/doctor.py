@@ -27,6 +27,7 @@ from wafscope.i18n import number
 from wafscope.i18n.text import Text, english, ntext, text
 from wafscope.rules.site import find
 from wafscope.rules.site.base import Site
+from wafscope.service.arrived import arrived
 from wafscope.service.figures import Figures, gather, sensor_of
 from wafscope.settings import Settings, Source
 from wafscope.store.open import FILE
@@ -98,7 +99,8 @@ def doctor_command(
         complain(error)
     pieces = [known.reasons if known else None for known in figures]
     heard = [known is not None and known.counts.stored > 0 for known in figures]
-    examined_all = examine_all(sources, sites, reader=reader, pieces=pieces, heard=heard)
+    refused = arrived(sources, settings)
+    examined_all = examine_all(sources, sites, reader=reader, pieces=pieces, heard=heard, arrived=refused)
     figures = tuple(known for each, known in zip(examined_all, figures, strict=True) if not each.is_left_out)
     found = [_without(each, ignore) for each in examined_all if not each.is_left_out]
     if as_json:

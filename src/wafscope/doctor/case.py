@@ -24,6 +24,17 @@ STORAGE = ("SecAuditLogStorageDir", "SecAuditLogDir")
 """The second name is that of Coraza up to 3.3."""
 
 
+class Arrived(msgspec.Struct, frozen=True):
+    """What the receiver did not take of a source, and its limits, both in bytes."""
+
+    refused: Mapping[str, int]
+    """How often, by reason (`source/door.py`, `source/syslog.py`)."""
+    since: int
+    """Since when it counts, microseconds since the epoch."""
+    largest: int
+    spool_limit: int
+
+
 class Case(msgspec.Struct, frozen=True):
     """A source, the configuration of the engine that writes it, and a look at the log."""
 
@@ -40,6 +51,8 @@ class Case(msgspec.Struct, frozen=True):
     """What of this source is in quarantine, by reason."""
     is_heard: bool = False
     """Records of it are known to have come, whatever is there now."""
+    arrived: Arrived | None = None
+    """None for what does not arrive over the network."""
 
     @property
     def live(self) -> tuple[Setup, ...]:

@@ -158,6 +158,16 @@ AILMENTS: dict[str, Ailment] = {
         text("A part of the site’s configuration can’t be read."),
         text("What it says about the log is not known here."),
     ),
+    "arrived_too_large": Ailment(
+        "warning",
+        text("Something that arrived was too large to be taken."),
+        text("A line of syslog is lost then, and a request is refused, so that its record may never come."),
+    ),
+    "arrived_lost": Ailment(
+        "warning",
+        text("Lines of syslog were lost on arrival."),
+        text("They came when the spool was full, or faster over UDP than this machine had room for."),
+    ),
     # --- records lack something ---
     "no_part_h": Ailment(
         "error",

@@ -10,8 +10,8 @@ from typing import cast
 import msgspec
 
 from wafscope.doctor import log
-from wafscope.doctor.case import Case
-from wafscope.doctor.checks import engine, parts, reading, target
+from wafscope.doctor.case import Arrived, Case
+from wafscope.doctor.checks import arriving, engine, parts, reading, target
 from wafscope.doctor.diagnosis import ORDER, Diagnosis, Severity
 from wafscope.doctor.log import Seen
 from wafscope.doctor.person import Person, me
@@ -20,7 +20,7 @@ from wafscope.rules.site import find
 from wafscope.rules.site.base import Engine, Setup, Site
 from wafscope.settings import Source
 
-_CHECKS = (engine.check, target.check, reading.check, parts.check)
+_CHECKS = (engine.check, target.check, reading.check, arriving.check, parts.check)
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -80,11 +80,13 @@ def examine(
     reader: Person | None = None,
     pieces: Mapping[str, int] | None = None,
     is_heard: bool = False,
+    arrived: Arrived | None = None,
 ) -> Examined:
     """Examine one source.
 
     `sites` are those of this machine, looked for unless given; a source that names its configuration has that.
-    `pieces` tells what of it is in quarantine, by reason; `is_heard` whether records of it are known to have come.
+    `pieces` tells what of it is in quarantine, by reason; `is_heard` whether records of it are known to have come,
+    `arrived` what the receiver did not take.
     """
     named = find.read(source.config) if source.config else None
     around = (named,) if named else find.look() if sites is None else sites
@@ -104,6 +106,7 @@ def examine(
         is_named=named is not None,
         pieces=pieces or {},
         is_heard=is_heard,
+        arrived=arrived,
     )
     found = [each for check in _CHECKS for each in check(case)] + list(_unread(named, case))
     if any(each.severity == "error" for each in found):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from wafscope.doctor.case import Arrived
 from wafscope.doctor.checks.target import writes
 from wafscope.doctor.diagnosis import Diagnosis
 from wafscope.doctor.examine import Examined, examine
@@ -53,8 +54,9 @@ def examine_all(
     reader: Person | None = None,
     pieces: Sequence[Mapping[str, int] | None] = (),
     heard: Sequence[bool] = (),
+    arrived: Sequence[Arrived | None] = (),
 ) -> tuple[Examined, ...]:
-    """Examine sources, `pieces` and `heard` in the same order; of the usual logs that are not there, one at most."""
+    """Examine sources, what is known of them in the same order; of the usual logs that are not there, one at most."""
     setups = [setup for site in sites for setup in site.setups]
     gone = [each for each in absent(sources) if not any(writes(setup, each) for setup in setups)]
     # Where something is read, they are not missed; where nothing is, one of them tells it for all.
@@ -66,7 +68,8 @@ def examine_all(
             continue
         of_it = pieces[number] if number < len(pieces) else None
         is_heard = number < len(heard) and heard[number]
-        examined = examine(source, sites, reader=reader, pieces=of_it, is_heard=is_heard)
+        refused = arrived[number] if number < len(arrived) else None
+        examined = examine(source, sites, reader=reader, pieces=of_it, is_heard=is_heard, arrived=refused)
         found.append(_for_all(examined) if source is telling else examined)
     return tuple(found)
 

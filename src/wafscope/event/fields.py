@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from wafscope.errors import FilterError
-from wafscope.event.model import Event
+from wafscope.event.model import AttackClass, Event
 from wafscope.i18n.text import Text, text
 
 FieldType = Literal["text", "integer", "time", "texts", "address"]
@@ -37,6 +37,8 @@ class Field(msgspec.Struct, frozen=True):
     """Looked into by a plain word in the search box."""
     choices: tuple[str, ...] = ()
     """All values there are, where they are few."""
+    derived: bool = False
+    """Told by other columns: a store keeps none for it."""
 
     @property
     def empty_is_value(self) -> bool:
@@ -47,7 +49,7 @@ class Field(msgspec.Struct, frozen=True):
 _OPTIONAL = frozenset(f.name for f in msgspec.structs.fields(Event) if f.default is None)
 
 OUTCOMES = ("blocked", "would_block", "below", "no_match", "unknown")
-ATTACK_CLASSES = ("policy", "scanner", "sqli", "xss", "exec", "file", "protocol", "other")
+ATTACK_CLASSES: tuple[AttackClass, ...] = ("policy", "scanner", "sqli", "xss", "exec", "file", "protocol", "other")
 """In the order in which charts stack them."""
 ACTIONS = ("deny", "drop", "redirect", "proxy", "allow", "pass", "pause", "unknown")
 
@@ -204,6 +206,11 @@ _MATCH = (
     Field("match.reference", "reference", "text", text("Reference"), text("Offsets and transformations as libmodsecurity logs them."), scope="match"),
     Field("rule.severity", "severity", "integer", text("Severity"), text("0 emergency to 7 debug; missing where unset."), aliases=("severity",), ecs="event.severity", scope="match"),
     Field("rule.tags", "tags", "texts", text("Tags"), text("Tags of the rule."), aliases=("tag",), ecs="tags", scope="match"),
+    Field(
+        "rule.attack_class", "attack_class", "text", text("Class of a rule"),
+        text("Attack class of a rule that fired, bookkeeping rules left out. An event has one for each of its rules; {field} is that of most points.", field="waf.attack_class"),
+        aliases=("rule_class",), scope="match", choices=ATTACK_CLASSES, derived=True,
+    ),
     Field("rule.file", "file", "text", text("Rule file"), text("File of the rule."), aliases=("file",), scope="match"),
     Field("rule.line", "line", "integer", text("Rule line"), text("Line of the rule in its file."), scope="match"),
     Field("rule.revision", "revision", "text", text("Revision"), text("Revision of the rule."), scope="match"),
@@ -215,6 +222,9 @@ _MATCH = (
 FIELDS: tuple[Field, ...] = _EVENT + _MATCH
 
 _BY_NAME = {name: f for f in FIELDS for name in (f.name, *f.aliases)}
+
+RULE_CLASS = _BY_NAME["rule.attack_class"]
+"""No column of a store: told by the number of a rule, or by its tags (`event/rule.py`)."""
 
 DAY = Field("day", "day", "text", text("Day"), text("Day of the event in the given time zone."))
 """Not a column: derived from `time` and a zone, for `wafscope top day` only."""

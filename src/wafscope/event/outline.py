@@ -22,7 +22,7 @@ SAMPLED = "sampled"
 _OF_EVENT = frozenset(f.name for f in msgspec.structs.fields(Event))
 EVENT = tuple(f.column for f in FIELDS if f.scope == "event" and f.column in _OF_EVENT)
 """Columns that are attributes of an event, as they are; others are derived from these, or known to the store alone."""
-MATCH = (*(f.column for f in FIELDS if f.scope == "match"), "bookkeeping")
+MATCH = (*(f.column for f in FIELDS if f.scope == "match" and not f.derived), "bookkeeping")
 """The same of a match."""
 
 

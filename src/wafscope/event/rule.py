@@ -29,21 +29,23 @@ BOOKKEEPING_IDS = frozenset({981174, 981175, 981176, *range(981200, 981206)})
 NO_BOOKKEEPING = ((959_070, 959_073), (959_151, 959_151), (959_500, 959_999))
 """First and last of the ids among those thousands that look for attacks: SQL and PHP injection in CRS 2."""
 
-_CLASS_OF_FILE: dict[int, AttackClass] = {
+CLASS_OF_FILE: dict[int, AttackClass] = {
     200: "policy", 911: "policy", 912: "policy", 913: "scanner", 920: "policy", 921: "protocol", 922: "policy",
     930: "file", 931: "file", 932: "exec", 933: "exec", 934: "exec", 941: "xss", 942: "sqli", 943: "protocol",
     944: "exec", 950: "other", 951: "other", 952: "other", 953: "other", 954: "other", 955: "exec", 956: "other",
 }  # fmt: skip
+"""The class of a rule of CRS 3 and 4, by the thousands of its id."""
 
-_CLASS_OF_TAG: dict[str, AttackClass] = {
+CLASS_OF_TAG: dict[str, AttackClass] = {
     "attack-sqli": "sqli", "attack-xss": "xss", "attack-rce": "exec", "attack-injection-php": "exec",
     "attack-injection-java": "exec", "attack-injection-generic": "exec", "attack-lfi": "file", "attack-rfi": "file",
     "attack-protocol": "protocol", "attack-fixation": "protocol", "attack-reputation-scanner": "scanner",
     "attack-reputation-crawler": "scanner", "attack-reputation-scripting": "scanner", "attack-ssrf": "exec",
     "attack-deprecated-header": "policy", "attack-dos": "policy", "attack-multipart-header": "policy",
 }  # fmt: skip
+"""The class of another rule: that of the first of its tags that is named here."""
 
-_CLASS_OF_CRS2_TAG: tuple[tuple[str, AttackClass], ...] = (
+CLASS_OF_CRS2_TAG: tuple[tuple[str, AttackClass], ...] = (
     ("WEB_ATTACK/SQL", "sqli"), ("WEB_ATTACK/RESTRICTED_SQL", "sqli"), ("WEB_ATTACK/XSS", "xss"),
     ("WEB_ATTACK/UPDF_XSS", "xss"), ("WEB_ATTACK/COMMAND", "exec"), ("WEB_ATTACK/PHP_INJECTION", "exec"),
     ("WEB_ATTACK/CF_INJECTION", "exec"), ("WEB_ATTACK/SSI_INJECTION", "exec"), ("WEB_ATTACK/FILE_INJECTION", "file"),
@@ -57,19 +59,22 @@ _CLASS_OF_CRS2_TAG: tuple[tuple[str, AttackClass], ...] = (
 """How tags of CRS 2 begin, behind `OWASP_CRS/` (since 2.2.6).  The classes are those that the same attack has in CRS 3
 and 4; CRS 3.0 has these tags, too."""
 
-_CLASS_OF_CRS2_ID: dict[int, AttackClass] = {
+CLASS_OF_CRS2_ID: dict[int, AttackClass] = {
     950002: "exec", 950018: "xss", 950019: "protocol", 950910: "protocol", 950911: "protocol",
 }  # fmt: skip
 """Rules of CRS 2 that have no tag of their class; 950002 (System Command Access) has that of another one."""
 
-_CLASS_OF_CRS2_FILE: dict[str, AttackClass] = {
+CLASS_OF_CRS2_FILE: dict[str, AttackClass] = {
     "20_protocol_violations": "policy", "21_protocol_anomalies": "policy", "23_request_limits": "policy",
     "30_http_policy": "policy", "35_bad_robots": "scanner", "41_sql_injection_attacks": "sqli",
     "41_xss_attacks": "xss", "42_tight_security": "file", "45_trojans": "exec",
 }  # fmt: skip
-_REUSED = range(950_000, 960_000)
+"""Else that of the file, by what stands between `modsecurity_crs_` and `.conf` in its name."""
+
+REUSED = range(950_000, 960_000)
 """Ids that CRS 2 and its successors gave to rules that have nothing to do with each other."""
-_CRS2_FILE = re.compile(r"(?:^|[/\\])modsecurity_crs_(\d\d_\w+)\.conf$")
+CRS2_VERSION = "OWASP_CRS/2."
+CRS2_FILE = re.compile(r"(?:^|[/\\])modsecurity_crs_(\d\d_\w+)\.conf\Z", re.ASCII)
 
 _POINTS = {0: 5, 1: 5, 2: 5, 3: 4, 4: 3, 5: 2}
 """Severity to anomaly points as CRS ships them (crs-setup.conf, rule 900100); a site may change them."""
@@ -85,7 +90,7 @@ those deny by themselves, and add no points whatever their severity."""
 @lru_cache(maxsize=4096)
 def is_of_crs2(version: str, file: str) -> bool:
     """Tell a rule of CRS 2 by its `ver` (since 2.2.6), else by the name of its file."""
-    return version.startswith("OWASP_CRS/2.") if version else _CRS2_FILE.search(file) is not None
+    return version.startswith(CRS2_VERSION) if version else CRS2_FILE.search(file) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -135,19 +140,19 @@ def attack_class(rule_id: int | None, tags: tuple[str, ...], version: str = "", 
 
     In CRS 2, as `version` and `file` of the rule tell it, the numbers say little: the tags do, else the file.
     """
-    known = _CLASS_OF_FILE.get(rule_id // 1000) if rule_id is not None else None
-    crs2 = (known is None or rule_id in _REUSED) and is_of_crs2(version, file)
+    known = CLASS_OF_FILE.get(rule_id // 1000) if rule_id is not None else None
+    crs2 = (known is None or rule_id in REUSED) and is_of_crs2(version, file)
     if crs2:
-        known = _CLASS_OF_CRS2_ID.get(rule_id or 0)
+        known = CLASS_OF_CRS2_ID.get(rule_id or 0)
     if known is not None:
         return known
     for tag in tags:
-        if tag in _CLASS_OF_TAG:
-            return _CLASS_OF_TAG[tag]
+        if tag in CLASS_OF_TAG:
+            return CLASS_OF_TAG[tag]
     for tag in tags:
         bare = tag.removeprefix("OWASP_CRS/")
-        found = next((each for start, each in _CLASS_OF_CRS2_TAG if bare.startswith(start)), None)
+        found = next((each for start, each in CLASS_OF_CRS2_TAG if bare.startswith(start)), None)
         if found is not None:
             return found
-    named = _CRS2_FILE.search(file) if crs2 else None
-    return _CLASS_OF_CRS2_FILE.get(named[1], "other") if named is not None else "other"
+    named = CRS2_FILE.search(file) if crs2 else None
+    return CLASS_OF_CRS2_FILE.get(named[1], "other") if named is not None else "other"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from wafscope.event.fields import Field
+from wafscope.event.fields import RULE_CLASS, Field
 from wafscope.event.model import Event, Match
 from wafscope.event.text import storable
 
@@ -47,7 +47,12 @@ def values(event: Event, field: Field, *, sensor: str = "", source: str = "") ->
 
 
 def match_values(match: Match, field: Field) -> tuple[Value, ...]:
-    """Return the distinct values that a match has in a field of matches: none where it is missing."""
+    """Return the distinct values that a match has in a field of matches: none where it is missing.
+
+    A bookkeeping rule has no class: what it sums up may be of any.
+    """
+    if field == RULE_CLASS and match.bookkeeping:
+        return ()
     return _several(_clean(getattr(match, field.column)))
 
 

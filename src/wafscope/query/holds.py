@@ -44,13 +44,15 @@ def _term(term: Term) -> Predicate:
     if term.operation == "reviewed":
         return lambda stored: ("no" if stored.reviewed is None else "yes") in term.values
     field = find(term.field)
-    check = _check(term)
+    passes = check(term)
     if field.scope == "match":
-        return lambda stored: any(check(v) for m in stored.event.matches for v in match_values(m, field))
-    return lambda stored: any(check(v) for v in values(stored.event, field, sensor=stored.sensor, source=stored.source))
+        return lambda stored: any(passes(v) for m in stored.event.matches for v in match_values(m, field))
+    return lambda stored: any(
+        passes(v) for v in values(stored.event, field, sensor=stored.sensor, source=stored.source)
+    )
 
 
-def _check(term: Term) -> _Check:
+def check(term: Term) -> _Check:
     """Return the test of one value that is not missing."""
     match term.operation:
         case "is":

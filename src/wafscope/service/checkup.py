@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import structlog
 
@@ -13,7 +13,8 @@ from wafscope.doctor.usual import examine_all
 from wafscope.errors import WafscopeError
 from wafscope.query.question import Quarantine
 from wafscope.rules.site import find
-from wafscope.settings import Source
+from wafscope.service.arrived import arrived
+from wafscope.settings import Settings, Source
 from wafscope.store.base import EventStore
 
 _log = structlog.get_logger(__name__)
@@ -22,9 +23,10 @@ _log = structlog.get_logger(__name__)
 class Checkups:
     """Examines when what is known is old, one thread at a time; all others wait for that."""
 
-    def __init__(self, store: EventStore, sources: Sequence[Source]) -> None:
+    def __init__(self, store: EventStore, settings: Settings) -> None:
         self._store = store
-        self._sources = tuple(apart(sources))
+        self._settings = settings
+        self._sources = tuple(apart(settings.source))
         self._lock = threading.Lock()
         self._newest: Checkup | None = None
 
@@ -38,17 +40,22 @@ class Checkups:
                 self._newest = newest = self._examine()
             return newest
 
-    def change(self, sources: Sequence[Source]) -> None:
+    def change(self, settings: Settings) -> None:
         """Examine other sources from now on."""
         with self._lock:
-            self._sources = tuple(apart(sources))
+            self._settings = settings
+            self._sources = tuple(apart(settings.source))
             self._newest = None
 
     def _examine(self) -> Checkup:
         pieces = [self._pieces(source) for source in self._sources]
         heard = self._heard()
         found = examine_all(
-            self._sources, find.look(), pieces=pieces, heard=[key(source) in heard for source in self._sources]
+            self._sources,
+            find.look(),
+            pieces=pieces,
+            heard=[key(source) in heard for source in self._sources],
+            arrived=arrived(self._sources, self._settings),
         )
         return Checkup(tuple(each for each in found if not each.is_left_out), _now())
 

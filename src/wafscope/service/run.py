@@ -95,7 +95,7 @@ class _Service:
         self.notify = Notify()
         self.progress = Progress()
         self.metrics = Metrics()
-        self.checkups = Checkups(store, plan.settings.source)
+        self.checkups = Checkups(store, plan.settings)
 
     def run(self, stack: contextlib.ExitStack, setting: Setting, workers: Workers, ending: Ending) -> None:
         """Start the parts, and serve."""
@@ -139,7 +139,7 @@ class _Service:
         setting = self.given.setting(plan.settings)
         self.receiving.change(plan.arriving)
         self.follow.change(plan.origins, setting)
-        self.checkups.change(plan.settings.source)
+        self.checkups.change(plan.settings)
         self.site.change(self.web(plan.settings))
         if self.upkeep is not None:
             self.upkeep.change(plan.settings)

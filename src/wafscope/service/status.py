@@ -11,6 +11,23 @@ from wafscope.service.sources import SPOOL
 from wafscope.source.receiver_supervisor import ReceiverProcess
 from wafscope.web.status import SourceState, SourceStatus
 
+REFUSED = {
+    "too_large": text("what it sends is larger than the limit"),
+    "not_admitted": text("its token or password is wrong"),
+    "wrong_path": text("there is nothing at the path that it asks for"),
+    "wrong_method": text("it neither posts nor puts"),
+    "empty": text("what it sends is empty"),
+    "not_packed": text("what it sends can not be unpacked"),
+    "two_lengths": text("its request states two lengths"),
+    "too_slow": text("it sends too slowly"),
+    "checksum": text("what arrives is not what its checksum says"),
+    "busy": text("the receiver has no room for more at once"),
+    "spool_full": text("the spool is full"),
+    "spool_broken": text("the spool can not be written"),
+    "lost": text("the spool was full, and its lines are lost"),
+}
+"""Why the receiver refuses (`source/door.py`, `source/receiver.py`, `source/syslog.py`)."""
+
 
 def statuses(status: Status, receiver: ReceiverProcess | None) -> tuple[SourceStatus, ...]:
     """How the sources are, for the console."""
@@ -66,7 +83,8 @@ def _arriving(
         state, what = "failed", text("The receiver has ended; it is started again.")
     for kind, sensor in receiver.sensors:
         if what is None and sensor in loops:
-            looping = text("It is refused again and again: {reason}", reason=loops[sensor])
+            reason = loops[sensor]
+            looping = text("It is refused again and again: {reason}", reason=REFUSED.get(reason, reason))
             yield SourceStatus(f"{kind}:{sensor}", kind, sensor, "failed", problem=looping)
         else:
             last = traffic[sensor].last if sensor in traffic else None

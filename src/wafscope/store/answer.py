@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from wafscope.errors import StoreError, Unsupported
-from wafscope.event.fields import DAY, Field, find
+from wafscope.event.fields import DAY, RULE_CLASS, Field, find
 from wafscope.event.model import Match
 from wafscope.event.text import storable
 from wafscope.event.values import Value, day, match_values, unexplained, value, values
@@ -163,7 +163,9 @@ def _count_values(found: Iterable[StoredEvent], question: Top) -> dict[Value | N
         if field is DAY:
             in_event: dict[Value | None, int] = {day(at, zone): len(stored.event.matches)}
         elif field.scope == "match":
-            in_event = _match_counts(stored.event.matches, field, bookkeeping=question.bookkeeping)
+            in_event = _match_counts(
+                stored.event.matches, field, bookkeeping=question.bookkeeping and field != RULE_CLASS
+            )
         else:
             in_event = dict.fromkeys(_event_values(stored, field), len(stored.event.matches))
         for each, matches in in_event.items():

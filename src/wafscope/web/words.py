@@ -183,7 +183,7 @@ def value_word(field: str, value: str | int | None) -> Text | None:
         return MISSING.get(field, NOTHING)
     if field == "waf.outcome":
         return OUTCOMES.get(str(value))
-    if field == "waf.attack_class":
+    if field in ("waf.attack_class", "rule.attack_class"):
         return OTHER if value == "other" else CLASSES.get(str(value))
     if field == "waf.engine.mode":
         return MODES.get(str(value))

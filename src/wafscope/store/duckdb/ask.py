@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wafscope.event.fields import DAY, Field, find
+from wafscope.event.fields import DAY, RULE_CLASS, Field, find
 from wafscope.query.filter import EVERYTHING
-from wafscope.query.question import OTHERS, Count, Cursor, Histogram, Page, Top
+from wafscope.query.question import OTHERS, Count, Cursor, Histogram, Page, Scope, Top
 from wafscope.query.timespan import ALL_TIME
-from wafscope.store.duckdb import rollup
-from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, rows_with, where
+from wafscope.store.duckdb import classes, rollup
+from wafscope.store.duckdb.classes import bookkeeping
+from wafscope.store.duckdb.compile import TRUE, Sql, during, joined, rows_with, where
 from wafscope.store.duckdb.schema import FIRST_FIELDS, QUARTER, first_table
 
 ROW_COLUMNS = (
@@ -211,6 +212,8 @@ def _field(question: Top) -> Field:
 def _groups(field: Field, question: Top) -> Sql:
     if field.column == "rule_id":
         return _rule_groups(question)
+    if field == RULE_CLASS:
+        return _class_groups(question)
     if field.scope == "match":
         return _match_groups(field, question)
     value, parameters = _event_value(field, question.zone)
@@ -265,13 +268,61 @@ def _rule_groups(question: Top) -> Sql:
     )
 
 
+def _class_groups(question: Top) -> Sql:
+    """Count classes from the arrays on the event, events with rules of the same files of the CRS at once.
+
+    Rules of the site's own have theirs from their tags: events with one of these are counted by their matches.
+    """
+    window = during(question.scope.window)
+    own = [Sql("SELECT event FROM match WHERE ") + joined([*window, Sql(each)], "AND") for each in classes.OWN]
+    owners = joined(own, "UNION ALL")
+    return (
+        Sql("(SELECT v, sum(n)::BIGINT AS n, sum(m)::BIGINT AS m, min(first) AS first, max(last) AS last FROM (")
+        + _classes_by_number(question, Sql("seq NOT IN ") + owners)
+        + Sql(" UNION ALL ")
+        + _classes_by_match(question.scope, Sql("event IN ") + owners)
+        + Sql(") GROUP BY v)")
+    )
+
+
+def _classes_by_number(question: Top, kept: Sql) -> Sql:
+    ids, times = "rule_ids", "0 AS first, 0 AS last"
+    if _has_figures(question):
+        ids, times = "list_concat(rule_ids, coalesce(repeated_ids, []))", _TIMES
+    return (
+        Sql(
+            "SELECT v, sum(n) AS n, sum(n * k) AS m, min(first) AS first, max(last) AS last FROM"
+            f" (SELECT {classes.by_file('file')} AS v, n, count(*) AS k, first, last FROM"
+            " (SELECT *, row_number() OVER () AS g, unnest(files) AS file FROM"
+            f" (SELECT list_transform({ids}, lambda rule: rule // 1000) AS files, count(*) AS n, {times}"
+            " FROM event WHERE "
+        )
+        + joined([where(question.scope), kept], "AND")
+        + Sql(" GROUP BY files)) GROUP BY g, v, n, first, last) WHERE v IS NOT NULL GROUP BY v")
+    )
+
+
+def _classes_by_match(scope: Scope, kept: Sql) -> Sql:
+    parts = [*during(scope.window), Sql("NOT bookkeeping"), kept]
+    if scope.filter != EVERYTHING:
+        parts.append(_in_scope(scope))
+    return (
+        Sql(
+            f"SELECT {classes.OF_MATCH} AS v, count(DISTINCT event) AS n, count(*) AS m, {_TIMES}"
+            f" FROM {rows_with(RULE_CLASS)} WHERE "
+        )
+        + joined(parts, "AND")
+        + Sql(" GROUP BY v")
+    )
+
+
 def _match_groups(field: Field, question: Top) -> Sql:
     column = f'"{field.column}"'
     parts = during(question.scope.window)
     if not question.bookkeeping:
         parts.append(Sql("NOT bookkeeping"))
     if question.scope.filter != EVERYTHING:
-        parts.append(Sql("event IN (SELECT seq FROM event WHERE ") + where(question.scope) + Sql(")"))
+        parts.append(_in_scope(question.scope))
     if field.type == "texts":
         column = _items(column)
     return (
@@ -282,6 +333,11 @@ def _match_groups(field: Field, question: Top) -> Sql:
         + (joined(parts, "AND") if parts else TRUE)
         + Sql(") GROUP BY v)")
     )
+
+
+def _in_scope(scope: Scope) -> Sql:
+    """The condition that a row of `match` is of an event in scope."""
+    return Sql("event IN (SELECT seq FROM event WHERE ") + where(scope) + Sql(")")
 
 
 def _only_new(field: Field, question: Top) -> Sql:
@@ -302,6 +358,8 @@ def _only_new(field: Field, question: Top) -> Sql:
 
 def _values(field: Field, zone: str) -> Sql:
     """All values of a field, those of bookkeeping rules too."""
+    if field == RULE_CLASS:
+        return Sql(f"SELECT {classes.OF_MATCH} AS v FROM {rows_with(field)}")
     if field.scope == "match":
         column = f'"{field.column}"'
         return Sql(f"SELECT {_items(column) if field.type == 'texts' else column} AS v FROM {rows_with(field)}")

@@ -10,11 +10,12 @@ from ipaddress import ip_network
 
 import msgspec
 
-from wafscope.event.fields import FIELDS, Field, find
-from wafscope.event.rule import BOOKKEEPING_FILES, BOOKKEEPING_IDS, NO_BOOKKEEPING
+from wafscope.event.fields import ATTACK_CLASSES, FIELDS, RULE_CLASS, Field, find
 from wafscope.query.filter import All, AnyOf, Filter, Not, Term
+from wafscope.query.holds import check
 from wafscope.query.question import Scope
 from wafscope.query.timespan import ALL_TIME, Window
+from wafscope.store.duckdb import classes
 from wafscope.store.duckdb.schema import SETTING_COLUMNS, WORDING_COLUMNS
 
 
@@ -74,8 +75,14 @@ def condition(node: Filter, window: Window) -> Sql:
     field = find(node.field)
     if field.scope == "event":
         return _on_event(field, node)
+    return _on_rules(field, node, window)
+
+
+def _on_rules(field: Field, node: Term, window: Window) -> Sql:
     if field.column == "rule_id":
         return _on_rule(node)
+    if field == RULE_CLASS:
+        return _on_class(node, window)
     return _some_match(_on_match(field, _test(field, node, f'"{field.column}"')), window)
 
 
@@ -108,6 +115,8 @@ def _on_event(field: Field, term: Term) -> Sql:
 def rows_with(field: Field) -> str:
     """The rows of `event` or `match` with the column of a field."""
     if field.scope == "match":
+        if field == RULE_CLASS:
+            return classes.ROWS
         return "match JOIN wording ON wording_id = id" if field.column in WORDING_COLUMNS else "match"
     return "event JOIN setting ON setting_id = id" if field.column in SETTING_COLUMNS else "event"
 
@@ -120,6 +129,18 @@ def _on_rule(term: Term) -> Sql:
         )
     field = find("rule.id")
     return Sql("EXISTS (SELECT 1 FROM (SELECT unnest(rule_ids) AS r) WHERE ") + _test(field, term, "r") + Sql(")")
+
+
+def _on_class(term: Term, window: Window) -> Sql:
+    holds = check(term)
+    wanted = [name for name in ATTACK_CLASSES if holds(name)]
+    if not wanted:
+        return FALSE
+    numbered = _some_match(Sql(f"rule_id // 1000 IN ({classes.files_of(wanted)})"), window)
+    is_wanted = Sql(f"{classes.OF_MATCH} = ANY(?)", (wanted,))
+    tests = [joined([*during(window), Sql(own), is_wanted], "AND") for own in classes.OWN]
+    worded = [Sql(f"seq IN (SELECT event FROM {classes.ROWS} WHERE ") + test + Sql(")") for test in tests]
+    return joined([numbered, *worded], "OR")
 
 
 def _test(field: Field, term: Term, column: str) -> Sql:
@@ -175,10 +196,3 @@ def _contains(term: Term, window: Window) -> Sql:
     events = [test for field, test in found if field.scope == "event"]
     matches = [_on_match(field, test) for field, test in found if field.scope == "match"]
     return joined([*events, _some_match(joined(matches, "OR"), window)], "OR")
-
-
-def bookkeeping(column: str) -> str:
-    """The condition that a rule id is one of a bookkeeping rule; both sides are constants of this program."""
-    files, ids = (", ".join(map(str, sorted(numbers))) for numbers in (BOOKKEEPING_FILES, BOOKKEEPING_IDS))
-    none = "".join(f" AND NOT {column} BETWEEN {first} AND {last}" for first, last in NO_BOOKKEEPING)
-    return f"(({column} // 1000 IN ({files}){none}) OR {column} IN ({ids}))"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wafscope.event.fields import Field, find
 from wafscope.query.question import Count, Histogram, Scope, Top
-from wafscope.store.duckdb.compile import TRUE, Sql, bookkeeping, during, joined, where
+from wafscope.store.duckdb.classes import bookkeeping
+from wafscope.store.duckdb.compile import TRUE, Sql, during, joined, where
 
 _TIMES = "epoch_us(min(time)) AS first, epoch_us(max(time)) AS last"
 _NO_FIGURES = "0 AS m, 0 AS first, 0 AS last"

@@ -51,9 +51,10 @@ WORDING_COLUMNS = (
 )  # fmt: skip
 """Columns of `wording`, to whose rows matches point."""
 
-_FIELDS = {f.column: f for f in FIELDS}
-_EVENT_FIELDS = tuple(f for f in FIELDS if f.scope == "event")
-_MATCH_FIELDS = tuple(f for f in FIELDS if f.scope == "match")
+_KEPT = tuple(f for f in FIELDS if not f.derived)
+_FIELDS = {f.column: f for f in _KEPT}
+_EVENT_FIELDS = tuple(f for f in _KEPT if f.scope == "event")
+_MATCH_FIELDS = tuple(f for f in _KEPT if f.scope == "match")
 EVENT_FIELDS: tuple[Field, ...] = tuple(f for f in _EVENT_FIELDS if f.column not in SETTING_COLUMNS)
 MATCH_FIELDS: tuple[Field, ...] = tuple(f for f in _MATCH_FIELDS if f.column not in WORDING_COLUMNS)
 SETTING_FIELDS: tuple[Field, ...] = tuple(_FIELDS[name] for name in SETTING_COLUMNS)
