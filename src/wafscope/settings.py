@@ -29,6 +29,9 @@ from wafscope.i18n.text import Text, text
 
 _PREFIX = "WAFSCOPE_"
 _SOURCE, _ZONE = "source", "timezone"
+_LONGEST = 60
+_HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\- ]+?)\s*\]")
+_KEY = re.compile(r"\s*[\w\-]+(?:\s*\.\s*[\w\-]+)*(?=\s*=)")
 
 INSTALLED = Path("/etc/wafscope/wafscope.toml")
 """The settings of the service of this machine, where it was installed as one."""
@@ -198,7 +201,7 @@ def read(path: Path) -> str:
 def parse(written: str, where: str, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a text in TOML and the environment; raises SettingsError, which names `where`."""
     values = values_of(written, where, environ)
-    for error in problems(values, where, environ):
+    for error in problems(values, written, where, environ):
         raise error
     return msgspec.convert(values, Settings, strict=False)
 
@@ -228,42 +231,70 @@ def _is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def problems(values: dict[str, Any], where: str, environ: Mapping[str, str]) -> Iterator[SettingsError]:
-    """Tell what is wrong with values, key by key: unknown names, wrong types, numbers out of range, unknown zones."""
-    file = f"{where}: " if where else ""
+def problems(values: dict[str, Any], written: str, where: str, environ: Mapping[str, str]) -> Iterator[SettingsError]:
+    """Tell what is wrong with the values of a text: unknown names, wrong types, numbers out of range, unknown zones."""
     for section, inner in values.items():
         if section not in Settings.__struct_fields__:
-            yield _unknown(section, where)
+            yield _unknown(section, _at(written, where, section))
             continue
         is_list = section == _SOURCE
         for number, table in enumerate(inner if is_list and isinstance(inner, list) else [inner], 1):
-            place = f"{file}{section} {number}" if is_list else f"{file}{section}"
+            name = f"{section} {number}" if is_list else section
             if not isinstance(table, dict) or (is_list and not isinstance(inner, list)):
-                written = f"[[{section}]]" if is_list else f"[{section}]"
+                brackets = f"[[{section}]]" if is_list else f"[{section}]"
+                place = _at(written, where, section)
                 yield SettingsError(
-                    text("{written} is a table, and its keys stand below it.", written=written),
-                    where=place,
+                    text("{written} is a table, and its keys stand below it.", written=brackets),
+                    where=f"{place}: {name}" if place else name,
                     hint=text("Write it with two brackets, since there may be several.") if is_list else None,
                 )
                 continue
             kind = Source if is_list else type(getattr(Settings(), section))
             for key, value in table.items():
-                named = variable(section, key)
-                at = f"{section}.{key}, {named}" if named in environ else f"{place}.{key}"
-                yield from _wrong(section, kind, key, value, where if key not in _keys(kind) else at)
+                place, named = _at(written, where, section, number, key), variable(section, key)
+                at = f"{place}: {name}.{key}" if place else f"{name}.{key}"
+                at = f"{section}.{key}, {named}" if named in environ else at
+                sample = f"{named}=" if named in environ else f"{key} = "
+                yield from _wrong(section, kind, key, value, place if key not in _keys(kind) else at, sample)
 
 
-def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where: str) -> Iterator[SettingsError]:
+def _at(written: str, where: str, section: str, number: int = 1, key: str = "") -> str:
+    """The file and, where it can be told, the line of a key of a table, or of the table itself."""
+    seen, table = 0, ""
+    for count, line in enumerate(written.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = header[2]
+            seen += table == section
+            found = not key and table.partition(".")[0] == section
+            found = found or (bool(key) and f"{table}.".startswith(f"{section}.{key}.") and max(seen, 1) == number)
+        else:
+            named = _KEY.match(line)
+            name = "".join(named[0].split()) if named else ""
+            full = f"{table}.{name}" if table else name
+            wanted = f"{section}.{key}" if key else section
+            found = f"{full}.".startswith(f"{wanted}.") and max(seen, 1) == number
+        if found:
+            return f"{where}:{count}" if where else ""
+    return where
+
+
+def _wrong(
+    section: str, kind: type[msgspec.Struct], key: str, value: Any, where: str, sample: str
+) -> Iterator[SettingsError]:
     if key not in _keys(kind):
         yield _unknown(f"{section}.{key}", where)
         return
+    wanted = _keys(kind)[key]
     try:
-        msgspec.convert(value, _keys(kind)[key], strict=False)
-    except msgspec.ValidationError as error:
-        what = text("A setting has a wrong value: {reason}", reason=str(error))
-        if _is_number(_keys(kind)[key], value):
-            what = text("“{value}” is out of range.", value=str(value))
-        yield SettingsError(what, where=where, hint=_expected(_keys(kind)[key]))
+        msgspec.convert(value, wanted, strict=False)
+    except msgspec.ValidationError:
+        if _is_number(wanted, value):
+            yield SettingsError(text("“{value}” is out of range.", value=str(value)), where=where, hint=_range(wanted))
+        else:
+            default = next(field.default for field in msgspec.structs.fields(kind) if field.name == key)
+            hint = text("For example: {example}", example=sample + _example(wanted, default, sample))
+            inside, what = _unfit(wanted, value)
+            yield SettingsError(what, where=where + inside, hint=hint)
         return
     check = check_zone if key == _ZONE and value else _CHECKS.get((section, key))
     if check is not None:
@@ -271,6 +302,87 @@ def _wrong(section: str, kind: type[msgspec.Struct], key: str, value: Any, where
             check(value, where)
         except SettingsError as error:
             yield error
+
+
+def _unfit(kind: Any, value: Any, inside: str = "") -> tuple[str, Text]:
+    """Say where in a setting something does not fit, an item of a list or a key of a table, and what it can not be."""
+    bare, inner = _bare(kind), get_args(kind)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        number, item = next((n, each) for n, each in enumerate(value, 1) if not _fits(inner[0], each))
+        return _unfit(inner[0], item, f"{inside} #{number}")
+    if get_origin(kind) is dict and isinstance(value, dict):
+        key, item = next((key, each) for key, each in value.items() if not _fits(inner[1], each))
+        return _unfit(inner[1], item, f"{inside}.{key}")
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct) and isinstance(value, dict):
+        for key, item in value.items():
+            if key not in _keys(bare):
+                return inside, text("There is no setting “{name}”.", name=key)
+            if not _fits(_keys(bare)[key], item):
+                return _unfit(_keys(bare)[key], item, f"{inside}.{key}")
+        missing = next(key for key in _keys(bare) if key not in value)
+        return inside, text("{setting} is missing.", setting=missing)
+    # What stands in a table of names is a secret, or near one.
+    found = _of_type(value) if inside.startswith(".") else _shown(value)
+    return inside, text("It can not be {found}: it is {wanted}.", found=found, wanted=_wanted(kind))
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    try:
+        msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _shown(value: Any) -> Text:
+    """A value as it was found."""
+    if isinstance(value, bool):
+        return Text("{value}", values={"value": str(value).lower()})
+    if isinstance(value, int | float):
+        return Text("{value}", values={"value": str(value)})
+    return text("“{value}”", value=value[:_LONGEST]) if isinstance(value, str) else _of_type(value)
+
+
+def _of_type(value: Any) -> Text:
+    """What kind of value was found."""
+    kinds: tuple[tuple[type | UnionType, Text], ...] = (
+        (str, text("a text")), (bool, text("true or false")), (int | float, text("a number")),
+        (list, text("a list")), (dict, text("a table")),
+    )  # fmt: skip
+    return next((name for kind, name in kinds if isinstance(value, kind)), text("a date or a time"))
+
+
+def _wanted(kind: Any) -> Text:
+    """What a setting is."""
+    origin, bare = get_origin(kind), _bare(kind)
+    if origin is Literal:
+        return text("one of {names}", names=", ".join(get_args(kind)))
+    if limits := bounds(kind):
+        low, high = map(str, limits)
+        if bare is int:
+            return text("a whole number from {low} to {high}", low=low, high=high)
+        return text("a number from {low} to {high}", low=low, high=high)
+    if origin is dict:
+        return text("a table with a value for each name")
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return text("a table with {keys}", keys=", ".join(_keys(bare)))
+    return text("a list of texts") if origin is tuple else _of_type(bare())
+
+
+def _example(kind: Any, default: Any, sample: str) -> str:
+    """A value as it may be written in the file or, where `sample` is that of a variable, in the environment."""
+    origin, limits = get_origin(kind), bounds(kind)
+    if origin is tuple:
+        return "name1,name2" if sample.endswith("=") else '["name1", "name2"]'
+    if origin is dict:
+        table = get_args(kind)[1] is not str
+        return '{ mlogc = { password = "…", sensor = "web1" } }' if table else '{ "token" = "web1" }'
+    if limits is not None:
+        return str(default or max(limits[0], 1))
+    value = get_args(kind)[0] if origin is Literal else default
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value or "…" if sample.endswith("=") else f'"{value or "…"}"'
 
 
 def _is_number(kind: Any, value: Any) -> bool:
@@ -300,19 +412,14 @@ def _bare(kind: Any) -> Any:
     return kind
 
 
-def _expected(kind: Any) -> Text | None:
-    """What to write for a type."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return text("It is one of {names}.", names=", ".join(inner))
-    if origin is tuple:
-        return text('Write a list: ["…", "…"].')
-    if limits := bounds(kind):
-        low, high = map(str, limits)
-        if _bare(kind) is int:
-            return text("Write a whole number from {low} to {high}.", low=low, high=high)
-        return text("Write a number from {low} to {high}.", low=low, high=high)
-    return {str: text('Write a text in quotes: "…".'), bool: text("Write true or false.")}.get(kind)
+def _range(kind: Any) -> Text | None:
+    """What to write for a number."""
+    if (limits := bounds(kind)) is None:
+        return None
+    low, high = map(str, limits)
+    if _bare(kind) is int:
+        return text("Write a whole number from {low} to {high}.", low=low, high=high)
+    return text("Write a number from {low} to {high}.", low=low, high=high)
 
 
 def _keys(kind: type[msgspec.Struct]) -> dict[str, Any]:

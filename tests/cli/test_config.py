@@ -45,7 +45,7 @@ def found(settings: str, folder: Path, environ: Mapping[str, str] | None = None)
     file = folder / "w.toml"
     file.write_text(settings)
     return {
-        each.where.removeprefix(f"{file}: "): f"{each.level}: {english(each.what)} "
+        re.sub(rf"^{re.escape(str(file))}(:[0-9]+)?: ", "", each.where): f"{each.level}: {english(each.what)} "
         + (english(each.hint) if each.hint else "")
         for each in check_settings(file, environ or {})
     }
@@ -57,11 +57,46 @@ def test_all_errors_are_told_at_once_with_what_was_meant(tmp_path: Path) -> None
     shown = run("--config", str(file), "config", "check", status=2)
     for words in (
         "no setting “web.lisen”", "Did you mean web.listen", "“Europe/Berlln” is no time zone", "Europe/Berlin",
-        "web.time_limit: A setting has a wrong value", "Did you mean web?", "log.level", "warning, error",
-        "source 1.kind", "serial, concurrent", "no setting “source.pat”", "source 2.path", "source 2.users",
+        "w.toml:5: web.time_limit: It can not be “soon”: it is a number from 0.1 to 600.", "time_limit = 5.0",
+        "Did you mean web?", "log.level: It can not be “loud”: it is one of debug, info, warning, error.",
+        "source 1.kind", "serial, concurrent", "no setting “source.pat”", "source 2.path: It can not be 3",
+        "source 2.users.web1: sensor is missing.",
     ):  # fmt: skip
         assert words in shown.stdout.decode(), words
     assert b"9 errors" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "where", "what", "example"),
+    [
+        ("[web]\n\nlisten = 8642", ":3: web.listen", "It can not be 8642: it is a text.", 'listen = "127.0.0.1:8642"'),
+        ("web.listen = []", ":1: web.listen", "It can not be a list: it is a text.", "listen = "),
+        ("[web]\nnames = ['a', 1979-05-27]", ":2: web.names #2", "It can not be a date or a time", "names = ["),
+        ("[redaction]\ncards = 'maybe'", ":2: redaction.cards", "it is true or false.", "cards = true"),
+        ("[ingest]\nworkers = 'all'", ":2: ingest.workers", "“all”: it is a whole number from 0", "workers = 1"),
+        ("[[source]]\n[[source]]\n[source.tokens]\nx = 5", ":3: source 2.tokens.x", "a number: it is a text", "web1"),
+        ("[[source]]\nusers = { a = 'pw' }", ":2: source 1.users.a", "it is a table with password, sensor", "users"),
+        ("[[source]]\nusers = { a = { pasword = 'x' } }", ":2: source 1.users.a", "no setting “pasword”", "users"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_is_told_with_its_line_and_an_example(settings: str, where: str, what: str, example: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        parse(settings, "w.toml", {})
+    assert told.value.where == f"w.toml{where}"
+    assert what in english(told.value.what)
+    assert told.value.hint is not None
+    assert example in english(told.value.hint)
+
+
+def test_a_wrong_variable_is_told_as_it_may_be_written() -> None:
+    with pytest.raises(SettingsError) as told:
+        parse("", "w.toml", {"WAFSCOPE_WEB_TIME_LIMIT": "soon"})
+    assert (told.value.where, english(told.value.what)) == (
+        "web.time_limit, WAFSCOPE_WEB_TIME_LIMIT",
+        "It can not be “soon”: it is a number from 0.1 to 600.",
+    )
+    assert told.value.hint is not None
+    assert english(told.value.hint) == "For example: WAFSCOPE_WEB_TIME_LIMIT=5.0"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +136,7 @@ def test_every_number_has_its_range(tmp_path: Path, section: str, key: str, kind
         told = found(f"{sign}\n{key} = {value}\n", tmp_path)
         where = f"source 1.{key}" if section == "source" else f"{section}.{key}"
         assert list(told) == [where]
-        assert f"“{value}” is out of range." in told[where] or "Expected" in told[where]
+        assert f"“{value}” is out of range." in told[where] or "can not be" in told[where]
         assert f"from {low} to {high}." in told[where]
     for value in (low, high):
         told = found(f"{sign}\n{key} = {value}\n", tmp_path)

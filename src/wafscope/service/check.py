@@ -37,10 +37,11 @@ def check_settings(path: Path | None, environ: Mapping[str, str]) -> tuple[Findi
     """Tell all that is wrong with the settings of a file and the environment."""
     where = str(path or "")
     try:
-        values = values_of(read(path) if path else "", where, environ)
+        written = read(path) if path else ""
+        values = values_of(written, where, environ)
     except SettingsError as error:
         return (_error(error),)
-    wrong = tuple(_error(error) for error in problems(values, where, environ))
+    wrong = tuple(_error(error) for error in problems(values, written, where, environ))
     if wrong:
         return wrong
     settings = msgspec.convert(values, Settings, strict=False)
