@@ -67,7 +67,7 @@ def test_commands_about_a_log_alone_do_not_care(config: Path) -> None:
     assert run("convert", "--to", "csv", str(SERIAL)).exit_code == 0
     done = run("store", "status")
     assert isinstance(done.exception, SettingsError)
-    assert done.exception.where == str(config)
+    assert done.exception.where == f"{config}:1"
 
 
 def test_serve_reads_them_where_no_log_is_named(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
