@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tarfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from tests.source.forbidden import forbid
 from tests.system.writer import json_record
 
@@ -112,6 +115,39 @@ def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
 
     assert following.numbers == Counter()
     assert all(file.exists() for file in other)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_file_that_was_compressed_is_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    following = Following(tmp_path)
+    (file,) = write(tmp_path, OLD, 1)
+    data = pack(file.read_bytes())
+    packed = file.with_name(f"{file.name}.gz")
+    packed.write_bytes(data[:-5])
+    file.unlink()
+    following.take()
+    assert following.numbers == Counter()
+    packed.write_bytes(data)
+    for _ in range(2):
+        following.take()
+    assert following.numbers == Counter([1])
+
+
+def test_what_could_not_be_read_is_not_deleted(tmp_path: Path) -> None:
+    following = Following(tmp_path, "delete", rest=0.0)
+    following.custom = msgspec.structs.replace(following.custom, largest=len(json_record(1)), patience=-1.0)
+    following.restart()
+    large, damaged, unknown, good = write(tmp_path, OLD, 1, 2, 3, 4)
+    unknown.write_bytes(b"of a version that is not known yet\n")
+    large.write_bytes(json_record(1) * 2)
+    damaged.write_bytes(gzip.compress(json_record(2))[:-5])
+    for _ in range(3):
+        following.take()
+    following.restart()
+    for _ in range(3):
+        following.take()
+
+    assert [file for file in (large, damaged, unknown, good) if file.exists()] == [large, damaged, unknown]
 
 
 def test_a_file_that_is_being_written_is_waited_for(tmp_path: Path) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import msgspec
 
+from wafscope.reader.native import prefixed_at, separator_at
 from wafscope.reader.walk import settled
 
+_MEMBERS = (b'"transaction"', b'"class_uid"')
+"""One of them is in every record of JSON."""
 _JSON = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_whole(data: bytes) -> bool:
-    """Tell whether no record in a file of a concurrent log is cut off at its end."""
-    data = data.rstrip()
+    """Tell whether a file of a concurrent log holds a record, and none that is cut off at its end."""
+    data = data.strip()
     if data[:1] in b"{[":
-        return _is_json(data) or _is_json(data.rpartition(b"\n")[2])
-    return settled(data + b"\n", margin=0) > len(data)
+        return any(name in data for name in _MEMBERS) and (_is_json(data) or _is_json(data.rpartition(b"\n")[2]))
+    is_native = separator_at(data, 0) is not None or prefixed_at(data, 0) is not None
+    return is_native and settled(data + b"\n", margin=0) > len(data)
 
 
 def _is_json(data: bytes) -> bool:

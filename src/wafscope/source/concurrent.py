@@ -26,6 +26,7 @@ from wafscope.event.text import storable
 from wafscope.i18n.text import text
 from wafscope.source.archive import Archive
 from wafscope.source.base import Chunk, Condition, Position, Problem, Stretch, unreadable, unremovable
+from wafscope.source.unpacking import is_packed, unpacked_bytes
 
 After = Literal["keep", "delete", "archive"]
 
@@ -79,6 +80,8 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     """Eight bytes for each file that was read and is not covered by the times."""
     upto: bytes = b""
     began: int = 0
+    kept: tuple[tuple[bytes, bytes], ...] = ()
+    """Path and mark of each file that is not deleted, since it holds no whole record."""
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -160,6 +163,8 @@ class ConcurrentFeed:
         """Files that were handed on, with the state of their position."""
         self._pending: set[bytes] = set()
         """Marks of those."""
+        self._kept = {mark: os.fsdecode(path) for path, mark in self._state.kept}
+        """Files that do not hold a whole record, by mark: they are not deleted."""
         self._spent: dict[str, _File] = {}
         """Files that are durable in the store and can go."""
         self._problems: dict[str, Problem] = {}
@@ -194,7 +199,7 @@ class ConcurrentFeed:
             state, files = self._taken.popleft()
             self._pending.difference_update(file.mark for file in files)
             if self._custom.after != "keep":
-                self._spent.update((file.path, file) for file in files)
+                self._spent.update((file.path, file) for file in files if file.mark not in self._kept)
             if state == position.state:
                 break
 
@@ -211,7 +216,8 @@ class ConcurrentFeed:
 
     def _encoded(self) -> bytes:
         left = {os.fsencode(path) for path in [*self._open, *self._blocked]} if self._custom.after == "keep" else ()
-        state = msgspec.structs.replace(self._state, left=tuple(sorted(left)), names=b"".join(self._read))
+        kept = tuple((os.fsencode(path), mark) for mark, path in self._kept.items())
+        state = msgspec.structs.replace(self._state, left=tuple(sorted(left)), names=b"".join(self._read), kept=kept)
         return msgspec.msgpack.encode(state)
 
     def _settle(self) -> None:
@@ -230,6 +236,8 @@ class ConcurrentFeed:
     def _end_round(self, ended: _Round) -> None:
         """All files that a look found are read."""
         self._round = None
+        if ended.tells:
+            self._kept = {mark: path for mark, path in self._kept.items() if os.path.lexists(path)}
         if not ended.tells or self._custom.after != "keep":
             return
         until = ended.began - int(_TICK * 1e9)
@@ -372,7 +380,7 @@ class ConcurrentFeed:
                 continue
             if not self._is_read(file):
                 self._waiting.append(file)
-            elif self._custom.after != "keep" and file.mark not in self._pending:
+            elif self._custom.after != "keep" and file.mark not in self._pending and file.mark not in self._kept:
                 self._spent[file.path] = file
 
     def _reopen(self) -> None:
@@ -409,6 +417,8 @@ class ConcurrentFeed:
                 # It grew while it was looked at, and stood here twice.
                 continue
             self._read[file.mark] = file.changed, os.path.dirname(file.path)
+            if self._custom.after == "delete" and (stretch.damage or not self._custom.is_whole(stretch.data)):
+                self._kept[file.mark] = file.path  # what is in it may be nowhere else
             self._pending.add(file.mark)
             most -= len(stretch.data)
             stretches.append(stretch)
@@ -428,9 +438,10 @@ class ConcurrentFeed:
             return stretch, msgspec.structs.replace(read, size=size)
         # A time that lies in the future tells as little as one of long ago.
         is_old = abs(time.time() - status.st_mtime) > self._custom.patience
-        if not is_old and not (data and self._custom.is_whole(data)):
+        content, damage = unpacked_bytes(data, self._custom.largest) if is_packed(data) else (data, "")
+        if not is_old and (damage or not (content and self._custom.is_whole(content))):
             return None
-        return Stretch(self.root, file.path, 0, data, len(data), written=written), read
+        return Stretch(self.root, file.path, 0, content, len(data), damage, written=written), read
 
     # --- afterwards ---
 

@@ -25,7 +25,7 @@ from wafscope.i18n.text import text
 from wafscope.source.base import PIECE, Chunk, Condition, Position, Problem, Stretch, unreadable
 from wafscope.source.fingerprint import HEAD, Place
 from wafscope.source.reading import Gone, Manner, PackedReading, Reading
-from wafscope.source.unpacking import BROKEN, unpacked
+from wafscope.source.unpacking import BROKEN, is_packed, unpacked
 
 _LOOK = 0.4
 """Seconds between two looks at the files."""
@@ -41,7 +41,6 @@ _FORGET = 3600.0
 """Seconds after which a file that is nowhere to be found is forgotten."""
 _MOST_HELD = 64 << 20
 """Bytes of all files together that wait for more; beyond, they are read again."""
-_PACKED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|BZh|\xfd7zXZ")
 _CLOCK = 20_000_000
 """Nanoseconds by which the time of a file may be behind the clock."""
 _SINCE = "since"
@@ -250,18 +249,18 @@ class TailFeed:
         try:
             status = os.fstat(descriptor)
             head = os.pread(descriptor, HEAD, 0)
-            is_packed = _PACKED.match(head) is not None
-            if is_packed:
+            packed = is_packed(head)
+            if packed:
                 head = _unpacked_head(descriptor)
             key = self._recognise(head)
             if key is None and self._is_wanted(status, head, is_named=is_named):
                 key = self._prefix + token_hex(8)
-            if key is not None and is_named and not is_packed:
+            if key is not None and is_named and not packed:
                 key = self._taken_over(key, descriptor, status)
             if key is not None and not self._is_read(key):
                 known = self._known.get(key)
                 place = known.place if known else Place(path=os.fsencode(path))
-                take = self._unpack if is_packed else self._open
+                take = self._unpack if packed else self._open
                 is_taken = take(descriptor, status, key, place, is_named=is_named)
             return is_taken
         finally:

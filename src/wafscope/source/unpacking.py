@@ -7,7 +7,7 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Generator
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from typing import IO, BinaryIO, Protocol, cast
 
 import zstandard
@@ -42,6 +42,11 @@ class Meter:
 
     def readable(self) -> bool:
         return True
+
+
+def is_packed(head: bytes) -> bool:
+    """Tell compressed content by its first bytes."""
+    return head.startswith(tuple(_MAGIC))
 
 
 def decompressed(stream: Peekable, meter: Meter) -> IO[bytes]:
@@ -122,6 +127,16 @@ def _frame_parts() -> Generator[tuple[int, int], bytes]:
 def unpacked(stream: BufferedReader) -> BinaryIO:
     """Return the content of a file that may be compressed; reading it raises one of `BROKEN` where it is damaged."""
     return cast("BinaryIO", Steady(decompressed(stream, Meter(stream))))
+
+
+def unpacked_bytes(data: bytes, largest: int) -> tuple[bytes, str]:
+    """Return what compressed bytes hold, and what is wrong with them; nothing of what is larger than `largest`."""
+    stream, content = unpacked(BufferedReader(BytesIO(data))), b""
+    try:
+        content = stream.read(largest)
+        return (b"", "too_large") if stream.read(1) else (content, "")
+    except BROKEN:
+        return content, "damaged_archive"
 
 
 class Steady:
