@@ -50,9 +50,11 @@ This page is made from the readers' own tables: `python scripts/make_formats_pag
 Read are audit logs, serial and concurrent, of ModSecurity 2.5 to 2.9, libmodsecurity 3.0 and Coraza 2 and 3, and the
 lines of these engines in error logs. The prefixes of CRI, docker (json-file), Fluent Bit, compose, `docker service
 logs`, stern, `kubectl logs --prefix --timestamps`, syslog and journald (export, JSON, short) come off first, and so do
-a byte order mark and the NUL bytes that a crash leaves. A line that tells no time has that of its prefix. Records in a
-list are read too, on one line or printed over many. The index of a concurrent log finds its files; nothing else is
-taken from it.
+a byte order mark and the NUL bytes that a crash leaves. A line or record is also taken out of the objects of JSON, one
+a line, in which Filebeat, Logstash, Vector, Fluentd and the stores and clouds behind them keep it (`message`,
+`event.original`, `_source`, `textPayload`, `jsonPayload`, `line`, `_raw`). A line that tells no time has that of its
+prefix. Records in a list are read too, on one line or printed over many. The index of a concurrent log finds its files;
+nothing else is taken from it.
 Other lines, such as those of an access log, are counted as foreign and skipped. A record that is cut, spliced or
 damaged goes to quarantine whole, with its place and the reason.
 """

@@ -37,6 +37,11 @@ def docker(line: bytes) -> bytes:
     return json.dumps(entry, separators=(",", ":")).encode()
 
 
+def made(entry: dict[str, object]) -> bytes:
+    """One line of what a collector writes."""
+    return json.dumps(entry).encode()
+
+
 WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "cri": lambda line: STAMP + b" stdout F " + line,
     "docker": docker,
@@ -69,6 +74,25 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "stern -o json": lambda line: json.dumps(
         {"message": line.decode(), "nodeName": "n", "namespace": "x", "podName": "waf-0", "containerName": "nginx"}
     ).encode(),
+    "journal short-full": lambda line: b"Tue 2026-11-24 02:44:43 UTC vm nginx[17]: " + line,
+    "journal short-unix": lambda line: b"1795488283.123456 vm nginx[17]: " + line,
+    "fluentd": lambda line: STAMP + b"\twaf\t" + made({"message": line.decode()}),
+    "filebeat": lambda line: made(
+        {
+            "@timestamp": "2026-11-24T02:44:43.123Z",
+            "log": {"offset": 1, "file": {"path": "/a"}},
+            "message": line.decode(),
+        }
+    ),
+    "vector": lambda line: made({"file": "/a", "message": line.decode(), "timestamp": STAMP.decode()}),
+    "logcli": lambda line: made({"labels": {"job": "waf"}, "line": line.decode(), "timestamp": STAMP.decode()}),
+    "elasticsearch": lambda line: made(
+        {"_index": "waf", "_source": {"@timestamp": "", "event": {"original": line.decode()}, "message": "parsed"}}
+    ),
+    "splunk": lambda line: made({"preview": False, "result": {"_raw": line.decode(), "_time": STAMP.decode()}}),
+    "cloud": lambda line: made({"insertId": "x", "textPayload": line.decode(), "timestamp": STAMP.decode()}),
+    "cloudwatch": lambda line: made({"timestamp": 1795488283123, "message": line.decode(), "ingestionTime": 1}),
+    "filebeat in docker": lambda line: docker(made({"@timestamp": "", "message": line.decode()})),
     "syslog in docker": lambda line: docker(b"<134>Nov 24 02:44:43 vm nginx: " + line),
 }
 
@@ -114,6 +138,41 @@ def test_a_line_of_a_body_that_looks_like_syslog_is_one_of_the_body(kind: str) -
     assert raws(wrapped("journal short-iso", log)) == raws(log)
 
 
+@pytest.mark.parametrize("name", ["jsonPayload", "message", "_source"])
+def test_a_record_that_a_collector_keeps_as_an_object_is_read_byte_for_byte(name: str) -> None:
+    log = b"".join(b'{"timestamp": "", "' + name.encode() + b'": ' + line + b"}\n" for line in JSON)
+
+    assert raws(log) == sorted(JSON)
+
+
+@pytest.mark.parametrize("sample", ["coraza-3.7.0-json-ABIJDEFHZ", "v2-json-serial", "v3.0.15-json-serial"])
+def test_a_record_among_what_a_collector_adds_is_read(sample: str) -> None:
+    lines = (SAMPLES / f"gen-{sample}.log").read_bytes().splitlines()
+    added = b'{"@timestamp":"2026-11-24T02:44:43Z","agent":{"type":"filebeat"},'
+    assert len(raws(b"".join(added + line[1:] + b"\n" for line in lines))) == len(lines)
+    # Nor does an unknown prefix make a record an error line.
+    assert len(raws(b"".join(b"17: " + line + b"\n" for line in lines))) == len(lines)
+
+
+def test_what_is_known_of_ecs_is_no_record_but_the_line_in_it_is() -> None:
+    event: dict[str, object] = {"@timestamp": "", "transaction": {"id": "1"}, "http": {"request": {"method": "GET"}}}
+    original = {"event": {"original": JSON[0].decode(), "kind": "event"}}
+
+    assert not [piece for piece in read_pieces(made(event), 0, Context()) if not isinstance(piece, Foreign)]
+    assert raws(made(event | original)) == [JSON[0]]
+
+
+def test_records_of_two_hosts_that_one_collector_brings_are_told_apart() -> None:
+    lines = NATIVE.splitlines()
+    woven = b"".join(
+        made({"@timestamp": "", "host": {"name": host}, "message": line.decode()}) + b"\n"
+        for line in lines
+        for host in ("a", "b")
+    )
+
+    assert raws(woven) == [NATIVE.rstrip()] * 2
+
+
 CORAZA_LINE = (SAMPLES / "gen-coraza-3.7.0-errorlog.log").read_bytes().split(b"\n", 1)[0]
 
 
@@ -137,7 +196,9 @@ def test_a_line_without_a_time_in_an_object_has_that_of_the_object() -> None:
     text = CORAZA_LINE.decode("utf-8", "replace") + "\n"
     docker_line = json.dumps({"log": text, "stream": "stdout", "time": STAMP.decode()}).encode()
     journal_line = json.dumps({"__REALTIME_TIMESTAMP": "1795488283123456", "MESSAGE": text}).encode()
-    for line in (docker_line, journal_line):
+    brought = made({"@timestamp": STAMP.decode(), "message": text})
+    counted = made({"timestamp": 1795488283123.456, "message": text, "ingestionTime": 1})
+    for line in (docker_line, journal_line, brought, counted):
         found = [piece.event for piece in read_pieces(line, 0, Context(arrival=5)) if isinstance(piece, Found)]
         assert [event.time for event in found] == [1795488283123456]
 

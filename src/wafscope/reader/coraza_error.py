@@ -55,7 +55,12 @@ TELLS = {
 _ID = b'[unique_id "'
 _ID_IN_JSON = b'[unique_id \\"'
 _ID_OF_SPOA = re.compile(rb'"unique_id": ?"([^"\\]*)"')
-_RECORD = b'{"transaction":'
+_RECORD = re.compile(rb'"transaction": ?\{')
+
+
+def _holds_record(line: bytes) -> bool:
+    """Tell a record of JSON, whatever stands before it: it begins before the first word about a rule."""
+    return _RECORD.search(line, 0, line.find(b"Coraza: ")) is not None
 
 
 def transaction_of(line: bytes) -> bytes | None:
@@ -65,14 +70,14 @@ def transaction_of(line: bytes) -> bytes | None:
     id is the engine's: in what may follow it, a payload has a backslash before each quote, two more in JSON.
     """
     if b"unique_id" not in line:
-        return b"" if b"] Coraza: " in line and b"[id " in line and not line.startswith(_RECORD) else None
+        return b"" if b"] Coraza: " in line and b"[id " in line and not _holds_record(line) else None
     mark = _ID
     at = line.rfind(mark)
     if at < 0:
         mark = _ID_IN_JSON
         at = line.rfind(mark)
     if at >= 0:
-        if b"Coraza: " not in line or line.startswith(_RECORD) or b"AuditLog:" + _RECORD in line:
+        if b"Coraza: " not in line or _holds_record(line):
             return None
         start = at + len(mark)
         stop = line.find(mark[-1:] if mark is _ID else b"\\", start)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from wafscope.event.model import Event, Headers
-from wafscope.reader.base import Context, NotARecord
+from wafscope.reader.base import Context
 from wafscope.reader.modsecurity_match import Details
 from wafscope.reader.modsecurity_record import (
     UNKNOWN_MAKER,
@@ -18,6 +18,7 @@ from wafscope.reader.modsecurity_record import (
     Transaction,
     build,
     maker_of,
+    not_a_record,
     scored,
 )
 
@@ -41,8 +42,8 @@ class Coercion:
         self.escaped = escaped
 
     def event(self, line: bytes, context: Context, t: dict[str, Any]) -> Event:
-        if not any(t.get(k) for k in ("client_ip", "time_stamp", "unique_id", "id")):
-            raise NotARecord("no_time", foreign=False)
+        if not any(t.get(k) for k in ("client_ip", "time_stamp", "unique_id")):
+            raise not_a_record(t.get("id"))
         request, response = self.mapping(t, "request"), self.mapping(t, "response")
         producer = self.mapping(t, "producer") if t.get("producer") is not None else None
         transaction: Transaction[Any] = Transaction(

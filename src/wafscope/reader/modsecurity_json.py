@@ -31,6 +31,7 @@ from wafscope.reader.modsecurity_record import (
     Transaction,
     build,
     maker_of,
+    not_a_record,
     scored,
 )
 from wafscope.reader.verdict import Score
@@ -81,8 +82,8 @@ def _read_decoded(data: bytes, line: bytes, context: Context, flags: tuple[str, 
     """Build the event of `line` from `data`, which is the same or a mended copy."""
     transaction: Transaction[Any] = decode(data).transaction
     request, response, messages = transaction.request, transaction.response, transaction.messages
-    if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
-        raise NotARecord("no_time", foreign=False)
+    if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id):
+        raise not_a_record(transaction.id)
     # A wrong byte mostly stands in one part, and the others can be decoded as ever.
     read_messages, pairs = (_odd_messages, _odd_pairs) if flags else (messages_in, pairs_of)
     parts = Parts(
@@ -185,8 +186,8 @@ def read_pairs(line: bytes, context: Context) -> Event:
 def _from_objects(line: bytes, context: Context, transaction: Transaction[Any], flags: tuple[str, ...]) -> Event:
     """Build from values that all have the type they should have; raises ValidationError where headers have not."""
     request, response = transaction.request, transaction.response
-    if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id or transaction.id):
-        raise NotARecord("no_time", foreign=False)
+    if not (transaction.client_ip or transaction.time_stamp or transaction.unique_id):
+        raise not_a_record(transaction.id)
     version = request.http_version
     if version is not None and not isinstance(version, str | int):
         raise msgspec.ValidationError("http_version")

@@ -82,6 +82,11 @@ class Transaction(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     messages: Part = None  # type: ignore[assignment]  # None: absent
 
 
+def not_a_record(transaction_id: object) -> NotARecord:
+    """The error of an object that tells neither client nor time; with an id alone it is an event of ECS."""
+    return NotARecord("no_time", foreign=bool(transaction_id))
+
+
 _MODES: dict[str, EngineMode] = {"Enabled": "on", "DetectionOnly": "detection_only", "Disabled": "off"}
 
 

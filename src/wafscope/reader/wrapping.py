@@ -15,12 +15,17 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from wafscope.event.text import from_bytes, to_bytes
+from wafscope.reader.envelope import opened, time_in
 
 _RUNTIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S*)? ")
 """CRI: time, stream, F for the last part of a line and P for any other."""
 _COLOUR = rb"(?:\x1b\[[\d;]{1,12}m)?"
 _MOMENT = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
-_STAMP = rb"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|" + _MOMENT + rb")"
+_STAMP = (
+    rb"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|"
+    rb"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \S{1,9}|\d{10}\.\d{6}|" + _MOMENT + rb")"
+)
+"""As syslog and `journalctl` write it: short, short-full, short-unix, short-iso."""
 _PROGRAM = rb"[^\s:\[]{1,100}(?:\[\d+\])?: "
 _FIXED = {
     b"pod": re.compile(rb"\[pod/[^\]\n]{1,300}\] "),
@@ -53,6 +58,7 @@ _MOVING = {
     b"syslog 5424": re.compile(rb"<\d{1,3}>1 \S+ \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]\\\n]|\\.)*\])+) (?:\xef\xbb\xbf)?"),
     b"journal": re.compile(rb"MESSAGE="),
     b"proxy": re.compile(rb"[^{\n]{0,600}\bAuditLog:(?=\{)"),
+    b"fluentd": re.compile(_MOMENT + rb"\t[^\t\n]{1,200}\t(?=\{)"),
     _STAMP_ALONE: re.compile(_MOMENT + rb" "),
 }
 """Prefixes that change from line to line.  coraza-proxy-wasm writes its records into the log of the proxy; a time alone
@@ -144,7 +150,8 @@ def _inner(line: bytes, *, stamped: bool) -> Inner | None:
     if line.startswith(b"--") and b"{" not in line:
         return None  # a separator, as a rule: only a prefix that ends where a record of JSON begins starts so
     if line.startswith(b"{"):
-        return _json(line) if any(name in line for name in _IN_JSON) else None
+        inner = _json(line) if any(name in line for name in _IN_JSON) else None
+        return inner or _enveloped(line)
     runtime = _RUNTIME.match(line) if line[0] in _FIRST and not stamped else None
     if runtime is not None:
         rest = line[runtime.end() :]
@@ -204,6 +211,11 @@ def _json(line: bytes) -> Inner | None:
     return Inner(b"docker " + to_bytes(str(stream)), data, 0)
 
 
+def _enveloped(line: bytes) -> Inner | None:
+    found = opened(line)
+    return None if found is None else Inner(b"json " + found.origin, found.data + b"\n", 0)
+
+
 def _of_journal(message: object) -> bytes:
     """Return a message of the journal, which is a list of numbers where it is not text."""
     if isinstance(message, str):
@@ -226,7 +238,7 @@ def time_of(line: bytes) -> int | None:
         stamp = entry.get("__REALTIME_TIMESTAMP") if isinstance(entry, dict) else None
         if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() and len(stamp) < 17:
             return int(stamp)
-        line = to_bytes(str(entry.get("time", ""))) if isinstance(entry, dict) else b""
+        line = to_bytes(time_in(entry)) if isinstance(entry, dict) else b""
     found = _TIME.search(line, 0, _LONGEST_PREFIX)
     if found is None:
         return None
