@@ -212,8 +212,9 @@ def test_only_a_weaker_word_gives_way(both: Twins, own: Any, said: Any, expected
     assert expected == tuple(next(iter(found(both, name))) for name in names)
 
 
-def test_an_action_that_the_audit_record_does_not_name_is_that_of_the_error_log(both: Twins) -> None:
-    put(both, [audit(1, 942100, interrupted=True, interrupted_source="flag")])
+@pytest.mark.parametrize("action", ["", "unknown"])
+def test_an_action_that_the_audit_record_does_not_name_is_that_of_the_error_log(both: Twins, action: str) -> None:
+    put(both, [audit(1, 942100, interrupted=True, interrupted_source="flag", action=action)])
     put(both, [error(1, 942100)], ERROR)
 
     assert (found(both, "waf.action"), found(both, "waf.interrupted_source")) == ({"deny": 1}, {"flag": 1})

@@ -16,7 +16,7 @@ from tests.export.made import PLACE, full, hostile, places
 from tests.make import START, event, match
 
 from wafscope.event.fields import FIELDS
-from wafscope.event.model import Event
+from wafscope.event.model import Action, Event
 from wafscope.export.base import Options, Place
 from wafscope.export.ecs import Ecs
 
@@ -99,6 +99,12 @@ def test_names_of_the_field_table_are_filled() -> None:
 def test_the_type_tells_whether_it_was_denied(*, interrupted: bool | None, kinds: list[str], outcome: str) -> None:
     found = written(event(interrupted=interrupted))["event"]
     assert (found["type"], found["outcome"]) == (kinds, outcome)
+
+
+@pytest.mark.parametrize(("action", "expected"), [("drop", "drop"), ("unknown", "blocked"), ("", "blocked")])
+def test_an_action_that_the_log_does_not_tell_is_not_guessed(action: Action, expected: str) -> None:
+    document = written(event(START, interrupted=True, outcome="blocked", action=action))
+    assert document["event"]["action"] == expected
 
 
 def test_the_rule_is_the_one_with_most_points() -> None:

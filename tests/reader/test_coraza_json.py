@@ -130,6 +130,13 @@ def test_entries_of_one_rule_are_one_match() -> None:
     assert (matches[1].others, matches[2].others) == ((), ())
 
 
+@pytest.mark.parametrize(("interrupted", "action"), [(True, "unknown"), (False, "")])
+def test_without_words_the_action_of_a_block_is_unknown(interrupted: bool, action: str) -> None:  # noqa: FBT001 - drawn
+    """Up to 3.3, entries have no `error_message`; with H alone, there are no entries."""
+    assert read(record([entry(1)], is_interrupted=interrupted)).action == action
+    assert read(record([], is_interrupted=interrupted)).action == action
+
+
 def test_entries_with_and_without_part_k_can_stand_side_by_side() -> None:
     event = read(record([entry(1), *heard(error(949110, DENIED)), entry(2)], is_interrupted=True))
     assert ([m.rule_id for m in event.matches], event.action) == ([1, 949110, 2], "deny")

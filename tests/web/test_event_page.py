@@ -113,14 +113,17 @@ def test_every_format_has_a_page(form: str, language: str) -> None:
     assert 'id="head-gaps"' in rendered(made, language)
 
 
+UNTOLD = "Interrupted in a way that the log doesn’t tell Known by"
+
+
 @pytest.mark.parametrize(
     ("values", "did"),
     [
         ({"action": "drop", "action_phase": 1, "interrupted_source": "action_line"}, "Connection dropped, phase 1 "),
         ({"action": "redirect", "action_phase": 2, "action_status": 302}, "Redirected, phase 2, status 302 "),
-        ({"action": "unknown", "interrupted_source": "flag"}, "Interrupted Known by a flag in the record"),
-        ({"action": "", "interrupted_source": "status_zero"}, "Interrupted Known by status 0, which Coraza writes"),
-        ({"action": "", "interrupted_source": "inferred"}, "Interrupted Known by inferred from rule, status and mode"),
+        ({"action": "unknown", "interrupted_source": "flag"}, f"{UNTOLD} a flag in the record"),
+        ({"action": "", "interrupted_source": "status_zero"}, f"{UNTOLD} status 0, which Coraza writes"),
+        ({"action": "", "interrupted_source": "inferred"}, f"{UNTOLD} inferred from rule, status and mode"),
         ({"outcome": "would_block", "interrupted": False, "engine_mode": "detection_only"}, "Nothing: it only detects"),
         ({"outcome": "would_block", "interrupted": None, "engine_mode": "unknown"}, "not known; where the engine is"),
         ({"outcome": "below", "interrupted": False, "engine_mode": "on"}, "Nothing "),
@@ -130,6 +133,19 @@ def test_every_format_has_a_page(form: str, language: str) -> None:
 def test_what_the_engine_did(values: dict[str, Any], did: str) -> None:
     made = event(START, **({"outcome": "blocked", "interrupted": True, "engine_mode": "on"} | values))
     assert f"Did {did}" in plain(rendered(made))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("flag", "Action Blocked Interrupted in a way that the log doesn’t tell Score"),
+        ("status_zero", "Action Blocked Interrupted in a way that the log doesn’t tell; by the status in the record"),
+        ("inferred", "Action Blocked inferred from rule and status; the record doesn’t say Score"),
+    ],
+)
+def test_a_block_of_which_the_log_does_not_tell_how(source: str, said: str) -> None:
+    made = event(START, outcome="blocked", interrupted=True, interrupted_source=source, action="unknown")
+    assert said in plain(rendered(made))
 
 
 def test_a_rule_that_let_the_request_pass() -> None:

@@ -175,7 +175,7 @@ _EVENT = (
     ),
     Field(
         "waf.action", "action", "text", text("Intervention"),
-        text("What the engine did when it interrupted: deny, drop, redirect, proxy, pause; missing where the log has no word."),
+        text("What the engine did when it interrupted: deny, drop, redirect, proxy, pause; unknown where the log doesn’t say."),
         ecs="event.action", choices=ACTIONS,
     ),
     Field("event.duration", "duration", "integer", text("Duration"), text("Microseconds from the start of the transaction to its record."), aliases=("duration",)),

@@ -170,7 +170,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     interrupted: bool | None = None
     interrupted_source: InterruptedSource = ""
     action: Action = ""
-    """The disruptive action carried out (or, where nothing was interrupted, "")."""
+    """The disruptive action carried out; `unknown` where the log does not tell which, "" where nothing was
+    interrupted."""
     action_phase: int | None = None
     action_status: int | None = None
     action_message: str = ""

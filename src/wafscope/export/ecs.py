@@ -261,7 +261,7 @@ def _details(event: Event, severity: int | None, *, raw: bool) -> Details:
         category=("web",),
         type=_TYPES[event.interrupted],
         outcome="unknown" if event.interrupted is None else "success",
-        action=event.action or event.outcome,
+        action=event.outcome if event.action in {"", "unknown"} else event.action,
         dataset=event.format,
         id=event.transaction_id or None,
         duration=None if event.duration is None else event.duration * 1000,

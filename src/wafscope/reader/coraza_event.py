@@ -18,7 +18,7 @@ from wafscope.reader.coraza_line import NO_WORDS
 from wafscope.reader.coraza_match import NOTHING_REPORTED, Reported
 from wafscope.reader.facts import COLD, date_of, gaps_of, hot, split_uri
 from wafscope.reader.timestamps import SECOND, resolve
-from wafscope.reader.verdict import Score, decide, exceeds, read_score
+from wafscope.reader.verdict import Score, action_of, decide, exceeds, read_score
 
 _LONGEST_DURATION = 1 << 31
 
@@ -102,7 +102,7 @@ def event_of(told: Told) -> Event:
         told.status or None, told.response_protocol, told.response_reason, told.response_headers or (),
         told.response_body, "Coraza", "", told.connector, told.mode, told.rulesets, told.server_software, told.handler,
         None, None, None, matches or (), score.attack_class,
-        interrupted, source, done.action, done.phase, done.status, "",
+        interrupted, source, action_of(done.action, interrupted), done.phase, done.status, "",
         told.error_messages, (), told.rule_texts, told.extra,
         outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
     )  # fmt: skip

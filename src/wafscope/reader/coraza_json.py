@@ -32,7 +32,7 @@ from wafscope.reader.coraza_line import NO_WORDS
 from wafscope.reader.coraza_match import Reported
 from wafscope.reader.coraza_record import HeaderLists, Message, Producer, Record, Request, Response, Transaction, Upload
 from wafscope.reader.facts import gaps_of, hot, split_uri
-from wafscope.reader.verdict import NO_SCORE, read_score
+from wafscope.reader.verdict import NO_SCORE, action_of, read_score
 
 FORMAT = "coraza.json"
 
@@ -210,7 +210,8 @@ def _build(line: bytes, context: Context, t: Transaction[Any, Any], parts: Parts
         status or None, http_version(response.protocol), "", parts.response_headers or (), parts.response_body or None,
         "Coraza", "", f"{producer.connector} {producer.version}".strip() if producer.connector else "", mode,
         producer.rulesets or (), producer.server, "", None, None, None,
-        matches or (), score.attack_class, interrupted, source, done.action, done.phase, done.status, "",
+        matches or (), score.attack_class, interrupted, source, action_of(done.action, interrupted), done.phase,
+        done.status, "",
         (), (), (), parts.extra, outcome, score.score, score.score_source, score.outbound, score.threshold,
         score.points,
     )  # fmt: skip

@@ -14,7 +14,7 @@ import msgspec
 
 from wafscope.event.model import Action, Event, InterruptedSource, Match, Outcome
 from wafscope.reader.formats import ERROR_LOGS
-from wafscope.reader.verdict import decide, read_score
+from wafscope.reader.verdict import action_of, decide, read_score
 
 FORMATS = tuple(ERROR_LOGS)
 """Formats of events that may be part of an event of the audit log."""
@@ -23,6 +23,7 @@ _UNSURE: frozenset[InterruptedSource] = frozenset({"", "inferred"})
 _NOT_SAID: frozenset[InterruptedSource] = frozenset({"", "inferred", "mode"})
 """`mode` is what the configuration says; a rule can change it for one transaction (`ctl:ruleEngine`), and an engine
 that only detects writes no denial."""
+_NO_WORD: frozenset[Action] = frozenset({"", "unknown"})
 _OUTCOMES: tuple[Outcome, ...] = ("blocked", "would_block", "below", "no_match", "unknown")
 
 
@@ -51,7 +52,7 @@ def settle(own: Word, said: Sequence[Word]) -> Settled:
     denial = next((n for n, each in enumerate(said) if each.interrupted and each.source == "error_log"), None)
     if denial is not None and own.source in _NOT_SAID:
         return _told(own, said, denial)
-    if denial is not None and own.interrupted and not own.action:
+    if denial is not None and own.interrupted and own.action in _NO_WORD:
         return msgspec.structs.replace(_told(own, said, denial), source=own.source)
     if own.source in _UNSURE and _is_quiet(own, said):
         outcome = min((each.outcome for each in said), key=_OUTCOMES.index)
@@ -59,14 +60,16 @@ def settle(own: Word, said: Sequence[Word]) -> Settled:
     guess = next((n for n, each in enumerate(said) if each.interrupted), None)
     if guess is not None and own.source == "":
         return _told(own, said, guess)
-    return Settled(interrupted=own.interrupted, source=own.source, outcome=own.outcome, action=own.action)
+    action = action_of(own.action, own.interrupted)
+    return Settled(interrupted=own.interrupted, source=own.source, outcome=own.outcome, action=action)
 
 
 def _told(own: Word, said: Sequence[Word], by: int) -> Settled:
     """Return that the request was stopped, as one record of the error log tells."""
     word = said[by]
+    action = own.action if word.action in _NO_WORD else word.action
     return Settled(
-        interrupted=True, source=word.source, outcome="blocked", action=word.action or own.action, told_by=by
+        interrupted=True, source=word.source, outcome="blocked", action=action_of(action, interrupted=True), told_by=by
     )
 
 
@@ -109,7 +112,7 @@ def joined(own: Event, errors: Sequence[Event]) -> Event:
         interrupted=interrupted,
         interrupted_source=source,
         outcome=outcome,
-        action=settled.action,
+        action=action_of(settled.action, interrupted),
         gaps=told_gaps(own.gaps, source, matches=bool(matches)),
     )
     return event if settled.told_by is None else _as_told(event, errors[settled.told_by])

@@ -16,7 +16,7 @@ from wafscope.reader.base import Context, NotARecord
 from wafscope.reader.facts import COLD, date_of, gaps_of, hot, split_uri
 from wafscope.reader.modsecurity_match import Details, match_of
 from wafscope.reader.timestamps import SECOND, parse_ctime, proved_second, resolve
-from wafscope.reader.verdict import NO_SCORE, Score, decide, read_score
+from wafscope.reader.verdict import NO_SCORE, Score, action_of, decide, read_score
 
 FORMAT = "v3.json"
 
@@ -147,7 +147,8 @@ def build(line: bytes, context: Context, t: Transaction[Any], parts: Parts) -> E
         request_headers or (), request.body, "", (), user_agent, referer, content_type,
         t.response.http_code, "", "", response_headers or (), t.response.body,
         maker.engine, maker.version, maker.connector, maker.mode, maker.rulesets, "", "", None, None, None,
-        matches or (), score.attack_class, interrupted, interrupted_source, "", None, None, "", (), (), (), (),
+        matches or (), score.attack_class, interrupted, interrupted_source, action_of("", interrupted), None, None, "",
+        (), (), (), (),
         outcome, score.score, score.score_source, score.outbound, score.threshold, score.points,
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ from wafscope.reader.modsecurity_record import (
     untold_of,
 )
 from wafscope.reader.timestamps import SECOND, are_ids, proved_by
-from wafscope.reader.verdict import Score
+from wafscope.reader.verdict import Score, action_of
 
 Columns = dict[str, Sequence[Any]]
 """Values of attributes of `Event`, by name."""
@@ -119,6 +119,7 @@ def _columns(lines: Sequence[bytes], transactions: Sequence[Transaction[msgspec.
         "matches": [each or () for each in matches],
         "interrupted": interrupted,
         "interrupted_source": interrupted_sources,
+        "action": [action_of("", each) for each in interrupted],
         "outcome": outcomes,
         **asked,
         **_scores([score for _, score in found]),

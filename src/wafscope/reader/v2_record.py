@@ -19,7 +19,7 @@ from wafscope.reader.v2_escape import V, unescape
 from wafscope.reader.v2_reported import reported_by
 from wafscope.reader.v2_sentence import Sentence, operator_in
 from wafscope.reader.v2_time import parse_time, settle
-from wafscope.reader.verdict import decide
+from wafscope.reader.verdict import action_of, decide
 
 Names = tuple[str, ...]
 Int32 = Annotated[int, msgspec.Meta(gt=-(1 << 31), lt=1 << 31)]
@@ -194,7 +194,7 @@ def _action(
 ) -> tuple[Action, int | None, int | None]:
     """Return the action that was carried out, its phase and its status."""
     if denial is None:
-        return "unknown" if interrupted else "", phase, None
+        return action_of("", interrupted), phase, None
     return denial.action, denial.phase, denial.status
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from wafscope.event.model import AttackClass, EngineMode, InterruptedSource, Match, Outcome
+from wafscope.event.model import Action, AttackClass, EngineMode, InterruptedSource, Match, Outcome
 from wafscope.event.rule import BLOCKING, INBOUND_SUMMARY, OUTBOUND_SUMMARY, is_outbound
 
 _TOTAL = re.compile(r"Total (?:Inbound |Outbound )?Score: ?(\d{1,9})(?!\d)|\(score (\d{1,9})\)")
@@ -153,6 +153,14 @@ def decide(
     if interrupted:
         return True, source, "blocked"
     return False, source, "would_block" if over else _quiet(matches)
+
+
+def action_of(action: Action, interrupted: bool | None) -> Action:  # noqa: FBT001 - what the record says
+    """Return what the engine carried out: `unknown` where it stopped a request and the record has no word how.
+
+    So it is in JSON of libmodsecurity, in OCSF, and in JSON of Coraza without `error_message`.
+    """
+    return action or ("unknown" if interrupted else "")
 
 
 def _quiet(matches: tuple[Match, ...] | None) -> Outcome:
