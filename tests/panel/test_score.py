@@ -3,6 +3,7 @@
 from tests.make import START, event, match
 
 from wafscope.event.model import Value
+from wafscope.event.outline import outline
 from wafscope.panel.score import waterfall
 
 
@@ -30,6 +31,17 @@ def test_a_rule_adds_its_points_for_each_value() -> None:
     found = waterfall(event(START, several, score=15, score_source="949110_message", threshold=5))
     assert [(step.times, step.points) for step in found.steps] == [(3, 15)]
     assert (found.points, found.unexplained, found.surplus) == (15, 0, 0)
+
+
+def test_of_an_event_of_a_flood_the_points_for_further_values_are_told_together() -> None:
+    several = match(941100, points=15, severity=2, others=(Value("ARGS:b"), Value("ARGS:c")))
+    made = event(
+        START, several, match(942100, points=5, severity=2), points=20, score=25, score_source="949110_message"
+    )
+    found = waterfall(outline(made))
+    assert [(step.times, step.points) for step in found.steps] == [(1, 5), (1, 5)]
+    assert (found.further, found.points, found.unexplained, found.surplus) == (10, 20, 5, 0)
+    assert (waterfall(made).further, waterfall(made).points) == (0, 20)
 
 
 def test_more_points_than_the_engine_says() -> None:

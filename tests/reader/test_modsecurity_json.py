@@ -72,9 +72,9 @@ def test_every_attribute_is_where_it_belongs() -> None:
         "connector": "ModSecurity-nginx v1.0.3", "engine_mode": "on", "rulesets": ("OWASP_CRS/4.9.0",),
         "server_software": "", "handler": "", "user": None, "session": None, "application": None,
         "attack_class": "sqli", "interrupted": True, "interrupted_source": "flag", "action": "unknown",
-        "action_phase": None, "action_status": None, "action_message": "", "error_messages": (), "sanitised": (), "rule_texts": (),
-        "extra": (), "outcome": "blocked", "score": 5, "score_source": "computed", "score_outbound": None,
-        "threshold": None, "points": 5,
+        "action_phase": None, "action_status": None, "action_message": "", "error_messages": (), "sanitised": (),
+        "rule_texts": (), "extra": (), "outcome": "blocked", "score": 5, "score_source": "computed",
+        "score_outbound": None, "threshold": None, "points": 5,
     }  # fmt: skip
     assert [match.rule_id for match in event.matches] == [942100]
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 from tests.make import START, event, match, write
@@ -11,6 +12,7 @@ from tests.web.test_pages import checked
 
 from wafscope.event.format import FORMATS
 from wafscope.event.model import Event, File, Value
+from wafscope.event.outline import outline
 from wafscope.event.text import to_bytes
 from wafscope.store.memory import MemoryStore
 from wafscope.web.app import create_app
@@ -113,7 +115,7 @@ def test_every_format_has_a_page(form: str, language: str) -> None:
     assert 'id="head-gaps"' in rendered(made, language)
 
 
-UNTOLD = "Interrupted in a way that the log doesn’t tell Known by"
+UNTOLD = "Interrupted (how is not logged) Known by"
 
 
 @pytest.mark.parametrize(
@@ -138,14 +140,24 @@ def test_what_the_engine_did(values: dict[str, Any], did: str) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("flag", "Action Blocked Interrupted in a way that the log doesn’t tell Score"),
-        ("status_zero", "Action Blocked Interrupted in a way that the log doesn’t tell; by the status in the record"),
+        ("flag", "Action Blocked Interrupted (how is not logged) Score"),
+        ("status_zero", "Action Blocked Interrupted (how is not logged); by the status in the record"),
         ("inferred", "Action Blocked inferred from rule and status; the record doesn’t say Score"),
     ],
 )
 def test_a_block_of_which_the_log_does_not_tell_how(source: str, said: str) -> None:
     made = event(START, outcome="blocked", interrupted=True, interrupted_source=source, action="unknown")
     assert said in plain(rendered(made))
+
+
+def test_points_for_values_that_were_not_kept_are_told() -> None:
+    several = match(941100, points=15, severity=2, others=(Value("ARGS:b"), Value("ARGS:c")))
+    made = event(START, several, points=15, score=15, score_source="949110_message", format="coraza.json")
+    whole, kept = plain(rendered(made)), plain(rendered(msgspec.structs.replace(outline(made), raw=made.raw)))
+    assert "941100 ×3 +15 Sum of matches 15" in whole
+    assert "941100 +5 further values +10 Sum of matches 15" in kept
+    assert "explained 15 of 15" in kept
+    assert "only the first value was kept" in kept
 
 
 def test_a_rule_that_let_the_request_pass() -> None:

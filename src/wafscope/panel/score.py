@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from wafscope.event.model import AttackClass, Event, Match
+from wafscope.event.outline import SAMPLED
 from wafscope.event.rule import is_outbound
 
 
@@ -25,6 +26,9 @@ class Waterfall(msgspec.Struct, frozen=True):
     """Answer of the panel; `said` is None where the log has no sum of its own."""
 
     steps: tuple[Step, ...]
+    further: int
+    """Points for further values of these rules: Coraza adds them for each, and of an event of a flood only the first
+    value of a match is kept."""
     points: int
     said: int | None
     source: str
@@ -52,10 +56,13 @@ def waterfall(event: Event) -> Waterfall:
         times = sum(1 + len(match.others) for _, match in matches)
         steps.append(Step(rule_id, first.attack_class, number, times, total, points))
         total += points
+    further = max(0, event.points - total) if SAMPLED in event.gaps else 0
+    total += further
     said = None if event.score_source in {"computed", ""} else event.score
     top, ticks = _scale(max(total, said or 0, event.threshold or 0, 1))
     return Waterfall(
         steps=tuple(steps),
+        further=further,
         points=total,
         said=said,
         source=event.score_source,

@@ -53,7 +53,7 @@ DEEDS: dict[str, Text] = {
     "proxy": text("Handed to another server"),
     "pause": text("Held up"),
     "allow": text("Let pass"),
-    "unknown": text("Interrupted in a way that the log doesn’t tell"),
+    "unknown": text("Interrupted (how is not logged)"),
 }
 """What the engine carried out, by `Event.action`."""
 
