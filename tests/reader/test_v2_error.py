@@ -119,6 +119,23 @@ def test_the_prefixes_of_servers(prefix: str, address: str | None, port: int | N
     )
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "[2026-11-24 02:28:38.934870] ",
+        "[vhost a.example] [Tue Nov 24 02:28:38.934870 2026] ",
+        "a.example [Tue Nov 24 02:28:38.934870 2026] ",
+    ],
+)
+def test_the_forms_of_a_line_that_a_site_can_set(before: str) -> None:
+    prefix = f"{before}[security2:error] [pid 1:tid 2] [client 192.0.2.7:40000] "
+    whole = read([line()], CONTEXT)
+    event = read([line(prefix=prefix)], CONTEXT)
+
+    assert (event.time, event.time_logged, event.gaps) == (whole.time, whole.time_logged, whole.gaps)
+    assert (event.connector, event.matches) == (whole.connector, whole.matches)
+
+
 def test_one_level_of_escaping_is_that_of_apache() -> None:
     message = (
         'Warning. Pattern match "a\\\\.b\\"" at ARGS:\\xe3\\x81\\x82. '

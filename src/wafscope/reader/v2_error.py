@@ -53,7 +53,9 @@ _HOSTNAME = ' [hostname "'
 _LONGEST_ID = 128
 _TAIL = re.compile(rf'(?: \[hostname "({V})"\])? \[uri "({V})"\] \[unique_id "({V})"\](?=\Z|, )', re.DOTALL)
 _MOST_TAILS = 64
-_TIME = re.compile(r"\[([^\]]{1,64})\]")
+_TIME = re.compile(r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:[^\]]{1,40}|\d{4}-\d\d-\d\d \d\d:[^\]]{1,40})\]")
+_OF_APACHE = re.compile(r"\[(?:security2)?:[a-z]+\d?\] |\[pid \d")
+"""ErrorLogFormat may put the virtual host before these."""
 _CLIENT = re.compile(r"\[client ([^\]]*)\]")
 _REFERER = ", referer: "
 _NAMED_BY_CLIENT = re.compile(
@@ -192,13 +194,13 @@ def _flags(raw: bytes, *, cut: bool, odd: bool) -> tuple[str, ...]:
 
 def _time_of(prefix: str) -> str:
     """Return the time a line begins with: in brackets by Apache, bare by nginx."""
-    found = _TIME.match(prefix)
+    found = _TIME.search(prefix)
     return found[1] if found is not None else prefix[:19]
 
 
 def _is_of_apache(line: str) -> bool:
     """Tell a line of Apache by its beginning; in the event log of Windows, a line begins with the client."""
-    return line.startswith("[") and not line.startswith("[client ")
+    return (line.startswith("[") and not line.startswith("[client ")) or _OF_APACHE.search(line) is not None
 
 
 def _moment(lines: list[_Line], context: Context) -> tuple[str, Moment, int | None]:

@@ -33,7 +33,8 @@ _ZONE = re.compile(r"([+-])[+-]?(\d\d)[+-]?(\d\d)", re.ASCII)
 _APACHE = re.compile(
     r"(?:[A-Z][a-z][a-z] )?([A-Z][a-z][a-z]) ([ \d]\d) (\d\d:\d\d):(\d\d)(?:\.(\d{1,6}))? (\d{4})", re.ASCII
 )
-_NGINX = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d):(\d\d)", re.ASCII)
+_NGINX = re.compile(r"(\d{4})[/-](\d\d)[/-](\d\d) (\d\d:\d\d):(\d\d)(?:\.(\d{1,6}))?", re.ASCII)
+"""Of Apache, too: `%{cu}t` in ErrorLogFormat gives `2026-11-24 02:28:34.934870`."""
 _NAMES = tuple(_MONTHS)
 
 
@@ -76,7 +77,7 @@ def parse_error_log_time(text: str) -> Logged | None:
     if found is None or not 1 <= int(found[2]) <= len(_NAMES):
         return None
     start = _minute(f"{found[3]}/{_NAMES[int(found[2]) - 1]}/{found[1]}:{found[4]}")
-    return None if start is None else Logged(start + _microseconds(found[5], None))
+    return None if start is None else Logged(start + _microseconds(found[5], found[6]))
 
 
 @lru_cache(maxsize=1024)
