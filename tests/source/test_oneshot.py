@@ -135,6 +135,14 @@ def size_of(size: int, first: int) -> int:
     return min(first, size - 512) + max(0, size - second)
 
 
+@pytest.mark.parametrize("kind", PACKERS)
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_what_powershell_wrote_is_read(tmp_path: Path, kind: str, encoding: str) -> None:
+    log = "".join(f'{{"n":"{n} \u3042\U0001f600"}}\r\n' for n in range(60))
+    (tmp_path / "log").write_bytes(PACKERS[kind](("\ufeff" + log).encode(encoding)))
+    assert b"".join(s.data for s in read(tmp_path / "log")) == ("\ufeff" + log).encode()
+
+
 def test_links_in_a_folder_are_followed_and_each_file_is_read_once(tmp_path: Path) -> None:
     away, folder = tmp_path / "away", tmp_path / "folder"
     (away / "day").mkdir(parents=True)

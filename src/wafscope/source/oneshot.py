@@ -24,7 +24,7 @@ from wafscope.i18n.text import Text, text
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
 from wafscope.source.index import is_index, read_index
 from wafscope.source.members import Members
-from wafscope.source.unpacking import BROKEN, Meter, Peekable, Steady, decompressed
+from wafscope.source.unpacking import BROKEN, Meter, Peekable, Steady, decompressed, in_utf8
 
 STANDARD_INPUT = "-"
 
@@ -192,7 +192,7 @@ def _file(source: str, name: str, stream: Peekable, meter: Meter, cutter: Cutter
     except BROKEN:
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
         return
-    whole = cast("BinaryIO", _Rejoined(head, opened))
+    whole = in_utf8(head, cast("BinaryIO", _Rejoined(head, opened)))
     if head[_TAR_AT : _TAR_AT + 5] == b"ustar" and depth < _DEEPEST:
         yield from _archive(source, name, whole, meter, cutter, depth)
     else:

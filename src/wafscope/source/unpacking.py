@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import zlib
@@ -127,6 +128,37 @@ def _frame_parts() -> Generator[tuple[int, int], bytes]:
 def unpacked(stream: BufferedReader) -> BinaryIO:
     """Return the content of a file that may be compressed; reading it raises one of `BROKEN` where it is damaged."""
     return cast("BinaryIO", Steady(decompressed(stream, Meter(stream))))
+
+
+_WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def in_utf8(head: bytes, stream: BinaryIO) -> BinaryIO:
+    """Return a stream that begins with `head`; as UTF-8 where a mark tells that it is UTF-16, as PowerShell writes."""
+    encoding = _WIDE.get(head[:2])
+    return stream if encoding is None else cast("BinaryIO", _Recoded(stream, encoding))
+
+
+class _Recoded:
+    """UTF-16 as UTF-8."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder(encoding)("replace").decode
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest:
+            data = self._stream.read(_AT_ONCE)
+            self._rest = self._decode(data, not data).encode()
+            if not data:
+                break
+        size = len(self._rest) if size < 0 else size
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+_AT_ONCE = 64 << 10
 
 
 def unpacked_bytes(data: bytes, largest: int) -> tuple[bytes, str]:
