@@ -220,6 +220,20 @@ def test_an_opening_behind_other_text_of_a_body_is_payload(length: int | None) -
     assert records("".join(log)) == log
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [FORGED, FORGED[2:], "\n--deadbeef-B--\n", "\n--deadbeef-Z--\n", "\n", "x", "x--cafebabe-A--\n"]
+        ),
+        max_size=12,
+    )
+)
+def test_no_body_opens_a_record_in_the_middle_of_a_line(pieces: list[str]) -> None:
+    log = [record("0a1b2c3d", 1, "x" + "".join(pieces) + "y"), record("cafebabe", 2)]
+    assert records("".join(log)) == log
+
+
 @pytest.mark.parametrize(
     "header",
     [
