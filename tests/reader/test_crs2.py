@@ -36,8 +36,8 @@ def summary(rule: int, message: str, file: str, found: str) -> str:
     return said(file, rule, message, "", found=found)
 
 
-def event_of(*lines: str) -> Event:
-    return read(native(trailer="".join(lines) + 'Engine-Mode: "ENABLED"\n'), CONTEXT)
+def event_of(*lines: str, mode: str = "ENABLED") -> Event:
+    return read(native(trailer="".join(lines) + f'Engine-Mode: "{mode}"\n'), CONTEXT)
 
 
 XSS_IN_229 = (
@@ -65,6 +65,12 @@ def test_the_rules_explain_the_total_that_the_record_tells() -> None:
     assert [m.attack_class for m in event.matches] == ["sqli"] * 2 + ["xss"] * 6 + ["other"]
     assert [m.rule_id for m in event.matches if m.bookkeeping] == [981204]
     assert (waterfall(event).points, waterfall(event).unexplained, waterfall(event).surplus) == (38, 0, 0)
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("DETECTION_ONLY", "would_block"), ("ENABLED", "below")])
+def test_where_the_engine_only_detects_the_report_tells_that_it_would_block(mode: str, outcome: str) -> None:
+    assert event_of(*XSS_IN_229, REPORT, mode=mode).outcome == outcome
+    assert event_of(*XSS_IN_229, mode=mode).outcome == "below"
 
 
 def test_without_a_total_they_are_summed() -> None:

@@ -17,6 +17,10 @@ BLOCKING = frozenset({949100, 949110, 949111, 959100, 959101, 981175, 981176, 98
 """Rules that block when the anomaly score has reached the threshold; 981175, where the resource is known to be
 vulnerable, at any score."""
 
+REACHED = frozenset({981204, 981205})
+"""Reports of CRS 2 that the threshold was reached.  In its usual mode each rule blocks by itself, so that where the
+engine only detects, no other rule says so."""
+
 INBOUND_SUMMARY = frozenset({949110, 949111, 981176})
 OUTBOUND_SUMMARY = frozenset({959100, 959101, 981200})
 

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from wafscope.event.model import Action, AttackClass, EngineMode, InterruptedSource, Match, Outcome
-from wafscope.event.rule import BLOCKING, INBOUND_SUMMARY, OUTBOUND_SUMMARY, is_outbound
+from wafscope.event.rule import BLOCKING, INBOUND_SUMMARY, OUTBOUND_SUMMARY, REACHED, is_outbound
 
 _TOTAL = re.compile(r"Total (?:Inbound |Outbound )?Score: ?(\d{1,9})(?!\d)|\(score (\d{1,9})\)")
 _BLOCKING = re.compile(r"blocking=(\d{1,9})?, detection=\d*, per_pl=[\d-]*, threshold=(\d{1,9})?(?!\d)")
@@ -141,6 +141,8 @@ def decide(
     blocking rule fired, or when it answered 403 and some rule matched: inferred, and said so.
     """
     over = matches is not None and any(map(exceeds, matches))
+    if matches and not over and mode == "detection_only":
+        over = any(match.rule_id in REACHED for match in matches)
     source: InterruptedSource
     if flag is not None:
         interrupted, source = flag, said_by
