@@ -60,7 +60,7 @@ CONSTRUCTED: dict[str, tuple[Counts, str]] = {
     "truncated-native3.log": ((5, 0, 1, 0), "the sixth record is cut"),
     "truncated.jsonl": ((10, 0, 1, 0), "the eleventh record is cut"),
     "two-members.jsonl.gz": ((15, 0, 0, 0), "gzip with two members"),
-    "utf16.jsonl": ((0, 0, 3, 0), "UTF-16 is no log of this engine: quarantined, not dropped"),
+    "utf16.jsonl": ((3, 0, 0, 0), "UTF-16 with its mark, as a program of Windows saves a log: made UTF-8"),
     "wrong-types.jsonl": (
         (20, 4, 0, 0),
         "a member that is missing or of a wrong type costs that member only; four lines are the same bytes again",
