@@ -90,7 +90,8 @@ def test_print_has_no_controls_but_what_is_asked_for(window: Window, address: st
     expect(page.locator(".ask .what")).to_be_visible()
     expect(page.locator(".search")).to_be_hidden()
     page.goto(f"{address}/?t=7d&q=status:200")
-    expect(page.locator(".search")).to_be_visible()
+    expect(page.locator(".paper code")).to_have_text("status:200")
+    expect(page.locator(".chip").first).to_be_hidden()
     expect(page.locator(".held")).to_be_visible()
     page.goto(an_event(page, address))
     for control in (".panel-head .btn", ".panel-foot kbd", ".seg a:not([aria-current])"):
@@ -101,6 +102,57 @@ def test_print_has_no_controls_but_what_is_asked_for(window: Window, address: st
     assert first is not None
     assert second is not None
     assert second["y"] - first["y"] - first["height"] < 1
+
+
+@pytest.mark.parametrize("path", ["/?t=7d", "/events?t=7d", "/series?t=7d", "/sources", "/top/rule.id?t=7d", "event"])
+def test_nothing_is_cut_on_paper(window: Window, address: str, path: str) -> None:
+    page = window.open(address + WEEK, width=718, height=1000, color_scheme="dark")
+    page.goto(an_event(page, address) if path == "event" else address + path)
+    page.emulate_media(media="print")
+    expect(page.locator(".paper").first).to_contain_text("UTC")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    beyond = "[...document.querySelectorAll('td, th, dd')].filter(e => e.getBoundingClientRect().right > 719)"
+    assert page.evaluate(f"{beyond}.map(e => e.textContent)") == []
+
+
+STOP = """() => {
+  const here = document.activeElement;
+  if (here === document.body) return null;
+  here.wasReached = true;
+  const style = getComputedStyle(here);
+  const seen = here.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  return seen && (style.outlineStyle !== "none" || style.boxShadow !== "none") ? "" : here.outerHTML;
+}"""
+MISSED = """[...document.querySelectorAll("a[href], button, summary, input:not([type=hidden]), [tabindex='0']")].filter(
+  (each) => !each.wasReached && each.checkVisibility({ visibilityProperty: true })).map((each) => each.outerHTML)"""
+
+
+@pytest.mark.parametrize("path", ["event", "/sources", "/quarantine"])
+def test_every_control_is_reached_by_tab_and_seen(window: Window, address: str, path: str) -> None:
+    page = window.open(address + WEEK)
+    page.goto(an_event(page, address) if path == "event" else address + path)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    page.keyboard.press("Tab")
+    while (stop := page.evaluate(STOP)) is not None:
+        assert stop == ""
+        page.keyboard.press("Tab")
+    assert page.evaluate(MISSED) == []
+
+
+def test_with_forced_colours_what_is_chosen_is_seen(window: Window, address: str) -> None:
+    page = window.open(f"{address}/events?t=7d", forced_colors="active", reduced_motion="reduce")
+    rows = page.locator("tr[data-href]")
+    page.keyboard.press("j")
+    expect(page.locator("tr.is-cursor")).to_have_css("outline-style", "solid")
+    rows.nth(3).focus()
+    expect(rows.nth(3)).to_have_css("outline-style", "solid")
+    page.locator("input[name=q]").press_sequentially("@ru")
+    expect(page.locator(".list li", has_text="ruleset:")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    chosen, other = page.locator(".list li[aria-selected=true]"), page.locator(".list li[aria-selected=false]").first
+    background = "element => getComputedStyle(element).backgroundColor"
+    assert chosen.evaluate(background) != other.evaluate(background)
 
 
 def test_without_script_everything_is_there(window: Window, address: str) -> None:

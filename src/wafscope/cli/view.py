@@ -65,7 +65,7 @@ def view_command(
             opened.close()
             _held(store.console, no_open=no_open)
         else:
-            serve(store, settings, opened, _announce(no_open=no_open), setting)
+            serve(store, settings, opened, _announce(no_open=no_open), setting, name=file)
 
 
 @click.command("demo", help=said(text("Look at the sample logs that come with Wafscope.")))

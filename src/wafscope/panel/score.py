@@ -77,6 +77,7 @@ def waterfall(event: Event) -> Waterfall:
 
 def _scale(most: int) -> tuple[int, tuple[int, ...]]:
     for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000):
-        if most < step * 5:
-            return step * (most // step + 1), tuple(range(0, most + 1, step))
-    return most + 1, (0, most)
+        if most <= step * 5:
+            top = step * -(-most // step)
+            return top, tuple(range(0, top + 1, step))
+    return most, (0, most)

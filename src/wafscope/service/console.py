@@ -140,11 +140,19 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    store: EventStore, settings: Settings, opened: socket.socket, ready: Callable[[str], None], setting: Setting
+    store: EventStore,
+    settings: Settings,
+    opened: socket.socket,
+    ready: Callable[[str], None],
+    setting: Setting,
+    *,
+    name: str = "",
 ) -> None:
     """Serve the console over a store that nothing is added to, until the process is told to stop.
 
-    `setting` is how records in quarantine are read again.  Nothing expires: what is looked at once stays as it is.
+    `setting` is how records in quarantine are read again, `name` that of a store that stays.  Nothing expires: what is
+    looked at once stays as it is.
     """
-    web = msgspec.structs.replace(web_settings(settings, opened), setting=setting, quarantine_days=0)
+    web = web_settings(settings, opened)
+    web = msgspec.structs.replace(web, setting=setting, quarantine_days=0, store_name=name)
     run_console(Website(store, web), opened, ready)

@@ -131,6 +131,7 @@ class _Service:
             checkup=self.checkups,
             metrics=self.metrics,
             receiver=self.receiving.status,
+            store_name=uri.removeprefix(FILE),
             store=cast("LastingStore", self.store).state if uri.startswith(FILE) else lambda: None,
         )
 

@@ -95,6 +95,7 @@ class Console:
             refresh=refresh(request.headers.get(HEADER)),
             as_of=self.answers.behind(),
             problems=problems(self.pulse.statuses()),
+            store=self.settings.store_name,
         )
 
     def now(self) -> int:

@@ -37,6 +37,8 @@ class Frame(msgspec.Struct, frozen=True):
     """Microseconds: what was written since then is not in the page; None where there is nothing like that."""
     problems: tuple[Problem, ...] = ()
     """What every page must tell of the sources."""
+    store: str = ""
+    """Where the events rest; "" where that is not to be told."""
 
     @property
     def language(self) -> str:

@@ -49,5 +49,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What counts the questions; it outlives a change of settings.  None: one of the console's own."""
     receiver: Callable[[], Status | None] = lambda: None
     """What the process of the receiver tells about itself."""
+    store_name: str = ""
+    """Where the events rest, as a printed page tells it; "" for a store that is gone at the end."""
     store: Callable[[], StoreState | None] = lambda: None
     """How the store is, where it is a file; raises StoreError."""
