@@ -58,6 +58,22 @@ def test_a_piece_keeps_its_bytes_its_place_and_its_true_length(both: Twins) -> N
     )
 
 
+def test_a_piece_that_comes_again_is_known(both: Twins) -> None:
+    """As it does when a log is imported every hour."""
+    other = msgspec.structs.replace(CUT, data=CUT.data[:-1] + b"\x01")
+    for _ in range(2):
+        put(both, CUT, WOVEN, LARGE)
+    put(both, other, WOVEN, sensor="web2")
+    put(both, msgspec.structs.replace(WOVEN, more=((100, 3), (201, 3))), other)
+
+    found = pieces(both, with_data=True)
+    assert [(piece.id, piece.sensor) for piece in found] == [
+        (1, "web1"), (2, "web1"), (3, "web1"), (7, "web2"), (8, "web2"), (9, "web1"), (10, "web1"),
+    ]  # fmt: skip
+    counts = both.agree(lambda store: store.held()).sources
+    assert [(each.received, each.duplicate, each.quarantined) for each in counts] == [(8, 3, 5), (2, 0, 2)]
+
+
 def test_pieces_are_chosen_by_id_and_reason(both: Twins) -> None:
     put(both, CUT, WOVEN, LARGE, CUT)
 
@@ -120,7 +136,7 @@ def test_a_second_retry_adds_nothing(refusing: Twins) -> None:
 def test_only_the_named_piece_is_tried(refusing: Twins) -> None:
     assert again(refusing, ids=(2,)) == Retried(tried=1, released=1, stored=1, matches=1)
     assert [piece.id for piece in pieces(refusing)] == [1, 3]
-    put(refusing, CUT)
+    put(refusing, LARGE)
     assert [piece.id for piece in pieces(refusing)] == [1, 3, 4]
 
 
@@ -145,7 +161,7 @@ def test_an_event_knows_its_place_in_the_file_after_a_retry(refusing: Twins) -> 
 def test_pieces_are_chosen_by_source_and_time_and_listed_newest_first(both: Twins) -> None:
     below = Unreadable(b"x", 0, "damaged", "/var/log/a.log/20261127/one")
     put(both, CUT, WOVEN)
-    put(both, LARGE, CUT, below)
+    put(both, LARGE, msgspec.structs.replace(CUT, offset=18), below)
 
     assert [piece.id for piece in pieces(both, source="/var/log/a.log")] == [1, 4, 5]
     assert [piece.id for piece in pieces(both, source="/var/log/a.lo")] == []

@@ -69,7 +69,7 @@ def test_counters_add_up_by_source_and_sensor(store: EventStore) -> None:
     broken = Unreadable(b'{"transaction":{', 100, "cut")
     one, two = event(hour(0), 942100, 949110, raw=b"one"), event(hour(1), raw=b"two")
     write(store, [one], foreign=3, unreadable=(broken,))
-    write(store, [one, two], unreadable=(broken,))
+    write(store, [one, two], unreadable=(msgspec.structs.replace(broken, offset=200),))
     write(store, [], source="-", sensor="", foreign=1)
 
     assert (

@@ -122,7 +122,7 @@ class _Followed:
         status = self.status
         self.status = msgspec.structs.replace(
             status,
-            received=status.received + tally.events + written.quarantined,
+            received=status.received + tally.received,
             stored=status.stored + written.stored,
             duplicate=status.duplicate + written.duplicate,
             expired=status.expired + written.expired,

@@ -175,7 +175,7 @@ def import_paths(
 
 def _part(tally: Tally, written: Written) -> Summary:
     return Summary(
-        received=tally.events + written.quarantined,
+        received=tally.received,
         stored=written.stored,
         duplicate=written.duplicate,
         quarantined=written.quarantined,

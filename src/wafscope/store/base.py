@@ -57,9 +57,14 @@ class Tally(msgspec.Struct, frozen=True):
     position: Position | None = None
     """How far the source was read with this; kept in the same act."""
 
+    @property
+    def received(self) -> int:
+        """Records and pieces that can not be read."""
+        return self.events + len(self.unreadable)
+
 
 class Written(msgspec.Struct, frozen=True):
-    """What a write did: records stored, known already, too old to be stored; pieces put in quarantine.
+    """What a write did: records stored, known already (pieces too), too old to be stored; pieces put in quarantine.
 
     `joined` is how many records became part of the event of another log by it - mostly its own, or some that waited
     for it - so that events added = stored - joined.  `matches` are those stored that have stayed.

@@ -22,7 +22,7 @@ def counted_source(
     before = by_name.get(name, SourceCounts(*name))
     by_name[name] = msgspec.structs.replace(
         before,
-        received=before.received + tally.events + written.quarantined,
+        received=before.received + tally.received,
         stored=before.stored + written.stored,
         duplicate=before.duplicate + written.duplicate,
         quarantined=before.quarantined + written.quarantined,

@@ -114,14 +114,15 @@ class MemoryStore(Closing):
         tallies, added = [], []
         expired: set[bytes] = set()
         expired_counts: list[int] = []
+        known: list[int] = []
         for payload, tally in parts:
             tallies.append(tally)
             if tally.position is not None:
                 self._positions[tally.position.key] = tally.position.state
-            self._put_aside(tally)
+            known.append(self._put_aside(tally))
             added.append(self._add(payload, expired))
             expired_counts.append(len(expired) - sum(expired_counts))
-        written = [_written(*each) for each in zip(tallies, added, expired_counts, strict=True)]
+        written = [_written(*each) for each in zip(tallies, added, expired_counts, known, strict=True)]
         places = {stored.id: number for number, new in enumerate(added) for stored in new}
         joins = pairs(self._events, frozenset(places))
         self._join(joins)
@@ -239,11 +240,16 @@ class MemoryStore(Closing):
         self._generation += 1
         return len(gone)
 
-    def _put_aside(self, tally: Tally) -> None:
+    def _put_aside(self, tally: Tally) -> int:
+        """Keep what could not be read; return how many pieces are kept already."""
+        known = {msgspec.structs.replace(piece, id=0, seen=0) for piece in self._pieces}
+        before = len(self._pieces)
         for unreadable in tally.unreadable:
             self._last_piece += 1
             piece = quarantined(self._last_piece, unreadable, tally, time.time_ns() // 1000)
-            self._pieces += (piece,)
+            if msgspec.structs.replace(piece, id=0, seen=0) not in known:
+                self._pieces += (piece,)
+        return before + len(tally.unreadable) - len(self._pieces)
 
     def page(self, question: Page, *, time_limit: float = TIME_LIMIT) -> Answer[Rows]:
         """Answer with a page of events."""
@@ -339,11 +345,11 @@ def _answer(work: Callable[[], T], empty: T, time_limit: float, reached: Reach =
     return Answer(found, exact=reached.exact, seconds=seconds, since=reached.since, rolled=reached.rolled)
 
 
-def _written(tally: Tally, new: list[StoredEvent], expired: int) -> Written:
+def _written(tally: Tally, new: list[StoredEvent], expired: int, known: int) -> Written:
     return Written(
         stored=len(new),
-        duplicate=tally.events - len(new) - expired,
-        quarantined=len(tally.unreadable),
+        duplicate=tally.events - len(new) - expired + known,
+        quarantined=len(tally.unreadable) - known,
         matches=sum(len(stored.event.matches) for stored in new),
         expired=expired,
     )

@@ -34,13 +34,22 @@ _SCHEMA = pa.schema(
 _NAMES = ", ".join(f'"{name}"' for name in _SCHEMA.names)
 
 
-def put_aside(cursor: DuckDBPyConnection, tally: Tally) -> None:
+_AT_ITS_PLACE = """SELECT q.id, b.id FROM quarantine AS q JOIN batch_quarantine AS b
+    ON q.source = b.source AND q.sensor = b.sensor AND q."offset" = b."offset" AND q.length = b.length
+    AND q.reason = b.reason"""
+_AS_IT_IS = """SELECT b.id FROM quarantine AS q JOIN (SELECT unnest(?::BIGINT[]) AS id, unnest(?::BIGINT[]) AS own) AS p
+    ON q.id = p.id JOIN batch_quarantine AS b ON b.id = p.own
+    WHERE q.id IN (SELECT unnest(?::BIGINT[])) AND q.data = b.data AND q.more = b.more"""
+
+
+def put_aside(cursor: DuckDBPyConnection, tally: Tally) -> int:
     """Keep what could not be read, as one table: a file of garbage can have a piece a line.
 
-    Numbers are never given twice: the last one is kept beside the counts.
+    Return how many pieces are kept already, from when the same file was read before.  Numbers are never given twice:
+    the last one is kept beside the counts.
     """
     if not tally.unreadable:
-        return
+        return 0
     last: int = cursor.execute("SELECT coalesce(max(events), 0) FROM held WHERE kind = 'quarantine'").fetchall()[0][0]
     seen = time.time_ns() // 1000
     pieces = [quarantined(number, each, tally, seen) for number, each in enumerate(tally.unreadable, last + 1)]
@@ -49,10 +58,28 @@ def put_aside(cursor: DuckDBPyConnection, tally: Tally) -> None:
         for p in pieces
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), _SCHEMA, strict=True)]
-    with batch(cursor, "batch_quarantine", _SCHEMA, [pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)]):
-        cursor.execute(f"INSERT INTO quarantine ({_NAMES}) SELECT {_NAMES} FROM batch_quarantine")
+    rows_batch = pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
+    known = _known(cursor, rows_batch)
+    with batch(cursor, "batch_quarantine", _SCHEMA, [rows_batch]):
+        cursor.execute(
+            f"INSERT INTO quarantine ({_NAMES}) SELECT {_NAMES} FROM batch_quarantine"
+            " WHERE id NOT IN (SELECT unnest(?::BIGINT[]))",
+            [known],
+        )
     cursor.execute("DELETE FROM held WHERE kind = 'quarantine'")
     cursor.execute("INSERT INTO held VALUES ('quarantine', 'last', ?)", [pieces[-1].id])
+    return len(known)
+
+
+def _known(cursor: DuckDBPyConnection, rows: pa.RecordBatch) -> list[int]:
+    """Return which of the new pieces are kept already; bytes are compared only of those at the same place."""
+    with batch(cursor, "batch_quarantine", _SCHEMA, [rows]):
+        places = cursor.execute(_AT_ITS_PLACE).fetchall()
+    if not places:
+        return []
+    kept, own = (list(each) for each in zip(*places, strict=True))
+    with batch(cursor, "batch_quarantine", _SCHEMA, [rows]):
+        return sorted({number for (number,) in cursor.execute(_AS_IT_IS, [kept, own, kept]).fetchall()})
 
 
 def let_go(cursor: DuckDBPyConnection, tally: Tally, pieces: Sequence[int]) -> None:

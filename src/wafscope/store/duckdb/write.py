@@ -92,13 +92,15 @@ class _Part(msgspec.Struct):
     stored: int = 0
     matches: int = 0
     expired: int = 0
+    known: int = 0
+    """Pieces that are in quarantine already."""
 
     def written(self) -> Written:
         """What became of it."""
         return Written(
             stored=self.stored,
-            duplicate=self.tally.events - self.stored - self.expired,
-            quarantined=len(self.tally.unreadable),
+            duplicate=self.tally.events - self.stored - self.expired + self.known,
+            quarantined=len(self.tally.unreadable) - self.known,
             matches=self.matches,
             expired=self.expired,
         )
@@ -138,12 +140,12 @@ class Writing:
 
     def add(self, tables: Tables, tally: Tally, *, left: int = MANY) -> None:
         """Write a payload and its tally, now or together with the next ones, of which about so many are `left`."""
-        put_aside(self._cursor, tally)
+        known = put_aside(self._cursor, tally)
         if tally.position is not None:
             self._positions[tally.position.key] = tally.position.state
         settings, wordings = self._coding.settings, self._coding.wordings
         codes = settings.numbers(tables.settings), wordings.numbers(tables.wordings)
-        self._waiting.append(_Part(tables, tally, self._next, self._next_block, *codes))
+        self._waiting.append(_Part(tables, tally, self._next, self._next_block, *codes, known=known))
         self._starts.append(self._next)
         self._keys.append((storable(tally.source), storable(tally.sensor)))
         self._joining.see(tables)
@@ -256,7 +258,7 @@ class Writing:
 
     def _add_counts(self, tally: Tally, written: Written) -> None:
         numbers = (
-            tally.events + written.quarantined, written.stored, written.duplicate, written.quarantined, tally.foreign,
+            tally.received, written.stored, written.duplicate, written.quarantined, tally.foreign,
             tally.bytes, written.matches, written.joined, written.expired,
         )  # fmt: skip
         counts = self._counts.setdefault((storable(tally.source), storable(tally.sensor)), [0] * len(numbers))
