@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import msgspec
 from tests.contract.conftest import Twins, open_kind
 from tests.contract.made import ORDINARY
 from tests.make import SOURCE, event, hour, v3_record, write
