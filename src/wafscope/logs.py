@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 
 import structlog
 
@@ -49,6 +51,13 @@ def set_up(level: str, form: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def without_values(error: BaseException) -> dict[str, str]:
+    """Tell what an error is and where it arose, for the log: what it says may be a value, or a secret, of a record."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return {"error": type(error).__name__, "at": at}
 
 
 def in_colour(environ: Mapping[str, str]) -> bool:

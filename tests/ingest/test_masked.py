@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from tests.make import v3_record
 
+from wafscope.ingest import worker
 from wafscope.ingest.worker import Task, encode
 from wafscope.query.question import StoredEvent
+from wafscope.reader.base import Context
+from wafscope.reader.framing import read_batches
 from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
 from wafscope.store.duckdb.store import DuckStore
@@ -63,3 +66,30 @@ def test_a_secret_is_masked_wherever_its_record_begins(log: bytes, offset: int) 
             kept = store.event(each.id).value
             assert kept is not None
             assert kept.event.raw == each.event.raw
+
+
+@pytest.mark.parametrize("number", [10, 11, 45, 79])
+@pytest.mark.parametrize("damage", ["", "cut"])
+def test_a_record_that_brings_down_its_reader_goes_to_quarantine_alone(
+    number: int, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = f"1794969000.{number:06d}".encode()
+
+    def read(data: bytes, offset: int, context: Context, alone: Any = ()) -> Any:
+        if poison in data:
+            raise ZeroDivisionError(SECRET)
+        return read_batches(data, offset, context, alone)
+
+    monkeypatch.setattr(worker, "read_batches", read)
+    stretch = Stretch("a", "a", 100, QUIET, len(QUIET), damage)
+    other = Stretch("a", "b", 0, telling(1) + b"\n", len(QUIET))
+    encoded = encode(Task("a", "web1", "", "UTC", (stretch, other), MemoryEncoder(b"k" * 32)))
+    kept: list[StoredEvent] = pickle.loads(encoded.payload)  # noqa: S301 - made here
+    assert len(kept) == encoded.tally.events == 70
+    assert encoded.tally.bytes == len(QUIET) + len(other.data)
+    (*told, piece) = encoded.tally.unreadable
+    begin = piece.offset - 100
+    assert poison in piece.data
+    assert piece.data.count(b"\n") == 1
+    assert QUIET[begin : begin + len(piece.data)] == piece.data
+    assert [(each.reason, each.offset) for each in told] == ([("cut", 100 + len(QUIET))] if damage else [])

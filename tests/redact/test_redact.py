@@ -22,6 +22,7 @@ from wafscope.reader.formats import read_json
 from wafscope.reader.framing import read_pieces
 from wafscope.redact.event import Redactor
 from wafscope.redact.page import fill
+from wafscope.redact.record import Masker
 from wafscope.settings import Redaction
 
 KEY = b"k" * 32
@@ -408,3 +409,25 @@ def test_what_could_not_be_read_is_shown_without_its_secrets(piece: bytes) -> No
 def test_the_reference_page_is_made_of_the_tables() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "redaction.md").read_text()
     assert page == fill(page)
+
+
+@pytest.mark.parametrize("value", ["\t", "\t\t", " \t", "\x0b", "\n", ""])
+@pytest.mark.parametrize("name", ["Authorization", "X-Api-Key", "Cookie", "Set-Cookie", "Proxy-Authorization"])
+def test_a_header_of_nothing_but_blanks_has_nothing_to_mask(name: str, value: str) -> None:
+    raw = record(headers={name: value}, uri="/?password=Geheim12345")
+    masked = redacted(raw).event.raw
+    assert b"Geheim12345" not in masked
+    assert json.loads(masked)["transaction"]["request"]["headers"][name].strip() == ""
+
+
+def test_a_record_that_brings_down_the_redaction_is_lost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = record(uri="/?password=Geheim12345")
+    (found,) = [piece for piece in read_pieces(raw, 0, Context()) if isinstance(piece, Found)]
+
+    def fail(*_: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(Masker, "redact", fail)
+    lost: list[Found] = []
+    assert list(REDACTOR.records([found], REDACTOR.hot([raw])[0], "UTC", lost.append)) == []
+    assert lost == [found]

@@ -9,17 +9,22 @@ from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 
 from wafscope.event.identity import Identifier
 from wafscope.ingest import heap
 from wafscope.ingest.sampling import Sampler, Sampling
+from wafscope.logs import without_values
 from wafscope.reader.base import Batch, Context, Foreign, Found, Range, Unreadable, one_by_one
 from wafscope.reader.framing import read_batches
+from wafscope.reader.walk import settled
 from wafscope.redact.event import Redactor
 from wafscope.redact.gate import gate_of
 from wafscope.settings import Redaction
 from wafscope.source.base import Stretch
 from wafscope.store.base import Encoder, Records, Tally
+
+_log = structlog.get_logger(__name__)
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -113,7 +118,54 @@ class _Reading:
 
 
 def encode(task: Task) -> Encoded:
-    """Read the pieces of a task, mask the secrets of its records, leave out what is not kept, and encode them."""
+    """Read the pieces of a task, mask the secrets of its records, leave out what is not kept, and encode them.
+
+    Should one of them bring down whatever reads it, it goes to quarantine alone: whoever knows such a record could
+    else keep all that stands around it out of the store.
+    """
+    try:
+        return _encoded(task)
+    except Exception as error:  # noqa: BLE001 - logged, and the rest is read
+        _log.error("a record can not be read", source=task.source, **without_values(error))
+    good: list[Stretch] = []
+    bad: list[Unreadable] = []
+    for stretch in task.stretches:
+        _tell_apart(task, stretch, good, bad)
+    encoded = _encoded(msgspec.structs.replace(task, stretches=tuple(good)))
+    size = sum(len(stretch.data) for stretch in task.stretches)
+    tally = msgspec.structs.replace(encoded.tally, bytes=size, unreadable=(*encoded.tally.unreadable, *bad))
+    return msgspec.structs.replace(encoded, tally=tally)
+
+
+def _tell_apart(task: Task, stretch: Stretch, good: list[Stretch], bad: list[Unreadable]) -> None:
+    """Put the parts of a stretch that can be encoded to the `good` ones, and what is left of it to the `bad`."""
+    if _can_be_encoded(msgspec.structs.replace(task, stretches=(stretch,))):
+        good.append(stretch)
+        return
+    data, offset = stretch.data, stretch.offset
+    cut = next((cut for share in _SHARES if 0 < (cut := settled(data[: len(data) * share // 8])) < len(data)), 0)
+    if cut:
+        _tell_apart(task, msgspec.structs.replace(stretch, data=data[:cut], damage="", skipped=0), good, bad)
+        _tell_apart(task, msgspec.structs.replace(stretch, data=data[cut:], offset=offset + cut), good, bad)
+        return
+    bad.append(Unreadable(data, offset, "damaged", stretch.name, length=len(data)))
+    if stretch.damage:
+        good.append(msgspec.structs.replace(stretch, data=b"", offset=offset + len(data)))
+
+
+def _can_be_encoded(task: Task) -> bool:
+    try:
+        _encoded(task)
+    except Exception:  # noqa: BLE001 - has been logged
+        return False
+    return True
+
+
+_SHARES = (4, 6, 2, 7, 1, 8)
+"""Eighths of a stretch that are tried one after the other, where it is to be cut."""
+
+
+def _encoded(task: Task) -> Encoded:
     reading = _Reading(task)
     zone = task.zone or task.collector_zone
     if task.redaction.enabled:

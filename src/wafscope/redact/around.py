@@ -65,6 +65,9 @@ class Around:
         """Where a part of multipart began last."""
         self._without_sign = -1
         """Up to here a name goes on behind which there is no sign."""
+        self._with_sign = 0, -1
+        """From here to there a name goes on behind which there is one: a client may repeat a word in it as often as it
+        likes."""
 
     def is_name(self, position: int) -> bool:
         """Tell whether a word that ends at a position, or one byte behind it, may be the name of a secret."""
@@ -80,16 +83,20 @@ class Around:
     def _is_before_sign(self, position: int) -> bool:
         if position <= self._without_sign:
             return False
+        if self._with_sign[0] <= position <= self._with_sign[1]:
+            return True
         data = self._data
         run = _RUN.match(data, position)
         end = position if run is None else run.end()
         if _SIGNED.match(data, end):
+            self._with_sign = position, end
             return True
         code = data.find(b"%", position, end)
         while code >= 0:
             blanks = _BLANKS.match(data, code)
             behind = code if blanks is None else blanks.end()
             if _SIGNED.match(data, behind):
+                self._with_sign = position, code
                 return True
             # Each of many blanks is gone over once.
             code = data.find(b"%", max(code + 1, behind), end)

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from wafscope.event.identity import Identifier
 from wafscope.event.model import Event
+from wafscope.logs import without_values
 from wafscope.reader.again import read_again
 from wafscope.reader.base import Batch, Found, overlapping
 from wafscope.redact.gate import Hit, HotLine, gate_of
 from wafscope.redact.record import How, Masker
 from wafscope.settings import Redaction
+
+_log = structlog.get_logger(__name__)
 
 _SAME = (
     "format", "time", "transaction_id", "client_address", "client_port", "server_address", "server_port", "host",
@@ -70,7 +74,11 @@ class Redactor:
             if line is None and not each.more:
                 yield each
                 continue
-            masked = self.redact(each, zone, None if line is None or each.more else _hits(each, line, start))
+            try:
+                masked = self.redact(each, zone, None if line is None or each.more else _hits(each, line, start))
+            except Exception as error:  # noqa: BLE001 - logged; it must not keep the others out of the store
+                _log.error("a record could not be masked", **without_values(error))
+                masked = None
             if masked is None:
                 lose(each)
             else:

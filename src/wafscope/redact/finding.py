@@ -86,7 +86,8 @@ _INPUT_VALUE = re.compile(rb"""\b(?:value|content)\s?=\s?(?:"([^"]*)|'([^']*)|([
 _EMPTY_TAGS = (b"input", b"meta")
 _NAME_TAGS = (b"<name>", b"<key>")
 _INNER = re.compile(rb">(?:<!\[CDATA\[)?([^<>]+)")
-_JWT = re.compile(rb"\beyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*")
+_JWT = re.compile(rb"(?<![\w-])(?:(?!\beyJ)[\w-])*+(eyJ[\w-]{8,}+\.[\w-]{4,}+\.[\w-]*+)")
+"""Looked for once in each word, however often one begins in it."""
 _KEYS = re.compile(
     rb"\b(?:" + "|".join(KEYS).encode() + rb")|\([SFAX]\(([\w-]{20,200})\)"
     rb"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----([^-]+)"
@@ -110,7 +111,7 @@ _MOST_MATCHED = 2000
 _MOST_FIELDS = 1 << 12
 _COOKIE = re.compile(rb"[^;]+")
 _SET_COOKIE = re.compile(rb"(?:^|,\s?)\s?([^=;,\s]{1,200})=(\"[^\"]*\"|[^;]*?)(?=;|,\s?[^=;,\s]{1,200}=|\Z)")
-_FIRST_PAIR = re.compile(rb"\s*(?:([^=;\"]*)=)?\s*(\"[^\"]*\"|[^;,]*)")
+_FIRST_PAIR = re.compile(rb"\s*+(?:([^=;\"]*+)=)?\s*+(\"[^\"]*\"|[^;,]*)")
 """The pair that a Set-Cookie begins with, whose name may be missing (RFC 6265bis section 5.6)."""
 _SCHEME = re.compile(rb"\s*[A-Za-z][\w-]{1,30}\s+(?=\S)")
 
@@ -158,7 +159,7 @@ class Finder:
         for first, last in zones:
             piece = text[first:last]
             if b"eyJ" in piece:
-                yield from (found.span() for found in _JWT.finditer(text, first, last))
+                yield from ((first + found.start(1), first + found.end(1)) for found in _JWT.finditer(piece))
             yield from (found.span(found.lastindex or 0) for found in _KEYS.finditer(text, first, last))
             if b"@" in piece and b"://" in piece:
                 yield from (found.span(1) for found in _USERINFO.finditer(text, first, last))
@@ -425,6 +426,8 @@ def _name_at_end(part: bytes) -> bytes:
 
 def _stripped(text: bytes, start: int, end: int) -> Span:
     part = text[start:end]
+    if not part.strip():
+        return start, start
     return start + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())
 
 
