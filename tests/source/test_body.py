@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -102,3 +103,34 @@ def test_what_is_no_object_of_a_collector_stays_as_it_is(body: bytes) -> None:
 def test_bytes_that_are_not_utf8_and_escapes_come_out_as_they_were_read() -> None:
     assert records(rb'[{"log":"\u00e4 \ud83d\ude00 \"q\" \\x"}]') == 'ä 😀 "q" \\x\n'.encode()
     assert records(b'{"log":"\xff"}\n') == b"\xff\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        (b'[ {"log":"a, ]}\\" \\\\"} ,\n{"log":"b"}\r\n]', [b'a, ]}" \\', b"b"]),
+        (
+            b'[{"log":{"transaction":{"a":[1,{"b":"]"}]}}},1,"x,y"]',
+            [b'{"transaction":{"a":[1,{"b":"]"}]}}', b"1", b'"x,y"'],
+        ),
+        (b"[]", []),
+        (b"[{]", [b"[{]"]),
+        (b"[1,,2]", [b"[1,,2]"]),
+        (b"[1]]", [b"[1]]"]),
+        (b'[1,"', [b'[1,"']),
+        (b"[", [b"["]),
+    ],
+)
+def test_an_array_is_taken_apart_by_its_signs(body: bytes, lines: list[bytes]) -> None:
+    assert records(body).splitlines() == lines
+
+
+@pytest.mark.parametrize("body", [b"{\n" * 40_000, b"[" + b"1," * 40_000 + b"1]", b"[" + b"{}," * 30_000 + b"{}]"])
+def test_many_small_elements_take_no_more_memory_than_large_ones(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        records(body)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 6 * len(body)

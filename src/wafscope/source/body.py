@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from collections.abc import Iterator
+from io import BytesIO
 
 import msgspec
 import zstandard
@@ -17,7 +20,9 @@ _OWN = frozenset({"date", "@timestamp", "timestamp"})
 _RECORDS = frozenset({"transaction", "audit_data"})
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_arrays = msgspec.json.Decoder(list[msgspec.Raw])
+_SIGN = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{},])', re.DOTALL)
+"""The next sign of JSON that is in no string; those that only part members within an object are passed over quickly."""
+_OPEN, _CLOSE = (b"[", b"{"), (b"]", b"}")
 
 
 class TooLarge(Exception):
@@ -77,18 +82,43 @@ def records(body: bytes) -> bytes:
     What is no JSON of a collector stays as it is: the readers tell what it is.
     """
     stripped = body.strip()
+    # One after the other: of a few bytes each, all of them at once would take fifty times what the body does.
+    made = bytearray()
     if stripped.startswith(b"["):
-        try:
-            elements = [bytes(raw) for raw in _arrays.decode(stripped)]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return body
-        # Outside of strings, a line end is nothing but space.
-        return b"".join([_record(raw.replace(b"\r", b" ").replace(b"\n", b" ")) for raw in elements])
+        for raw in _elements(stripped):
+            if raw is None:
+                return body
+            # Outside of strings, a line end is nothing but space.
+            made += _record(raw.replace(b"\r", b" ").replace(b"\n", b" "))
+        return bytes(made)
     if not stripped.startswith(b"{"):
         return body
     if b"\n" in stripped and _is_object(stripped):  # one object, printed over several lines
         return body
-    return b"".join([_record(line) for line in stripped.split(b"\n")])
+    for line in BytesIO(stripped):
+        made += _record(line.removesuffix(b"\n"))
+    return bytes(made)
+
+
+def _elements(array: bytes) -> Iterator[bytes | None]:
+    """Give the elements of an array, as far as quotes and brackets tell them; None where it is no array."""
+    depth, start = 0, 1
+    for found in _SIGN.finditer(array):
+        sign = found[1]
+        if sign in _OPEN:
+            depth += 1
+        elif sign in _CLOSE:
+            depth -= 1
+        if depth == 0 or (depth == 1 and sign == b","):
+            element = array[start : found.start(1)].strip()
+            if element or sign == b",":
+                yield element or None
+            start = found.end()
+        if depth == 0:
+            if start < len(array):
+                yield None
+            return
+    yield None
 
 
 def _is_object(data: bytes) -> bool:
@@ -102,7 +132,7 @@ def _is_object(data: bytes) -> bool:
 def _record(raw: bytes) -> bytes:
     """Return the record of one object, with a line end where the next one does not go on with it."""
     line = raw + b"\n"
-    if not raw.startswith(b"{") or raw.startswith(b'{"transaction":'):
+    if not raw.startswith(b"{") or b'"' not in raw or raw.startswith(b'{"transaction":'):
         return line
     try:
         members = _objects.decode(raw)
