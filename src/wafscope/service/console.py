@@ -15,6 +15,7 @@ from wafscope.errors import SettingsError
 from wafscope.i18n.text import text
 from wafscope.ingest.pipeline import Setting
 from wafscope.settings import Settings, variable
+from wafscope.source.http_server import Timed
 from wafscope.source.listener import other_address, parse_address
 from wafscope.store.base import EventStore
 from wafscope.web.settings import WebSettings
@@ -25,6 +26,14 @@ _PATIENCE = 5.0
 """Seconds for an answer that costs nothing."""
 _GRACE = 3
 """Seconds for answers that are under way when the server ends."""
+_CONNECTIONS = 512
+"""That are answered at a time: the same process reads the logs, and needs files to be open."""
+
+
+class _Protocol(Timed):
+    """A connection to the console: its own pages send no bodies to speak of."""
+
+    body_seconds = 10.0
 
 
 def listen(address: str) -> socket.socket:
@@ -99,8 +108,12 @@ def run_console(
     config = uvicorn.Config(
         site,
         log_config=None,
+        http=_Protocol,
+        ws="none",
         access_log=False,
         server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        log_level="error",
         timeout_graceful_shutdown=_GRACE,
         lifespan="off",
     )

@@ -28,7 +28,7 @@ _LARGEST_HEAD = 128 << 10
 def server(listener: Listener, limits: Limits, application: Receiver) -> uvicorn.Server:
     """Make the server of a listener."""
 
-    class Protocol(_Timed):
+    class Protocol(Timed):
         head_seconds = limits.head_seconds
 
     return _Server(
@@ -81,35 +81,51 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _Timed(H11Protocol):
-    """A connection that is closed when the head of a request, or a body that nobody wants, does not end."""
+class Timed(H11Protocol):
+    """A connection that is closed when the head of a request, or a body that nobody wants, does not end.
+
+    So is one whose answer nobody takes, and one of twice as many as are answered at a time: what waits for nothing
+    must not take the files that a process may have open.
+    """
 
     head_seconds = 10.0
+    body_seconds: float | None = None
+    """For a whole body; None where the application has limits of its own."""
+    drain_seconds = 60.0
+    """For what the network holds of an answer."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._timer: asyncio.TimerHandle | None = None
+        self._drain: asyncio.TimerHandle | None = None
         self._busy: Any = None
         """The request that is being answered."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_timer()
+        if self.limit_concurrency is not None and len(self.connections) > 2 * self.limit_concurrency:
+            transport.abort()
+            return
+        self._start_timer(self.head_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self._timer is None and self._busy is None:
-            self._start_timer()
+            self._start_timer(self.head_seconds)
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:
             self._busy = None if self.cycle.response_complete else self.cycle
+            self._stop_timer()
+            if self.body_seconds is not None and self.cycle.more_body:
+                self._start_timer(self.body_seconds)
+        elif self._busy is not None and not self.cycle.more_body:
             self._stop_timer()
 
     def on_response_complete(self) -> None:
         self._busy = None
         self._stop_timer()
         if self.cycle.more_body:
-            self._start_timer()
+            self._start_timer(self.head_seconds)
         before = self.cycle
         super().on_response_complete()
         if self.cycle is not before:  # the next request was here already
@@ -117,11 +133,25 @@ class _Timed(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._drained()
         super().connection_lost(exc)
 
-    def _start_timer(self) -> None:
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._drain = self._drain or self.loop.call_later(self.drain_seconds, self._too_slow)
+
+    def resume_writing(self) -> None:
+        self._drained()
+        super().resume_writing()
+
+    def _drained(self) -> None:
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
+
+    def _start_timer(self, seconds: float) -> None:
         self._stop_timer()
-        self._timer = self.loop.call_later(self.head_seconds, self._too_slow)
+        self._timer = self.loop.call_later(seconds, self._too_slow)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
