@@ -31,13 +31,11 @@ from wafscope.reader.base import (
 from wafscope.reader.formats import ERROR_LOGS, NATIVE, LineReader, read_record
 from wafscope.reader.json_lines import USUAL, pieces_of_json, pieces_of_other, read_fast, reader_at
 from wafscope.reader.modsecurity_together import read_together
-from wafscope.reader.walk import Span, Walk
+from wafscope.reader.walk import MOST_WRAPPERS, Span, Walk
 from wafscope.reader.wrapping import Stream, time_of
 
 _TOGETHER, _MOST_BYTES = 64, 1 << 20
 """Lines that are read together, and bytes of them: what becomes of them stays in the cache of the processor."""
-_MOST_WRAPPERS = 3
-"""Prefixes in front of prefixes are taken off so often: docker's JSON around syslog, say."""
 
 
 def read_pieces(data: bytes, offset: int, context: Context, *, depth: int = 0) -> Iterator[Piece]:
@@ -60,7 +58,7 @@ def read_batches(
         yield Foreign(offset, len(BOM_UTF8), lines=0)
         data, offset = data[len(BOM_UTF8) :], offset + len(BOM_UTF8)
         alone = [(start - len(BOM_UTF8), end - len(BOM_UTF8)) for start, end in alone]
-    walk = Walk(data, wrappers=depth < _MOST_WRAPPERS)
+    walk = Walk(data, wrappers=depth < MOST_WRAPPERS)
     if first and not depth:
         yield from _first(walk, data, offset, context)
     end = len(data)

@@ -10,7 +10,8 @@ proves that it does not belong to the body (formats specification, sections 2.1,
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Sequence
 from itertools import islice, pairwise
 
 import msgspec
@@ -68,6 +69,7 @@ FAMILIES = (
         "coraza.native", CORAZA, re.compile(_OPENING), edges=re.compile(rb"\n--([A-Za-z]{10}|[A-Za-z]{16})-([AZ])--")
     ),
 )
+_FIRST_FACTS = re.compile(_OPENING)
 _LINE = re.compile(rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:[^\]\n]{8,40}\] \S+ \S+ \d+ \S+ \d+")
 _FACTS = re.compile(_LINE.pattern + rb"\r?")
 """The whole line, as the engines write it.  No header line is like it: behind the first colon of one stands a blank."""
@@ -114,17 +116,51 @@ def prefixed_at(data: bytes, position: int) -> Family | None:
     prefixed = _PREFIX.match(data, position)
     if prefixed is None:
         return None
-    if data.startswith(prefixed[1] + b"[", prefixed.end()) or prefixed.end() == len(data):
+    line, feed = prefixed.end(), data.find(b"\n", prefixed.end())
+    facts = data.startswith(prefixed[1] + b"[", line) and (
+        feed < 0 or _FIRST_FACTS.match(data, line + len(prefixed[1])) is not None
+    )
+    if facts or line == len(data):
         # SecAuditLogPrefix (libmodsecurity >= 3.0.15) stands before every line.
         return Family("v3.native", behind(prefixed[1]), re.compile(re.escape(prefixed[1]) + _OPENING))
     return None
 
 
-def scan(data: bytes, start: int, family: Family, *, final: bool = True) -> Region:
+class _Ends:
+    """Where records may end whose beginning is not here: a client may write any number of separators that open none."""
+
+    def __init__(self, data: bytes, start: int, family: Family) -> None:
+        self._openings: list[int] = []
+        self._lasts: dict[bytes, list[int]] = {}
+        for line in family.separator.finditer(data, start):
+            if line[2] == b"Z":
+                self._lasts.setdefault(line[1], []).append(line.start())
+            elif _opens(data, line, family, ()):
+                self._openings.append(line.start())
+
+    def opening(self, position: int) -> int | None:
+        """Return where the next record begins, from a position on."""
+        return _next(self._openings, position)
+
+    def last(self, boundary: bytes, position: int) -> int | None:
+        """Return where the last separator of a record is, from a position on."""
+        return _next(self._lasts.get(boundary, ()), position)
+
+
+def _next(places: Sequence[int], position: int) -> int | None:
+    index = bisect_left(places, position)
+    return places[index] if index < len(places) else None
+
+
+Ends = dict[re.Pattern[bytes], _Ends]
+"""What is known of the separators of some data, by their pattern."""
+
+
+def scan(data: bytes, start: int, family: Family, *, final: bool = True, ends: Ends | None = None) -> Region:
     """Find the records of the region that begins with the separator at `start`.
 
     `final` tells that nothing follows `data`: records still open are then cut, and what seemed to be the
-    payload of a cut record is looked at again.
+    payload of a cut record is looked at again.  `ends` keeps what is found out of `data` from one call to the next.
     """
     first = family.separator.match(data, start)
     if first is None:
@@ -138,7 +174,10 @@ def scan(data: bytes, start: int, family: Family, *, final: bool = True) -> Regi
         follower = family.separator.search(data, first.end()) if first[2] == b"A" else None
         if follower is not None and _opening_of(data, follower, family, first.end()) is not None:
             return _Scan(data, family).run(first.end(), final=final, cut=first)
-        return _orphan(data, first, family, final=final)
+        known = {} if ends is None else ends
+        if family.separator not in known:
+            known[family.separator] = _Ends(data, start, family)
+        return _orphan(data, first, family, known[family.separator], final=final)
     return _Scan(data, family).run(start, final=final)
 
 
@@ -195,17 +234,13 @@ def _opening_of(data: bytes, line: re.Match[bytes], family: Family, seen: int) -
     return opening if opening is not None and opening[1] == line[1] else None
 
 
-def _orphan(data: bytes, first: re.Match[bytes], family: Family, *, final: bool) -> Region:
+def _orphan(data: bytes, first: re.Match[bytes], family: Family, ends: _Ends, *, final: bool) -> Region:
     """The rest of a record whose beginning is not here, up to its end or the next record."""
-    end = None
-    for line in family.separator.finditer(data, first.start()):
-        if _opens(data, line, family, ()):
-            end = line.start()
-            break
-        if line[2] == b"Z" and line[1] == first[1]:
-            end = _after_last(data, line)
-            break
     start = first.start()
+    end, last = ends.opening(start), ends.last(first[1], start)
+    line = family.separator.match(data, last) if last is not None and (end is None or last < end) else None
+    if line is not None:
+        end = _after_last(data, line)
     pending = None if end is not None or final else start
     stop = another(data, first.end()) if end is None else end
     return Region(start, (Record(family.format, ((start, stop),), whole=False),), stop, pending)
@@ -288,6 +323,8 @@ class _Scan:
         self._family = family
         self._open: dict[bytes, _Open] = {}
         self._hidden: dict[bytes, _Hidden] = {}
+        self._inside: dict[tuple[int, int], dict[bytes, _Hidden]] = {}
+        """The same by the record, which begins there, and the section of it that they stand in."""
         self._current: _Open | None = None
         self._marks: list[tuple[int, _Open | None]] = []
         """From this position on, bytes belong to this record."""
@@ -353,10 +390,25 @@ class _Scan:
         if again or woven or _opens(self._data, line, self._family, tuple(self._open)):
             inside = current is not None and current.letter in _BODIES and boundary not in self._open
             if current is not None and inside and not self._past_body(current, line):
-                self._hidden[boundary] = _Hidden(current, line)
+                self._hide(boundary, _Hidden(current, line))
             else:
                 self._begin(line)
         return None
+
+    def _hide(self, boundary: bytes, hidden: _Hidden) -> None:
+        if boundary in self._hidden:
+            self._uncover(boundary)
+        self._hidden[boundary] = hidden
+        self._inside.setdefault((hidden.host.start, hidden.section), {})[boundary] = hidden
+
+    def _uncover(self, boundary: bytes) -> _Hidden:
+        hidden = self._hidden.pop(boundary)
+        del self._inside[hidden.host.start, hidden.section][boundary]
+        return hidden
+
+    def _hidden_in(self, record: _Open) -> dict[bytes, _Hidden]:
+        """Return what is hidden in the present section of a record."""
+        return dict(self._inside.get((record.start, record.section), {}))
 
     def _begin(self, line: re.Match[bytes]) -> _Open:
         if line[1] in self._open:
@@ -412,7 +464,7 @@ class _Scan:
 
     def _weigh(self, record: _Open, position: int) -> None:
         """Let the declared length tell payload from records that were written between two pieces of a body."""
-        inside = {b: h for b, h in self._hidden.items() if h.host is record and h.section == record.section}
+        inside = self._hidden_in(record)
         length = self._declared(record) if self._family.shared else None
         if not inside or length is None:
             return
@@ -429,7 +481,7 @@ class _Scan:
 
     def _reveal(self, boundary: bytes) -> None:
         """Make a record of what was taken for payload."""
-        hidden = self._hidden.pop(boundary)
+        hidden = self._uncover(boundary)
         record = _Open(boundary, hidden.lines[0].start())
         for line in hidden.lines:
             self._marks.append((line.start(), record))
@@ -445,9 +497,8 @@ class _Scan:
     def _release_cut(self) -> None:
         """At the end of the input: records still open are cut, and no payload hides in their last section."""
         for record in list(self._open.values()):
-            for boundary, hidden in list(self._hidden.items()):
-                if hidden.host is record and hidden.section == record.section:
-                    self._reveal(boundary)
+            for boundary in self._hidden_in(record):
+                self._reveal(boundary)
         self._records.extend(self._open.values())
 
     def _restore_openings(self, end: int) -> None:
@@ -457,24 +508,25 @@ class _Scan:
             after = record.start if first is None else first.end() + 1
             if not record.whole or self._family.opening.match(self._data, after):
                 continue
-            own = (position for position, owner in self._marks if owner is record and position > record.start)
-            stop = next(own, end)
+            begin = bisect_right(self._marks, record.start, key=_position)
+            near = self._marks[begin : begin + _MOST_SECTIONS]
+            beyond = near[-1][0] if len(near) == _MOST_SECTIONS else end
+            stop = next((position for position, owner in near if owner is record), beyond)
             line = _LINE.search(self._data, after, stop)
             if line is None:
                 continue
             before = self._owner(record.start - 1)
             for position, owner in ((line.end(), self._owner(line.start())), (after, self._owner(after))):
                 if position < stop:
-                    self._marks.append((position, before if owner is record else owner))
-            self._marks.append((line.start(), record))
-            self._marks.sort(key=lambda mark: mark[0])
+                    insort(self._marks, (position, before if owner is record else owner), key=_position)
+            insort(self._marks, (line.start(), record), key=_position)
 
     def _owner(self, position: int) -> _Open | None:
-        index = bisect_right(self._marks, position, key=lambda mark: mark[0]) - 1
+        index = bisect_right(self._marks, position, key=_position) - 1
         return self._marks[index][1] if index >= 0 else None
 
     def _region(self, end: int, pending: int | None) -> Region:
-        self._marks.sort(key=lambda mark: mark[0])
+        self._marks.sort(key=_position)
         if self._family.shared and len(self._records) > 1:
             self._restore_openings(end)
         ranges: dict[_Open, list[tuple[int, int]]] = {record: [] for record in self._records}
@@ -492,6 +544,10 @@ class _Scan:
         if pending is not None:
             pending = _before(records, pending)
         return Region(self._marks[0][0], tuple(records), end, pending)
+
+
+def _position(mark: tuple[int, _Open | None]) -> int:
+    return mark[0]
 
 
 def _before(records: list[Record], position: int) -> int:

@@ -23,6 +23,8 @@ _RECORD = b'{"transaction":'
 _MARKS = (b"ModSecurity: ", b"Coraza: ", b'"match":')
 """One of them is in each line of an error log that belongs to a transaction."""
 _FIELD = len(b"MESSAGE")
+_EMPTY = re.compile(rb"(?:\r?\n)++")
+_CR = 13
 _MEMBER = re.compile(rb'\s{0,200}"(?:transaction|class_)')
 _NULS = re.compile(rb"\0+")
 _MARGIN = 1 << 20
@@ -62,6 +64,7 @@ class Walk:
         self.groups: list[tuple[str, list[tuple[int, int]]]] = []
         """Lines of an error log by transaction: their format, and (start, end) of each."""
         self.streams: dict[bytes, Stream] = {}
+        self._ends: native.Ends = {}
 
     def spans(self) -> Iterator[Span | native.Region]:
         """Yield what stands on its own, in order."""
@@ -112,11 +115,13 @@ class Walk:
         if data[start] == 0 and (lead := _NULS.match(data, start)) is not None:
             # What a crash of the machine leaves in a file that was being written: a record can follow.
             return Span("other", start, lead.end(), lead.end())
-        if start == stop:
-            return Span("other", start, stop, after)
+        if start == stop or data[start] == _CR:
+            empty = _EMPTY.match(data, start)
+            if empty is not None:
+                return Span("other", start, start, empty.end())
         family = native.separator_at(data, start)
         if family is not None:
-            return native.scan(data, start, family, final=self._final)
+            return native.scan(data, start, family, final=self._final, ends=self._ends)
         line = data[start:stop]
         inner = (unwrap(line, stamped=self._stamped) or of_pod(line, self._pods)) if self._wrappers else None
         if inner is not None:
@@ -126,7 +131,7 @@ class Walk:
         if b"---A--" in line:
             family = native.prefixed_at(data, start)
             if family is not None:
-                return native.scan(data, start, family, final=self._final)
+                return native.scan(data, start, family, final=self._final, ends=self._ends)
         if any(mark in line for mark in _MARKS):
             found = error_log(line)
             if found is not None:
@@ -151,10 +156,12 @@ class Walk:
         indent = data[start:brace]
         kind: Literal["json", "other"] = "other" if indent else "json"
         close = None
-        if indent not in self._unclosed:
+        if indent not in self._unclosed and len(self._unclosed) < _MOST_INDENTS:
             close = re.compile(rb"^" + indent + rb"\},?[ \t\r]*$", re.MULTILINE).search(data, after)
         if close is None:
             # Looked for in vain once, there is none further on: the rest is not searched again.
+            if len(self._unclosed) >= _MOST_INDENTS:
+                return Span(kind, start, stop, after)
             self._unclosed.add(indent)
             again = _reopened(data, indent, stop)
             if _MEMBER.match(data, after) and (again is not None or self._final):
@@ -179,6 +186,8 @@ def _is_bracket(line: bytes) -> bool:
 
 
 _DEEPEST = 40
+_MOST_INDENTS = 64
+"""Ways to indent an object that is never closed: a file has a few, and each is looked for in all that follows."""
 
 
 def settled(data: bytes, *, final: bool = False, margin: int = _MARGIN) -> int:
@@ -195,14 +204,18 @@ def settled(data: bytes, *, final: bool = False, margin: int = _MARGIN) -> int:
     return _settled(data, margin)
 
 
-def _settled(data: bytes, margin: int) -> int:
+MOST_WRAPPERS = 3
+"""Prefixes in front of prefixes are taken off so often: docker's JSON around syslog, say."""
+
+
+def _settled(data: bytes, margin: int, depth: int = 0) -> int:
     complete = data.rfind(b"\n") + 1
     if complete < len(data):
         data = data[:complete]
-    walk = Walk(data, final=False, records=False)
+    walk = Walk(data, final=False, wrappers=depth < MOST_WRAPPERS, records=False)
     standing = cut = _standing(walk, data)
     if walk.streams:
-        cut = _before_streams(walk, cut, margin)
+        cut = _before_streams(walk, cut, margin, depth)
     for start, end in sorted(((lines[0][0], lines[-1][1]) for _, lines in walk.groups), reverse=True):
         if start < cut and (end > cut or end > complete - margin):
             cut = start
@@ -211,12 +224,15 @@ def _settled(data: bytes, margin: int) -> int:
 
 def _standing(walk: Walk, data: bytes) -> int:
     """Return up to where nothing that stands on its own is open."""
+    looks = 0
     for span in walk.spans():
         if isinstance(span, native.Region):
             if span.pending is not None:
                 return span.pending
-        elif span.stop - span.start < _DEEPEST and _is_open(data, span):
-            return span.start
+        elif span.stop - span.start < _DEEPEST and looks < _MOST_INDENTS and _is_bracket(data[span.start : span.stop]):
+            looks += 1
+            if _is_open(data, span):
+                return span.start
     return len(data) if walk.unfinished is None else walk.unfinished
 
 
@@ -233,12 +249,12 @@ def _reopened(data: bytes, indent: bytes, position: int) -> int | None:
     return end if end < len(data) else None
 
 
-def _before_streams(walk: Walk, cut: int, margin: int) -> int:
+def _before_streams(walk: Walk, cut: int, margin: int, depth: int) -> int:
     """Go back to where no stream behind prefixes has a record on both sides."""
     for _ in range(_MOST_ROUNDS):
         before = cut
         for stream in walk.streams.values():
-            cut = min(cut, stream.settled_before(cut, partial(settled, margin=margin)))
+            cut = min(cut, stream.settled_before(cut, partial(_settled, margin=margin, depth=depth + 1)))
         if cut == before:
             return cut
         margin = 0
