@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -40,6 +41,7 @@ def set_up(level: str, form: str) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            *(() if form == "json" else (_harmless,)),
             renderer,
         ],
     )
@@ -58,6 +60,30 @@ def without_values(error: BaseException) -> dict[str, str]:
     frames = traceback.extract_tb(error.__traceback__)
     at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return {"error": type(error).__name__, "at": at}
+
+
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal obeys."""
+
+
+def _harmless(_logger: object, _method: str, told: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Write out what a terminal would obey, wherever it comes from; only a trace keeps its lines."""
+    for name, value in told.items():
+        # The others are written by structlog as Python would write them.
+        if isinstance(value, str) and (name in _AS_THEY_ARE or _QUOTED.isdisjoint(value)):
+            lines = value.split("\n") if name == "exception" else [value]
+            told[name] = "\n".join(_OBEYED.sub(_code, line) for line in lines)
+    return told
+
+
+_AS_THEY_ARE, _QUOTED = frozenset({"event", "exception"}), frozenset(" \t=\r\n\"'")
+
+
+def _code(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(
+        found[0], f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+    )
 
 
 def in_colour(environ: Mapping[str, str]) -> bool:

@@ -120,3 +120,7 @@ def test_anything_is_one_row(made: Event, place: Place, fields: tuple[str, ...])
 
 def test_usual_columns_are_fields() -> None:
     assert [find(name).name for name in USUAL] == list(USUAL)
+
+
+def test_what_has_no_sign_of_its_own_is_written_out() -> None:
+    assert cell("x\ufe01\U000e0101\u034f\u3164") == r'"x\ufe01\U000e0101\u034f\u3164"'

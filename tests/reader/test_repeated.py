@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from wafscope.reader.framing import read_pieces
 from wafscope.reader.walk import settled
 
 SMALL, TIMES = 1_000, 8
+LEAST = 0.01
+"""Seconds: what else the processor may do."""
 FACTS = b"[18/Nov/2026:00:00:00 +0000] a 192.0.2.7 1 198.51.100.2 2\n"
 OPEN = b"--0a1b2c3d-A--\n" + FACTS + b"--0a1b2c3d-B--\nPOST / HTTP/1.1\nContent-Length: 5\n\n--0a1b2c3d-C--\n"
 LINES: dict[str, tuple[bytes, Callable[[int], bytes]]] = {
@@ -29,12 +32,15 @@ LINES: dict[str, tuple[bytes, Callable[[int], bytes]]] = {
 
 def work(data: bytes) -> float:
     """What it takes to cut and read a log: seconds of the processor."""
+    gc.collect()
+    gc.disable()  # else it depends on all that other tests have left
     least = 99.0
     for _ in range(2):
         before = time.process_time()
         settled(data)
         list(read_pieces(data, 0, Context()))
         least = min(least, time.process_time() - before)
+    gc.enable()
     return least
 
 
@@ -42,7 +48,7 @@ def work(data: bytes) -> float:
 def test_the_work_grows_as_the_log_does(name: str) -> None:
     head, line = LINES[name]
     small, large = (head + b"".join(map(line, range(number))) for number in (SMALL, SMALL * TIMES))
-    assert work(large) < work(small) * TIMES * 3
+    assert work(large) < (work(small) + LEAST) * TIMES * 3
 
 
 @pytest.mark.parametrize("prefix", [b"<13>Nov 24 00:00:00 h a[1]: ", b"2026-11-24T00:00:00.000000000Z stdout F "])

@@ -23,6 +23,7 @@ from wafscope.web.visible import cut, middle, plain, title, visible
         ("half\ud800", r"half\ud800"),
         ("\u2028\ufeff", r"\u2028\ufeff"),
         ("\U000e0041", r"\U000e0041"),
+        ("x\ufe01\U000e0101\u034f\u3164\u2800", r"x\ufe01\U000e0101\u034f\u3164\u2800"),
         ("日本語 é", "日本語 é"),
     ],
 )

@@ -17,7 +17,10 @@ from wafscope.event.text import storable
 
 _encode = msgspec.json.Encoder().encode
 _DELETE = 0x7F
-HIDDEN = "\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
+HIDDEN = (
+    "\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
 """Control characters above those that JSON escapes anyway, line separators, and what has no width: a set of `re`."""
 _INERT = re.compile(f"[{HIDDEN}]")
 

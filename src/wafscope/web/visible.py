@@ -14,6 +14,12 @@ from wafscope.i18n.number import decimal
 from wafscope.i18n.text import Text, text
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""What has no sign of its own though its category does not say so (Default_Ignorable_Code_Point of Unicode, and the
+empty cell of Braille): a row of variation selectors can carry any bytes behind one letter."""
 _BYTE_LOW, _BYTE_HIGH = 0xDC80, 0xDCFF
 _LATIN = 0xFF
 _BASIC = 0xFFFF
@@ -80,7 +86,7 @@ def left_out(number: int) -> Text:
 
 def is_hidden(character: str) -> bool:
     """Tell a character that a browser obeys or does not show."""
-    return unicodedata.category(character) in _HIDDEN
+    return unicodedata.category(character) in _HIDDEN or character in _BLANK
 
 
 def code(character: str) -> str:
