@@ -198,7 +198,8 @@ def test_a_line_without_a_time_in_an_object_has_that_of_the_object() -> None:
     journal_line = json.dumps({"__REALTIME_TIMESTAMP": "1795488283123456", "MESSAGE": text}).encode()
     brought = made({"@timestamp": STAMP.decode(), "message": text})
     counted = made({"timestamp": 1795488283123.456, "message": text, "ingestionTime": 1})
-    for line in (docker_line, journal_line, brought, counted):
+    logged = made({"timestamp": "", "jsonPayload": {"level": "error", "ts": 1795488283.123456, "msg": text.rstrip()}})
+    for line in (docker_line, journal_line, brought, counted, logged):
         found = [piece.event for piece in read_pieces(line, 0, Context(arrival=5)) if isinstance(piece, Found)]
         assert [event.time for event in found] == [1795488283123456]
 

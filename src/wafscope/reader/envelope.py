@@ -36,6 +36,8 @@ _ORIGIN = (
 """What tells where a line comes from: the lines of a native record have these alike."""
 _RECORD = re.compile(rb'"(?:client_ip|remote_address|time_stamp)"')
 """What ECS calls a transaction has none of these."""
+_HELD = (b'"transaction"', b'"class_uid"', b"Coraza: ", b"ModSecurity: ")
+"""An object with one of them is a record, or what a logger made of a line."""
 _LIKELY = (b'"@timestamp"', b'"timestamp"', b'"_time"', b'"_source"')
 _ALONE = re.compile(rb'\{ ?"(?:message|log)": ?"')
 _DEEPEST = 3
@@ -103,7 +105,7 @@ def _kept(members: Mapping[str, msgspec.Raw], depth: int) -> bytes | None:
                 return to_bytes(json.loads(from_bytes(value), strict=False))
             except ValueError:
                 return None
-        if value.startswith(b"{") and (b'"transaction"' in value or b'"class_uid"' in value):
+        if value.startswith(b"{") and any(word in value for word in _HELD):
             return value
     return None
 
