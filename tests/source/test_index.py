@@ -50,6 +50,21 @@ def test_the_files_of_an_index_are_read(tmp_path: Path, record: Path, line: str,
     assert [s.data for s in read_once(str(path), settled)] == [record.read_bytes()]
 
 
+@pytest.mark.parametrize("where", ["as written", "moved"])
+def test_the_files_of_an_index_that_were_compressed_since_then_are_read(
+    tmp_path: Path, record: Path, where: str
+) -> None:
+    named = record if where == "as written" else Path("/var/log/audit") / NAME
+    path = index(tmp_path, V3.format(path=named, md5=MD5, agent="probe"))
+    data = record.read_bytes()
+    packed = record.with_name(f"{record.name}.gz")
+    packed.write_bytes(gzip.compress(data))
+    record.unlink()
+
+    assert (read_index(path).files, read_index(path).missing) == ((packed,), ())
+    assert [s.data for s in read_once(str(path), settled)] == [data]
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_an_index_that_was_rotated_and_compressed(tmp_path: Path, record: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "index.log.1"

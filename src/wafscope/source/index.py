@@ -23,6 +23,8 @@ _CORAZA_LAST = re.compile(rb"^\S+ - (/[^\n]+?)\s*$")
 _RECORD = re.compile(r"\d{8}/\d{8}-\d{4}/\d{8}-\d{6}-[^/]+$")
 """How every engine names the file of a transaction below its storage directory."""
 
+_PACKED = ("", ".gz", ".zst", ".xz", ".bz2")
+
 _HEAD, _LONGEST = 64 << 10, 1 << 20
 """Bytes that are read first, and at a time then."""
 
@@ -49,16 +51,16 @@ def read_index(path: Path) -> Named:
         name = _name(line)
         if name is None:
             continue
-        place = Path(os.path.normpath(name))
-        if not place.is_file():
+        place = _there(os.path.normpath(name))
+        if place is None:
             if near is None:
                 near = _near(path.parent)
             tail = _RECORD.search(name)
-            place = near.get(tail[0], place) if tail else place
-        if place.is_file():
-            found[place] = None
-        else:
+            place = next((near[tail[0] + end] for end in _PACKED if tail and tail[0] + end in near), None)
+        if place is None:
             missing[name] = None
+        else:
+            found[place] = None
     return Named(tuple(found), tuple(missing))
 
 
@@ -89,6 +91,11 @@ def _name(line: bytes) -> str | None:
             name = name if name.startswith("/") else f"/{name}"
             return name if _RECORD.search(name) else None
     return None
+
+
+def _there(name: str) -> Path | None:
+    """Return where a file is, as it was named or compressed since then; None where it is not."""
+    return next((place for end in _PACKED if (place := Path(name + end)).is_file()), None)
 
 
 def _near(folder: Path) -> dict[str, Path]:
