@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from tests.contract.conftest import Twins
-from tests.make import START, hour
+from tests.make import START, event, hour, write
 
 from wafscope.errors import StoreError
 from wafscope.event.fields import FIELDS
 from wafscope.query.parser import parse
 from wafscope.query.question import Count, Histogram, Page, Scope, Top, TopOrder
 from wafscope.query.timespan import ALL_TIME, DAY, HOUR, MINUTE, Window
+from wafscope.store.base import EventStore
 
 NAMES = [*(field.name for field in FIELDS), "day"]
 
@@ -293,6 +294,18 @@ def test_each_class_of_rules_counts_the_events_that_its_filter_finds(twins: Twin
     for each in found:
         narrowed = Scope(scope.window, parse(f"{line} rule_class:{each.value}"))
         assert each.events == twins.count(narrowed).events
+
+
+@pytest.mark.parametrize("brief", [True, False])
+def test_classes_where_no_rule_is_of_the_site_s_own(store: EventStore, brief: bool) -> None:  # noqa: FBT001
+    write(
+        store, [event(hour(1), 942100, 942100, 942190, 920350, 949110), event(hour(2), 920350), event(hour(3), 980130)]
+    )
+    answer = store.top(Top("rule_class", Scope(), limit=0, brief=brief)).value
+    figures = [(each.value, each.events, each.matches, each.first, each.last) for each in answer.values]
+    both = [("policy", 2, 2, hour(1), hour(2)), ("sqli", 1, 3, hour(1), hour(1))]
+    assert figures == [(name, events, 0, 0, 0) if brief else (name, events, *rest) for name, events, *rest in both]
+    assert (answer.distinct, answer.events) == (2, 0 if brief else 3)
 
 
 def test_several_lists_are_answered_at_once(twins: Twins) -> None:

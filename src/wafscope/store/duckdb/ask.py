@@ -118,13 +118,21 @@ def _quarters(question: Histogram) -> Sql:
     )
 
 
-def top(question: Top, *, rolled: bool = False) -> Sql:
+def any_own(question: Top) -> Sql | None:
+    """Ask whether there is a rule of the site's own at all, where that makes a question a simpler one."""
+    if _field(question) != RULE_CLASS:
+        return None
+    in_match, without_id = classes.OWN
+    return Sql(f"SELECT 1 FROM rule WHERE {in_match} UNION ALL SELECT 1 FROM match WHERE {without_id} LIMIT 1")
+
+
+def top(question: Top, *, rolled: bool = False, own: bool = True) -> Sql:
     """Values with counts, in order; beside each the number of distinct values and the sum of the counts.
 
-    The figures that a brief question does not want are 0.
+    The figures that a brief question does not want are 0.  `own` False: there is none of what `any_own` asks for.
     """
     field = _field(question)
-    groups = _groups(field, question)
+    groups = _class_groups(question, own=own) if field == RULE_CLASS else _groups(field, question)
     if rolled:
         groups = rollup.merged(groups, rollup.groups(field, question, figures=_has_figures(question)))
     if question.new and question.scope.window != ALL_TIME:
@@ -212,8 +220,6 @@ def _field(question: Top) -> Field:
 def _groups(field: Field, question: Top) -> Sql:
     if field.column == "rule_id":
         return _rule_groups(question)
-    if field == RULE_CLASS:
-        return _class_groups(question)
     if field.scope == "match":
         return _match_groups(field, question)
     value, parameters = _event_value(field, question.zone)
@@ -268,20 +274,22 @@ def _rule_groups(question: Top) -> Sql:
     )
 
 
-def _class_groups(question: Top) -> Sql:
+def _class_groups(question: Top, *, own: bool) -> Sql:
     """Count classes from the arrays on the event, events with rules of the same files of the CRS at once.
 
     Rules of the site's own have theirs from their tags: events with one of these are counted by their matches.
     """
+    if not own:
+        return Sql("(") + _classes_by_number(question, TRUE) + Sql(")")
     window = during(question.scope.window)
-    own = [Sql("SELECT event FROM match WHERE ") + joined([*window, Sql(each)], "AND") for each in classes.OWN]
-    owners = joined(own, "UNION ALL")
+    parts = [Sql("SELECT event FROM match WHERE ") + joined([*window, Sql(each)], "AND") for each in classes.OWN]
+    owners = joined(parts, "UNION ALL")
     return (
         Sql("(SELECT v, sum(n)::BIGINT AS n, sum(m)::BIGINT AS m, min(first) AS first, max(last) AS last FROM (")
         + _classes_by_number(question, Sql("seq NOT IN ") + owners)
         + Sql(" UNION ALL ")
         + _classes_by_match(question.scope, Sql("event IN ") + owners)
-        + Sql(") GROUP BY v)")
+        + Sql(") WHERE v IS NOT NULL GROUP BY v)")
     )
 
 
@@ -291,7 +299,7 @@ def _classes_by_number(question: Top, kept: Sql) -> Sql:
         ids, times = "list_concat(rule_ids, coalesce(repeated_ids, []))", _TIMES
     return (
         Sql(
-            "SELECT v, sum(n) AS n, sum(n * k) AS m, min(first) AS first, max(last) AS last FROM"
+            "SELECT v, sum(n)::BIGINT AS n, sum(n * k)::BIGINT AS m, min(first) AS first, max(last) AS last FROM"
             f" (SELECT {classes.by_file('file')} AS v, n, count(*) AS k, first, last FROM"
             " (SELECT *, row_number() OVER () AS g, unnest(files) AS file FROM"
             f" (SELECT list_transform({ids}, lambda rule: rule // 1000) AS files, count(*) AS n, {times}"
@@ -303,7 +311,8 @@ def _classes_by_number(question: Top, kept: Sql) -> Sql:
 
 
 def _classes_by_match(scope: Scope, kept: Sql) -> Sql:
-    parts = [*during(scope.window), Sql("NOT bookkeeping"), kept]
+    # A condition on `bookkeeping` would be tested on every match before those are sought that are kept.
+    parts = [*during(scope.window), kept]
     if scope.filter != EVERYTHING:
         parts.append(_in_scope(scope))
     return (

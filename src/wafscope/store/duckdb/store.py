@@ -423,7 +423,8 @@ def _row(r: tuple[Any, ...]) -> Row:
 
 
 def _top(ask_store: Ask, question: Top, *, rolled: bool) -> TopValues:
-    rows = ask_store(ask.top(question, rolled=rolled))
+    sought = ask.any_own(question)
+    rows = ask_store(ask.top(question, rolled=rolled, own=sought is None or bool(ask_store(sought))))
     if question.brief:
         events = 0
     elif ask.counts_every_event_once(question):
