@@ -73,6 +73,20 @@ def test_a_line_beyond_all_measure_is_passed_over_and_named(tmp_path: Path) -> N
     assert max(len(s.data) for s in stretches) < 300
 
 
+def test_a_hole_that_is_larger_than_any_record_takes_none_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As copytruncate leaves it where the writer goes on at its own place."""
+    monkeypatch.setattr(oneshot, "PIECE", 8 << 10)
+    first, second = b'{"a":1}\n', b'{"b":2}\n'
+    for before in (b"", first):
+        (tmp_path / "log").write_bytes(before + bytes(90_000) + second)
+        stretches = list(read_once(str(tmp_path / "log"), settled, 20_000))
+        assert [s.damage for s in stretches if s.damage] == []
+        assert b"".join(s.data.strip(b"\0") for s in stretches) == before + second
+        assert stretches[-1].offset + len(stretches[-1].data) == len(before) + 90_000 + len(second)
+
+
 def test_what_could_be_unpacked_of_a_broken_archive_is_read(tmp_path: Path) -> None:
     log = b"".join(b'{"n":%d}\n' % n for n in range(2000))
     packed = gzip.compress(log)

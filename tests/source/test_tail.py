@@ -467,6 +467,22 @@ def test_a_record_that_is_too_large_is_passed_over(log: Path, follow: Follow) ->
     assert following.damage == [("too_large", 2 * len(huge) + 2)]
 
 
+def test_a_hole_that_is_larger_than_any_record_takes_none_with_it(
+    log: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow
+) -> None:
+    monkeypatch.setattr(reading, "PIECE", 8 << 10)
+    following = follow(log, largest=20_000)
+    append(log, 1)
+    following.until(1)
+    shutil.copy(log, log.with_suffix(".log.1"))
+    with log.open("r+b") as writer:
+        writer.truncate(0)
+        writer.seek(90_000)
+        writer.write(json_record(2))
+    following.until(1, 2)
+    assert following.damage == []
+
+
 def test_a_log_that_may_not_be_read_does_not_hold_up_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follow: Follow
 ) -> None:

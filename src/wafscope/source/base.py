@@ -17,6 +17,18 @@ LARGEST_RECORD = 64 << 20
 """A line longer than this is no record; it is counted as quarantined without being held."""
 
 
+_HOLE = bytes(4096)
+
+
+def hole(data: bytes) -> int:
+    """Return how many NUL bytes data begins with, where they are many.
+
+    A log that was truncated while its writer went on where it was begins with as many as it was long: more, perhaps,
+    than can be held until the first record behind them is whole.
+    """
+    return len(data) - len(data.lstrip(b"\0")) if data.startswith(_HOLE) else 0
+
+
 class Stretch(msgspec.Struct, frozen=True):
     """Bytes of one file that begin at a line and end at the end of one (or of the file)."""
 

@@ -21,7 +21,7 @@ import msgspec
 
 from wafscope.errors import InputError
 from wafscope.i18n.text import Text, text
-from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch
+from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch, hole
 from wafscope.source.index import is_index, read_index
 from wafscope.source.members import Members
 from wafscope.source.unpacking import BROKEN, Meter, Peekable, Steady, decompressed, in_utf8
@@ -248,6 +248,10 @@ def _stretches(
     rest = b""
     while True:
         data, damage, ended = _piece(stream, live=live)
+        if (rest or data).startswith(b"\0"):
+            rest, data = b"", rest + data
+            passed = hole(data)
+            offset, data = offset + passed, data[passed:]
         size = len(rest) + len(data)
         if ended:
             if size or damage:

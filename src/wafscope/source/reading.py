@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from wafscope.source.base import PIECE, Stretch
+from wafscope.source.base import PIECE, Stretch, hole
 from wafscope.source.fingerprint import HEAD, MARK, Place
 from wafscope.source.unpacking import BROKEN, unpacked
 
@@ -144,6 +144,10 @@ class Reading:
     def _next(self, now: float) -> Stretch | None:
         if self.place.skipped_from >= 0:
             return self._skip()
+        passed = hole(self._rest)
+        if passed:
+            self._give(passed)
+            return self._nothing()
         cut = self._cut(now)
         if not cut:
             if len(self._rest) > self._manner.largest:
