@@ -28,7 +28,7 @@ def an_event(page: Page, address: str) -> str:
 
 
 @pytest.mark.parametrize("language", ["en-US", "ja-JP"])
-@pytest.mark.parametrize("width", [390, 860, 1180, 1440])
+@pytest.mark.parametrize("width", [390, 860, 1180, 1321, 1440])
 def test_nothing_is_wider_than_the_window(window: Window, address: str, width: int, language: str) -> None:
     page = window.open(address + WEEK, width=width, height=844, locale=language)
     for path in PAGES:
