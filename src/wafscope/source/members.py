@@ -14,6 +14,36 @@ _KEPT = 2 * _AT_ONCE
 """Bytes that are kept of what the archive was read of last: more than `tarfile` may hold when it fails."""
 
 
+_LARGEST_NAME = 1 << 20
+"""Bytes of a long name, or of what else is told of the next member: they are held, and 1 MB, packed, can be 1 GB."""
+_LARGEST_SPARSE = 16 << 30
+"""Bytes of a member with holes, which cost nothing in the archive, and take hours to read."""
+_ABOUT_OTHERS = frozenset((b"L", b"K", b"x", b"g", b"X"))
+"""Types of what is no member: long names (GNU) and the heads of pax."""
+_LATEST = 1e11
+"""Seconds: later than any file, and still a number for a store."""
+
+
+class _Entry(tarfile.TarInfo):
+    """The head of a member; raises ReadError for one that can not be, where `tarfile` takes it for the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> _Entry:
+        """Read a head."""
+        try:
+            entry = super().frombuf(buf, encoding, errors)  # type: ignore[arg-type]
+        except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(str(error)) from error
+        if entry.size < 0 or (entry.type in _ABOUT_OTHERS and entry.size > _LARGEST_NAME):
+            raise tarfile.ReadError(f"a head of {entry.size} bytes")
+        return entry
+
+
+def written(entry: tarfile.TarInfo) -> float:
+    """When a member was last written, seconds since the epoch; 0 where the archive tells no time that can be."""
+    return entry.mtime if 0 <= entry.mtime < _LATEST else 0.0
+
+
 class Members:
     """The members of an archive that comes as a stream."""
 
@@ -25,8 +55,11 @@ class Members:
     def __iter__(self) -> Iterator[tuple[tarfile.TarInfo, Member]]:
         """Give each file with its content, which is to be read before the next one is taken."""
         try:
-            with tarfile.open(fileobj=cast("IO[bytes]", self._source), mode="r|") as archive:
+            with tarfile.open(fileobj=cast("IO[bytes]", self._source), mode="r|", tarinfo=_Entry) as archive:
                 for entry in archive:
+                    if entry.issparse() and entry.size > _LARGEST_SPARSE:
+                        self.is_damaged = True
+                        continue
                     opened = archive.extractfile(entry) if entry.isfile() else None
                     if opened is not None:
                         member = Member(opened, entry, self._source)

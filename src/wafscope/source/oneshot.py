@@ -23,7 +23,7 @@ from wafscope.errors import InputError
 from wafscope.i18n.text import Text, text
 from wafscope.source.base import LARGEST_RECORD, PIECE, Stretch, hole
 from wafscope.source.index import is_index, read_index
-from wafscope.source.members import Members
+from wafscope.source.members import Members, written
 from wafscope.source.unpacking import BROKEN, Meter, Peekable, Steady, decompressed, in_utf8
 
 STANDARD_INPUT = "-"
@@ -202,7 +202,7 @@ def _file(source: str, name: str, stream: Peekable, meter: Meter, cutter: Cutter
 def _archive(source: str, name: str, stream: BinaryIO, meter: Meter, cutter: Cutter, depth: int) -> Iterator[Stretch]:
     members = Members(stream)
     for entry, member in members:
-        yield from _dated(_file(source, f"{name}/{entry.name}", member, meter, cutter, depth + 1), entry.mtime)
+        yield from _dated(_file(source, f"{name}/{entry.name}", member, meter, cutter, depth + 1), written(entry))
     if members.is_damaged:
         yield Stretch(source, name, 0, b"", meter.count, damage="damaged_archive")
 
