@@ -20,6 +20,7 @@ V2 = HEAD + '- [24/Nov/2026:02:31:22.1 +0000] "GET / HTTP/1.1" 200 5 "-" "-" id 
 V3 = HEAD + '[24/Nov/2026:02:31:22 +0000] "GET / HTTP/1.1" 200 5 - "{agent}" id - {path} 0 9.000000 md5:{md5}\n'
 CORAZA = '192.0.2.7 198.51.100.2 - - [2026/11/24 02:43:51]\n "GET / "\n 200\nid - {path}\n'
 MD5 = "0" * 32
+LONG = 450_000
 
 
 @pytest.fixture
@@ -107,3 +108,12 @@ def test_files_that_are_not_there_are_named(tmp_path: Path, record: Path) -> Non
     path.write_text(gone)
     with pytest.raises(InputError, match="none of the files"):
         check(str(path))
+
+
+@pytest.mark.parametrize("line", [b"a" + b" /" * LONG, b"a - /x" + b" " * LONG + b"x", b"a" + b" /a 1 1" * LONG])
+def test_a_long_line_of_an_index_is_read_from_its_end(tmp_path: Path, line: bytes) -> None:
+    # In a time that grew as the square of it, this took hours.
+    index = tmp_path / "index"
+    index.write_bytes(line[:900_000] + b"\n" + b"b" + line[:900_000] + b"\n")
+    assert not is_index(index)
+    assert read_index(index).files == ()

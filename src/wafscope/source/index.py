@@ -16,10 +16,12 @@ import msgspec
 from wafscope.event.text import from_bytes
 from wafscope.source.unpacking import BROKEN, unpacked
 
-_V2 = re.compile(rb" (/\S+) \d+ \d+ (?:md5:[0-9a-f]{32}|-) ?L?\s*$")
-_V3 = re.compile(rb" (/[^\n]+) \d+ \d+\.\d{6} md5:[0-9a-f]{32}\s*$")
+_V2 = re.compile(rb" \d{1,20} \d{1,20} (?:md5:[0-9a-f]{32}|-)(?: ?L)?\Z")
+_V3 = re.compile(rb" \d{1,20} \d{1,20}\.\d{6} md5:[0-9a-f]{32}\Z")
+_LONGEST_END = 100
+"""Bytes of what stands behind the path.  It is looked for at the end alone: a client decides how long a line is."""
 _CORAZA_FIRST = re.compile(rb"^\S+ \S* ?- - \[\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\]\s*$")
-_CORAZA_LAST = re.compile(rb"^\S+ - (/[^\n]+?)\s*$")
+_CORAZA_LAST = re.compile(rb"\S+ - (?=/)")
 _RECORD = re.compile(r"\d{8}/\d{8}-\d{4}/\d{8}-\d{6}-[^/]+$")
 """How every engine names the file of a transaction below its storage directory."""
 
@@ -83,14 +85,22 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _name(line: bytes) -> str | None:
     """Return the path that a line of an index names; None for a line that names none."""
-    for pattern in (_V3, _V2, _CORAZA_LAST):
-        match = pattern.search(line)
-        if match is not None:
-            # What a client sends stands before it, so that the last such path of the line is the engine's.
-            name = from_bytes(match[1].rpartition(b" /")[2] if b" /" in match[1] else match[1])
-            name = name if name.startswith("/") else f"/{name}"
-            return name if _RECORD.search(name) else None
-    return None
+    line = line.rstrip()
+    start, end = 0, len(line)
+    behind = _V3.search(line, max(0, end - _LONGEST_END)) or _V2.search(line, max(0, end - _LONGEST_END))
+    if behind is not None:
+        end = behind.start()
+    else:
+        before = _CORAZA_LAST.match(line)
+        if before is None:
+            return None
+        start = before.end() - 1
+    # What a client sends stands before it, so that the last such path of the line is the engine's.
+    place = line.rfind(b" /", start, end)
+    name = from_bytes(line[place + 1 : end])
+    if place < 0 or (behind is not None and behind.re is _V2 and name.split() != [name]):
+        return None
+    return name if _RECORD.search(name) else None
 
 
 def _there(name: str) -> Path | None:
