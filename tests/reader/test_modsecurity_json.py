@@ -10,9 +10,12 @@ import pytest
 from tests.make import v3_record
 
 from wafscope.event.model import Event
+from wafscope.ingest.worker import Task, encode
 from wafscope.reader.base import Batch, Context, NotARecord
 from wafscope.reader.modsecurity_json import read_fast, read_pairs, read_tolerant
 from wafscope.reader.modsecurity_together import read_together
+from wafscope.source.base import Stretch
+from wafscope.store.duckdb.store import DuckStore
 
 CONTEXT = Context()
 
@@ -223,3 +226,22 @@ def test_what_only_the_record_shows_can_be_left_out() -> None:
     assert short is not None
     assert (short.host, short.user_agent, short.referer, short.content_type) == ("A", "b", "c", "d")
     assert short == msgspec.structs.replace(whole, request_headers=(), response_headers=())
+
+
+@pytest.mark.parametrize("number", [1 << 31, 1 << 63, -(1 << 31), -(1 << 63) - 1, 10**100])
+@pytest.mark.parametrize("place", ["client_port", "host_port", "http_code"])
+def test_a_number_that_no_store_has_room_for_is_odd(place: str, number: int) -> None:
+    record = json.loads(v3_record())
+    transaction = record["transaction"]
+    (transaction.setdefault("response", {}) if place == "http_code" else transaction)[place] = number
+    line = json.dumps(record).encode()
+    with pytest.raises(msgspec.ValidationError):
+        read_fast(line, Context())
+    event = read_tolerant(line, Context())
+    assert "wrong_type" in event.flags
+    assert (event.client_port, event.server_port, event.status).count(None) >= 1
+    with DuckStore(None) as store:
+        stretch = Stretch("a", "a", 0, line + b"\n", len(line) + 1)
+        encoded = encode(Task("a", "web1", "", "UTC", (stretch,), store.encoder()))
+        assert encoded.tally.unreadable == ()
+        assert store.write(encoded.payload, encoded.tally).stored == 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -19,6 +19,9 @@ from wafscope.reader.timestamps import SECOND, parse_ctime, proved_second, resol
 from wafscope.reader.verdict import NO_SCORE, Score, action_of, decide, read_score
 
 FORMAT = "v3.json"
+
+Int32 = Annotated[int, msgspec.Meta(gt=-(1 << 31), lt=1 << 31)]
+"""What a store has room for; a record that says more is read with care."""
 
 Part = TypeVar("Part")
 """What a part of no fixed type is decoded to: raw JSON on the fast path, Python objects on the tolerant one."""
@@ -51,7 +54,7 @@ class Response(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     """`transaction.response`."""
 
     body: str | None = None
-    http_code: int | None = None
+    http_code: Int32 | None = None
     headers: Part = None  # type: ignore[assignment]  # None: absent
 
 
@@ -70,9 +73,9 @@ class Transaction(msgspec.Struct, Generic[Part], frozen=True, gc=False):
     client_ip: str | None = None
     time_stamp: str = ""
     server_id: str | None = None
-    client_port: int | None = None
+    client_port: Int32 | None = None
     host_ip: str | None = None
-    host_port: int | None = None
+    host_port: Int32 | None = None
     unique_id: str = ""
     id: str = ""
     is_interrupted: bool | None = None
