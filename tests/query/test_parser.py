@@ -453,3 +453,12 @@ def test_a_filter_that_only_a_program_makes_means_the_same_in_print() -> None:
     }
 
     assert list(lines) == list(lines.values())
+
+
+@pytest.mark.parametrize("line", [" ".join(["a"] * 101), " or ".join(["a"] * 101), "(a or b) " * 50 + "c"])
+def test_a_filter_of_too_many_terms_is_an_error(line: str) -> None:
+    with pytest.raises(FilterError) as raised:
+        parse(line)
+    assert raised.value.column > 100
+    assert parse(" ".join(["a"] * 100)) is not None
+    assert parse("rule:" + ",".join(map(str, range(1, 500)))) is not None

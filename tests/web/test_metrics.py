@@ -174,3 +174,10 @@ def test_names_follow_the_conventions(name: str) -> None:
     assert not name.endswith("_total")
     if METRICS[name].kind == "histogram":
         assert name.endswith("_seconds")
+
+
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x", "text/plain; version=1.0.0;q=x", ",;="])
+def test_a_header_that_is_none_gets_what_everybody_gets(accept: str) -> None:
+    content, media_type = Metrics().write(State(), accept)
+    assert b"wafscope_build_info" in content
+    assert media_type.startswith(("text/plain", "application/openmetrics-text"))

@@ -90,3 +90,10 @@ def test_head_has_no_body(client: Client) -> None:
 def test_other_methods_are_refused(client: Client) -> None:
     assert client.post("/").status_code == 405
     assert client.delete("/events").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:1@evil", "[::1]evil", "[::1]:x", "127.0.0.1:80:80", "localhost:", ":80", "[::1"]
+)
+def test_what_is_no_name_and_port_names_nobody(host: str) -> None:
+    assert HostCheck(()).allows(host) is (host == "localhost:" or host == "[::1")

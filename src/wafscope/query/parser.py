@@ -39,6 +39,10 @@ __all__ = [
 MOST_NESTED = 20
 """Groups inside one another; nobody writes more, and every store can follow so many."""
 
+MOST_TERMS = 100
+"""Terms of a filter.  A value may have any number of alternatives, with commas between them; each term costs a page
+links that read the filter again, and anybody may lead a reader to a long one."""
+
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _BACKWARDS = "."
 
@@ -166,6 +170,13 @@ class _Reader:
     def __init__(self, line: str) -> None:
         self._tokens = tuple(tokens(line))
         self._at = 0
+        terms = [token for token in self._tokens if token.kind == "term"]
+        if len(terms) > MOST_TERMS:
+            raise FilterError(
+                text("A filter has at most {most} terms.", most=MOST_TERMS),
+                column=terms[MOST_TERMS].start + 1,
+                hint=text("Write several values of a field with commas between them: {example}", example="rule:1,2,3"),
+            )
 
     def everything(self) -> list[list[_Node]]:
         """Read all there is, as alternatives; none where the text is blank."""

@@ -129,7 +129,10 @@ class Metrics:
 
     def write(self, state: State, accept: str = "") -> tuple[bytes, str]:
         """Return all of it, and its media type, in the form that the asker accepts."""
-        encoder, media_type = choose_encoder(accept)
+        try:
+            encoder, media_type = choose_encoder(accept)
+        except (ValueError, TypeError):  # a header that is none
+            encoder, media_type = choose_encoder("")
         both = CollectorRegistry()
         both.register(_Fixed(self._registry.collect()))
         both.register(_Fixed(families(state)))

@@ -6,6 +6,7 @@ frame.  What attackers sent is shown on these pages, so this is the second wall 
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import Any
 
@@ -95,10 +96,18 @@ def same_origin(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def host_name(host: str) -> str:
-    """Take the port off a Host header."""
+    """Take the port off a Host header; what is no name and port has no name."""
     if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower()
+        name, _, port = host[1:].partition("]")
+    elif host.count(":") == 1:
+        name, _, port = host.partition(":")
+        port = f":{port}"
+    else:
+        name, port = host, ""
+    return name.lower() if _PORT.fullmatch(port) else ""
+
+
+_PORT = re.compile(r"(?::[0-9]{0,5})?")
 
 
 def _is_loopback(name: str) -> bool:
