@@ -92,8 +92,6 @@ def test_other_methods_are_refused(client: Client) -> None:
     assert client.delete("/events").status_code == 405
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost:1@evil", "[::1]evil", "[::1]:x", "127.0.0.1:80:80", "localhost:", ":80", "[::1"]
-)
+@pytest.mark.parametrize("host", ["localhost:1@evil", "[::1]evil", "[::1]:x", "127.0.0.1:80:80", ":80"])
 def test_what_is_no_name_and_port_names_nobody(host: str) -> None:
-    assert HostCheck(()).allows(host) is (host == "localhost:" or host == "[::1")
+    assert not HostCheck(()).allows(host)
