@@ -60,6 +60,10 @@ class StoreError(WafscopeError):
     exit_status = 5
 
 
+class StoreRefusal(StoreError):
+    """The store can not take what was to be written, however often it is tried: a value is at fault, not the disk."""
+
+
 class Unsupported(StoreError):
     """This store can not answer this question; the page shows the reason."""
 

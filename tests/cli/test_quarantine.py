@@ -81,7 +81,9 @@ def test_mistakes_are_named(store: str, arguments: tuple[str, ...], status: int,
 
 def test_every_reason_has_words() -> None:
     known = {"cut", "spliced", "damaged", "not_json", "too_deep", "no_time", "wrong_encoding", "engine_without_json"}
-    assert known | {"too_large", "damaged_archive", "damaged_spool", "missing_file", "not_masked"} == set(REASONS)
+    assert known | {"too_large", "damaged_archive", "damaged_spool", "missing_file", "not_masked", "not_stored"} == set(
+        REASONS
+    )
 
 
 def test_pieces_are_discarded_when_it_is_said_which(store: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,18 +14,19 @@ from structlog.testing import capture_logs
 from tests.system.serving import until
 from tests.system.writer import error_lines, json_record
 
-from wafscope.errors import StoreError
+from wafscope.errors import StoreError, StoreRefusal
 from wafscope.i18n.text import english, text
 from wafscope.ingest.follow import Follow, Origin
 from wafscope.ingest.pipeline import Setting
+from wafscope.ingest.retry import Retried, retry
 from wafscope.ingest.worker import Encoded, Task, encode
 from wafscope.ingest.workers import Workers
-from wafscope.query.question import Count, Page, Scope
+from wafscope.query.question import Count, Page, Quarantine, Scope
 from wafscope.reader.walk import settled
 from wafscope.source.base import Chunk, Feed, Position, Stretch
 from wafscope.source.reading import Manner
 from wafscope.source.tail import TailFeed
-from wafscope.store.base import EventStore, Tally, Written
+from wafscope.store.base import EventStore, Tally, Unreadable, Written
 from wafscope.store.duckdb.store import DuckStore
 from wafscope.store.memory import MemoryStore
 
@@ -165,6 +166,70 @@ def test_a_store_that_is_down_is_waited_for(log: Path, *, durable: bool) -> None
         ("following is paused", None),
         ("following", "running"),
     ]
+
+
+class Refusing(MemoryStore):
+    """A store that can not take the record of one transaction."""
+
+    def __init__(self, transaction: bytes, error: Exception) -> None:
+        super().__init__()
+        self.transaction = transaction
+        self.error = error
+        self.refused = 0
+
+    def write_all(self, parts: Iterable[tuple[bytes, Tally]]) -> tuple[Written, ...]:
+        kept = list(parts)
+        if any(self.transaction in payload for payload, _ in kept):
+            self.refused += 1
+            raise self.error
+        return super().write_all(kept)
+
+    def release(self, payload: bytes, tally: Tally, pieces: Sequence[int]) -> Written:
+        if self.transaction in payload:
+            raise self.error
+        return super().release(payload, tally, pieces)
+
+
+@pytest.mark.parametrize("error", [StoreRefusal(text("It does not fit.")), OverflowError("too big")])
+def test_a_record_that_the_store_refuses_goes_to_quarantine_alone(log: Path, tmp_path: Path, error: Exception) -> None:
+    append(log, range(1, 41))
+    other = tmp_path / "other.log"
+    append(other, range(50, 60))
+    bad = json_record(13).rstrip()
+    with Refusing(b"179548800000.000013", error) as store, following(store, serial(log), serial(other)) as follow:
+        until(lambda: events(store) == 49 and follow.status.state == "running")
+        append(log, [41])
+        until(lambda: events(store) == 50)
+        first, second = follow.status.sources
+        assert (first.received, first.stored, first.quarantined, first.duplicate) == (40, 40, 1, 0)
+        assert (second.stored, second.quarantined) == (10, 0)
+        [piece] = store.quarantine(Quarantine(with_data=True)).value
+        assert (piece.data.rstrip(), piece.reason, piece.offset) == (bad, "not_stored", log.read_bytes().index(bad))
+
+
+def test_what_the_store_refused_is_kept_until_it_takes_it(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.ingest.follow._REFUSALS", 1)
+    append(log, range(1, 4))
+    with Refusing(b"179548800000.000002", StoreRefusal(text("It does not fit."))) as store:
+        with following(store, serial(log)):
+            until(lambda: events(store) == 2)
+        whole = Unreadable(json_record(9), 4000, "damaged", str(log))
+        store.write(store.encoder().encode([], sensor="web1"), Tally(str(log), "web1", 0, 0, 0, unreadable=(whole,)))
+        assert retry(store, Quarantine(), Setting("web1")) == Retried(tried=2, released=1, kept=1, stored=1)
+        store.transaction = b"nothing"
+        assert retry(store, Quarantine(), Setting("web1")) == Retried(tried=1, released=1, stored=1)
+        assert events(store) == 4
+
+
+def test_a_store_that_is_down_puts_nothing_into_quarantine(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wafscope.ingest.follow._REFUSALS", 1)
+    append(log, [1])
+    full = StoreError(text("The disk is full."))
+    with Refusing(b"179548800000.000001", full) as store, following(store, serial(log)) as follow:
+        until(lambda: store.refused > 2 and follow.status.state == "paused")
+        store.transaction = b"nothing"
+        until(lambda: events(store) == 1)
+        assert follow.status.sources[0].quarantined == 0
 
 
 class Odd:

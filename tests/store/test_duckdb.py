@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from tests.make import event, hour, write
 
-from wafscope.errors import StoreError
+from wafscope.errors import StoreError, StoreRefusal
 from wafscope.query.filter import Term
 from wafscope.query.question import Count, Page, Scope, Top
 from wafscope.reader.base import Unreadable
@@ -163,6 +163,19 @@ def test_a_write_that_fails_changes_nothing(path: Path) -> None:
             store.write_all([(good, Tally("a", "s", 0, 0, 1)), (b"broken", Tally("b", "s", 0, 0, 1))])
         assert [s.source for s in store.held().value.sources if s.source in {"a", "b"}] == []
         assert write(store, [event(hour(5))]).stored == 1
+
+
+def test_what_is_written_is_told_from_what_it_is_written_to(path: Path) -> None:
+    connection = Connection(path)
+    try:
+        for sql in ("SELECT 70000::SMALLINT", "SELECT 'x'::INTEGER"):
+            with pytest.raises(StoreRefusal), connection.writing() as cursor:
+                cursor.execute(sql)
+        with pytest.raises(StoreError) as error, connection.writing():
+            raise duckdb.IOException("No space left on device")
+        assert not isinstance(error.value, StoreRefusal)
+    finally:
+        connection.close()
 
 
 def test_questions_under_way_do_not_keep_a_store_from_being_opened_again(path: Path) -> None:

@@ -18,12 +18,13 @@ from itertools import chain
 import msgspec
 import structlog
 
-from wafscope.errors import WafscopeError
+from wafscope.errors import StoreRefusal, WafscopeError
 from wafscope.event.text import storable
 from wafscope.i18n.text import english, text
 from wafscope.ingest.pipeline import Setting
-from wafscope.ingest.worker import Encoded, Task, encode
+from wafscope.ingest.worker import Encoded, Task, encode, told_apart
 from wafscope.ingest.workers import Workers
+from wafscope.logs import without_values
 from wafscope.source.base import PIECE, Chunk, Condition, Feed, Position, Problem, Reporting
 from wafscope.store.base import EventStore, Tally, Unreadable, Written
 
@@ -45,6 +46,8 @@ _FOR_WORKERS = 256 << 10
 _LONGEST_PAUSE = 30.0
 _AGAIN = 5.0
 """Seconds until a feed that failed is made again."""
+_REFUSALS = 3
+"""So often in a row the store may refuse what has come, before the record is looked for that it refuses."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -161,6 +164,8 @@ class Follow:
         self._is_open = False
         self._careful = True
         """At the start and after a failure, little is committed at first: one that is ended again and again gets on."""
+        self._refusals = 0
+        """How often in a row the store has refused what has come."""
         self._change: tuple[Sequence[Origin], Setting] | None = None
         self._status = Status(since=_now(), sources=tuple(source.told() for source in self._sources))
 
@@ -184,9 +189,10 @@ class Follow:
                 if not self._is_open:
                     self._open()
                 has_more = self._commit(stop)
-                failures = 0
+                failures = self._refusals = 0
                 self._tell("running")
             except Exception as error:  # noqa: BLE001 - whatever it is, the positions in the store tell where to go on
+                self._refusals = self._refusals + 1 if _is_refusal(error) else 0
                 self._fail(error, failures)
                 stop.wait(min(_LONGEST_PAUSE, 0.5 * 2**failures))
                 failures = min(failures + 1, 8)
@@ -290,7 +296,7 @@ class Follow:
         if first is None:
             return None
         group = _Group(self._tasks(chain([first], chunks)), self, gathering)
-        written = self._store.write_all(group)
+        written = self._store.write_all(group) if self._refusals < _REFUSALS else self._write_apart(group)
         self._careful = False
         for (source, tally), done in zip(group.parts, written, strict=True):
             source.count(tally, done)
@@ -298,6 +304,51 @@ class Follow:
             if source.feed is not None:
                 source.feed.committed(position)
         return gathering.has_more
+
+    def _write_apart(self, group: _Group) -> list[Written]:
+        """Commit part by part: a record that the store refuses goes to quarantine, and holds up nothing."""
+        written: list[Written] = []
+        for part in group:
+            try:
+                written += self._store.write_all([part])
+            except Exception as error:
+                if group.task is None or not _is_refusal(error):
+                    raise
+                _log.error("a record can not be stored", source=part[1].source, **without_values(error))
+                tally, done = self._write_taken(group.task, part[1].position)
+                group.parts[-1] = group.parts[-1][0], tally
+                written.append(done)
+        return written
+
+    def _write_taken(self, task: Task, position: Position | None) -> tuple[Tally, Written]:
+        """Commit what the store takes of a task, then what it refuses as pieces in quarantine, with the position.
+
+        Whoever is ended in between finds what is committed by then to be known.
+        """
+        done: list[tuple[Tally, Written]] = []
+
+        def take(encoded: Encoded) -> None:
+            [written] = self._store.write_all([(encoded.payload, encoded.tally)])
+            done.append((msgspec.structs.replace(encoded.tally, unreadable=()), written))
+
+        def is_taken(part: Task) -> bool:
+            self.beat()
+            try:
+                take(encode(part))
+            except Exception as error:
+                if not _is_refusal(error):
+                    raise
+                self._store.recover()
+                return False
+            return True
+
+        _, refused = told_apart(task, is_taken, "not_stored")
+        last = Tally(task.source, task.sensor, 0, 0, 0, unreadable=tuple(refused), position=position)
+        take(Encoded(task.encoder.encode([], sensor=task.sensor), last))
+        tallies, written = zip(*done, strict=True)
+        events, size = sum(tally.events for tally in tallies), sum(tally.bytes for tally in tallies)
+        sums = Written(*map(sum, zip(*map(msgspec.structs.astuple, written), strict=True)))
+        return Tally(task.source, task.sensor, events, 0, size), sums
 
     def _tasks(self, chunks: Iterator[tuple[_Followed, Chunk]]) -> Iterator[tuple[_Followed, Task, list[Position]]]:
         """Put chunks together that belong to the same source, as long as they are small."""
@@ -425,6 +476,8 @@ class _Group:
         self._follow = follow
         self._gathering = gathering
         self.parts: list[tuple[_Followed, Tally]] = []
+        self.task: Task | None = None
+        """What the part that was given last is of; None where that holds a position alone."""
 
     def __iter__(self) -> Iterator[tuple[bytes, Tally]]:
         begun: deque[tuple[_Followed, Task, list[Position], Future[Encoded] | Encoded]] = deque()
@@ -448,6 +501,7 @@ class _Group:
                 empty = empty if empty is not None else task.encoder.encode([], sensor=task.sensor)
                 payload, tally = empty, Tally(tally.source, tally.sensor, 0, 0, 0, position=position)
             self.parts.append((source, msgspec.structs.replace(tally, unreadable=())))
+            self.task = None if number else task
             yield payload, tally
 
 
@@ -465,6 +519,11 @@ def _put_aside(task: Task) -> Encoded:
     size = sum(len(stretch.data) for stretch in task.stretches)
     payload = task.encoder.encode([], sensor=task.sensor)
     return Encoded(payload, Tally(task.source, task.sensor, 0, 0, size, unreadable=pieces))
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell an error that what is written is to blame for from one of the store or of what it stands on."""
+    return isinstance(error, StoreRefusal) or not isinstance(error, WafscopeError | OSError | MemoryError)
 
 
 def _problem(where: str, error: Exception) -> Problem:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wafscope.errors import StoreRefusal
 from wafscope.i18n.text import Text, text
 from wafscope.ingest.pipeline import Setting
 from wafscope.query.question import Quarantine, QuarantinedPiece
@@ -66,6 +68,10 @@ REASONS: dict[str, Reason] = {
     "not_masked": Reason(
         text("A secret in the record could not be masked without harm to it; it was not kept."),
         text("Tell us about it; with redaction off in the settings, it is stored as it is."),
+    ),
+    "not_stored": Reason(
+        text("It can be read, but the store does not take it."),
+        text("Tell us about it; a newer Wafscope may be able to store it: try it again then."),
     ),
     "too_large": Reason(
         text("The record is larger than the limit; it was passed over and not kept."),
@@ -138,30 +144,45 @@ def _retry(store: EventStore, pieces: Sequence[QuarantinedPiece], setting: Setti
     redactor = Redactor(setting.redaction, encoder.key) if setting.redaction.enabled else None
     read = [_masked(_read(piece, setting), redactor, zone) for piece in pieces]
     good = [each for each in read if each.found]
-    done = Retried(tried=len(read), released=len(good), kept=len(read) - len(good) + sum(len(g.left) for g in good))
+    done = Retried(tried=len(read), kept=len(read) - len(good))
     sources = store.held().value.sources
     groups: dict[tuple[str, str], list[_Read]] = defaultdict(list)
     for each in good:
         counts = owner(sources, each.piece.sensor, each.piece.source)
         groups[counts.source if counts else each.piece.source, each.piece.sensor].append(each)
     for (source, sensor), some in groups.items():
-        files = [Records(each.piece.source, each.found) for each in some]
-        payload = encoder.encode(files, sensor=sensor, zone=zone)
-        found = [record for each in some for record in each.found]
-        tally = Tally(
-            source=source,
-            sensor=sensor,
-            events=len(found),
-            matches=sum(len(record.event.matches) for record in found),
-            bytes=0,
-            foreign=sum(each.foreign for each in some),
-            unreadable=tuple(left for each in some for left in each.left),
-        )
-        written = store.release(payload, tally, [each.piece.id for each in some])
-        done = done.add(
-            Retried(stored=written.stored, duplicate=written.duplicate + written.expired, matches=written.matches)
-        )
+        done = done.add(_release(store, source, sensor, some, zone))
     return done
+
+
+def _release(store: EventStore, source: str, sensor: str, some: Sequence[_Read], zone: str) -> Retried:
+    """Store what was read of some pieces; what the store refuses stays where it is."""
+    payload = store.encoder().encode([Records(e.piece.source, e.found) for e in some], sensor=sensor, zone=zone)
+    found = [record for each in some for record in each.found]
+    left = tuple(left for each in some for left in each.left)
+    tally = Tally(
+        source=source,
+        sensor=sensor,
+        events=len(found),
+        matches=sum(len(record.event.matches) for record in found),
+        bytes=0,
+        foreign=sum(each.foreign for each in some),
+        unreadable=left,
+    )
+    try:
+        written = store.release(payload, tally, [each.piece.id for each in some])
+    except StoreRefusal:
+        if len(some) == 1:
+            return Retried(kept=1)
+        parts = [_release(store, source, sensor, [each], zone) for each in some]
+        return reduce(Retried.add, parts)
+    return Retried(
+        released=len(some),
+        kept=len(left),
+        stored=written.stored,
+        duplicate=written.duplicate + written.expired,
+        matches=written.matches,
+    )
 
 
 def _read(piece: QuarantinedPiece, setting: Setting) -> _Read:

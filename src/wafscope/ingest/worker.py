@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
@@ -127,30 +127,31 @@ def encode(task: Task) -> Encoded:
         return _encoded(task)
     except Exception as error:  # noqa: BLE001 - logged, and the rest is read
         _log.error("a record can not be read", source=task.source, **without_values(error))
-    good: list[Stretch] = []
-    bad: list[Unreadable] = []
-    for stretch in task.stretches:
-        _tell_apart(task, stretch, good, bad)
+    good, bad = told_apart(task, _can_be_encoded, "damaged")
     encoded = _encoded(msgspec.structs.replace(task, stretches=tuple(good)))
     size = sum(len(stretch.data) for stretch in task.stretches)
     tally = msgspec.structs.replace(encoded.tally, bytes=size, unreadable=(*encoded.tally.unreadable, *bad))
     return msgspec.structs.replace(encoded, tally=tally)
 
 
-def _tell_apart(task: Task, stretch: Stretch, good: list[Stretch], bad: list[Unreadable]) -> None:
-    """Put the parts of a stretch that can be encoded to the `good` ones, and what is left of it to the `bad`."""
-    if _can_be_encoded(msgspec.structs.replace(task, stretches=(stretch,))):
-        good.append(stretch)
-        return
-    data, offset = stretch.data, stretch.offset
-    cut = next((cut for share in _SHARES if 0 < (cut := settled(data[: len(data) * share // 8])) < len(data)), 0)
-    if cut:
-        _tell_apart(task, msgspec.structs.replace(stretch, data=data[:cut], damage="", skipped=0), good, bad)
-        _tell_apart(task, msgspec.structs.replace(stretch, data=data[cut:], offset=offset + cut), good, bad)
-        return
-    bad.append(Unreadable(data, offset, "damaged", stretch.name, length=len(data)))
-    if stretch.damage:
-        good.append(msgspec.structs.replace(stretch, data=b"", offset=offset + len(data)))
+def told_apart(task: Task, is_good: Callable[[Task], bool], reason: str) -> tuple[list[Stretch], list[Unreadable]]:
+    """Return the parts of a task that are good when they are tried alone, and what is left, for a `reason`."""
+    good: list[Stretch] = []
+    bad: list[Unreadable] = []
+    left = list(reversed(task.stretches))
+    while left:
+        stretch = left.pop()
+        data, offset = stretch.data, stretch.offset
+        if is_good(msgspec.structs.replace(task, stretches=(stretch,))):
+            good.append(stretch)
+        elif cut := next((cut for n in _SHARES if 0 < (cut := settled(data[: len(data) * n // 8])) < len(data)), 0):
+            left.append(msgspec.structs.replace(stretch, data=data[cut:], offset=offset + cut))
+            left.append(msgspec.structs.replace(stretch, data=data[:cut], damage="", skipped=0))
+        else:
+            bad.append(Unreadable(data, offset, reason, stretch.name, length=len(data)))
+            if stretch.damage and data:
+                left.append(msgspec.structs.replace(stretch, data=b"", offset=offset + len(data)))
+    return good, bad
 
 
 def _can_be_encoded(task: Task) -> bool:

@@ -144,6 +144,7 @@ REASONS: dict[str, Text] = {
     "wrong_encoding": text("UTF-16 or UTF-32"),
     "engine_without_json": text("Engine without JSON"),
     "not_masked": text("A secret not masked"),
+    "not_stored": text("Refused by the store"),
     "too_large": text("Too large"),
     "damaged_archive": text("Damaged archive"),
     "damaged_spool": text("Damaged spool"),

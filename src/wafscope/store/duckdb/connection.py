@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from wafscope.errors import StoreError, StoreHeld
+from wafscope.errors import StoreError, StoreHeld, StoreRefusal
 from wafscope.event.identity import KEY_SIZE
 from wafscope.i18n.text import text
 from wafscope.store.duckdb import rewrite, upgrade
@@ -368,8 +368,19 @@ class _Watchdog:
 _SAFE = text("Is the disk full, or may you not write there? What was committed before is safe.")
 
 
+_OF_CONTENT = (
+    duckdb.DataError,
+    duckdb.IntegrityError,
+    duckdb.ProgrammingError,
+    duckdb.InternalError,
+    duckdb.OutOfMemoryException,
+)
+"""Errors that what is written may be to blame for; a disk or a file that fails gives others."""
+
+
 def _unwritten(path: Path | None, error: Exception) -> StoreError:
-    return StoreError(text("The store could not be written: {reason}", reason=str(error)), where=str(path), hint=_SAFE)
+    kind = StoreRefusal if isinstance(error, _OF_CONTENT) else StoreError
+    return kind(text("The store could not be written: {reason}", reason=str(error)), where=str(path), hint=_SAFE)
 
 
 def _unavailable(path: Path | None) -> StoreError:
