@@ -15,7 +15,7 @@ from tests.make import START
 
 from wafscope.event.fields import ATTACK_CLASSES, FIELDS, OUTCOMES, Field
 from wafscope.event.model import Event, Match
-from wafscope.event.rule import is_bookkeeping
+from wafscope.event.rule import attack_class, is_bookkeeping
 from wafscope.event.text import storable
 from wafscope.query.filter import All, AnyOf, Filter, Not, Term
 from wafscope.query.timespan import DAY
@@ -36,21 +36,29 @@ networks = st.sampled_from(("192.0.2.0/26", "10.0.0.0/8", "0.0.0.0/0", "::/0", "
 small = st.none() | st.integers(0, 12)
 signed = st.none() | st.integers(-(1 << 31), (1 << 31) - 1) | st.integers(0, 600)
 lists = st.lists(st.sampled_from(("a", "b", "attack-sqli", "\udcff", "")), max_size=3).map(tuple)
-rules = st.sampled_from((1, 920350, 942100, 942190, 949110, 980130))
+rules = st.sampled_from((1, 920350, 942100, 942190, 949110, 980130, 950901, 959070))
 rule_ids = st.none() | rules
 times = st.integers(START, START + 3 * DAY)
+versions = st.sampled_from(("", "OWASP_CRS/2.2.9", "OWASP_CRS/4.8.0"))
+files = st.sampled_from(("", "/etc/crs/modsecurity_crs_41_sql_injection_attacks.conf"))
+tags_of_classes = st.lists(
+    st.sampled_from(("attack-sqli", "attack-xss", "OWASP_CRS/WEB_ATTACK/XSS", "WEB_ATTACK/RFI", "own")), max_size=3
+).map(tuple)
+"""What tells the class of a rule, beside its id."""
 
 
 @st.composite
 def matches(draw: st.DrawFn) -> Match:
     """Draw a match."""
-    rule_id = draw(rule_ids)
-    fields: dict[str, Any] = {
-        name: draw(words) for name in ("message", "data", "target", "operator", "value", "file", "version")
-    }
+    rule_id, tags = draw(rule_ids), draw(lists | tags_of_classes)
+    version, file = draw(words | versions), draw(words | files)
+    fields: dict[str, Any] = {name: draw(words) for name in ("message", "data", "target", "operator", "value")}
     return Match(
         rule_id=rule_id,
-        tags=draw(lists),
+        version=version,
+        file=file,
+        tags=tags,
+        attack_class=attack_class(rule_id, tags, version, file),
         severity=draw(small),
         line=draw(signed),
         bookkeeping=is_bookkeeping(rule_id),
