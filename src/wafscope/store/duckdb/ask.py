@@ -280,20 +280,21 @@ def _class_groups(question: Top, *, own: bool) -> Sql:
     Rules of the site's own have theirs from their tags: events with one of these are counted by their matches.
     """
     if not own:
-        return Sql("(") + _classes_by_number(question, TRUE) + Sql(")")
-    window = during(question.scope.window)
-    parts = [Sql("SELECT event FROM match WHERE ") + joined([*window, Sql(each)], "AND") for each in classes.OWN]
-    owners = joined(parts, "UNION ALL")
+        return Sql("(") + _classes_by_number(question, "event") + Sql(")")
     return (
-        Sql("(SELECT v, sum(n)::BIGINT AS n, sum(m)::BIGINT AS m, min(first) AS first, max(last) AS last FROM (")
-        + _classes_by_number(question, Sql("seq NOT IN ") + owners)
+        Sql("(WITH owner AS MATERIALIZED (SELECT DISTINCT seq FROM")
+        + Sql(" (SELECT seq, unnest(rule_ids) AS rule_id FROM event WHERE ")
+        + where(question.scope)
+        + Sql(f") WHERE {' OR '.join(classes.OWN)})")
+        + Sql(" SELECT v, sum(n)::BIGINT AS n, sum(m)::BIGINT AS m, min(first) AS first, max(last) AS last FROM (")
+        + _classes_by_number(question, "event ANTI JOIN owner USING (seq)")
         + Sql(" UNION ALL ")
-        + _classes_by_match(question.scope, Sql("event IN ") + owners)
+        + _classes_by_match(question.scope)
         + Sql(") WHERE v IS NOT NULL GROUP BY v)")
     )
 
 
-def _classes_by_number(question: Top, kept: Sql) -> Sql:
+def _classes_by_number(question: Top, rows: str) -> Sql:
     ids, times = "rule_ids", "0 AS first, 0 AS last"
     if _has_figures(question):
         ids, times = "list_concat(rule_ids, coalesce(repeated_ids, []))", _TIMES
@@ -303,24 +304,21 @@ def _classes_by_number(question: Top, kept: Sql) -> Sql:
             f" (SELECT {classes.by_file('file')} AS v, n, count(*) AS k, first, last FROM"
             " (SELECT *, row_number() OVER () AS g, unnest(files) AS file FROM"
             f" (SELECT list_transform({ids}, lambda rule: rule // 1000) AS files, count(*) AS n, {times}"
-            " FROM event WHERE "
+            f" FROM {rows} WHERE "
         )
-        + joined([where(question.scope), kept], "AND")
+        + where(question.scope)
         + Sql(" GROUP BY files)) GROUP BY g, v, n, first, last) WHERE v IS NOT NULL GROUP BY v")
     )
 
 
-def _classes_by_match(scope: Scope, kept: Sql) -> Sql:
+def _classes_by_match(scope: Scope) -> Sql:
     # A condition on `bookkeeping` would be tested on every match before those are sought that are kept.
-    parts = [*during(scope.window), kept]
-    if scope.filter != EVERYTHING:
-        parts.append(_in_scope(scope))
     return (
         Sql(
             f"SELECT {classes.OF_MATCH} AS v, count(DISTINCT event) AS n, count(*) AS m, {_TIMES}"
             f" FROM {rows_with(RULE_CLASS)} WHERE "
         )
-        + joined(parts, "AND")
+        + joined([*during(scope.window), Sql("event IN (FROM owner)")], "AND")
         + Sql(" GROUP BY v")
     )
 

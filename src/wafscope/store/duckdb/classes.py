@@ -89,5 +89,5 @@ OF_MATCH = (
 
 _IS_OWN = f"rule_id // 1000 NOT IN ({_list(_CERTAIN)}) AND NOT {bookkeeping('rule_id')}"
 OWN = f"rule_id IN (SELECT rule_id FROM rule WHERE {_IS_OWN})", "rule_id IS NULL"
-"""Conditions, one of which holds for a row of `match` where the number of its rule does not tell the class; the first
+"""Conditions, one of which holds for the `rule_id` of a match, or in an event, that does not tell the class; the first
 one holds for such a row of `rule`, too."""
