@@ -132,7 +132,7 @@ def test_hourly_counts_and_pieces_in_quarantine_have_their_own_time(store: DuckS
     fill(store, range(3))
     write(store, [], unreadable=(Unreadable(b"torn", 0, "cut"),))
     seen = store.quarantine(Quarantine()).value[0].seen
-    now = seen + 20 * DAY
+    now = (seen // DAY + 20) * DAY + DAY // 2  # whatever hour it is
     keeping = Keeping(days=1, rollup_days=(now - START) // DAY - 1, quarantine_days=21)
     retain(store, keeping, now)
     assert store.held().value.counted_since == START + 2 * DAY
