@@ -201,7 +201,7 @@ def test_a_record_that_the_store_refuses_goes_to_quarantine_alone(log: Path, tmp
         append(log, [41])
         until(lambda: events(store) == 50)
         first, second = follow.status.sources
-        assert (first.received, first.stored, first.quarantined, first.duplicate) == (40, 40, 1, 0)
+        assert (first.received, first.stored, first.quarantined, first.duplicate) == (41, 40, 1, 0)
         assert (second.stored, second.quarantined) == (10, 0)
         [piece] = store.quarantine(Quarantine(with_data=True)).value
         assert (piece.data.rstrip(), piece.reason, piece.offset) == (bad, "not_stored", log.read_bytes().index(bad))

@@ -121,16 +121,16 @@ class _Followed:
         problems = (*condition.problems, *((self.problem,) if self.problem else ()))
         return msgspec.structs.replace(self.status, lag=condition.lag, waiting=condition.waiting, problems=problems)
 
-    def count(self, tally: Tally, written: Written) -> None:
+    def count(self, size: int, written: Written) -> None:
         status = self.status
         self.status = msgspec.structs.replace(
             status,
-            received=status.received + tally.received,
+            received=status.received + written.stored + written.duplicate + written.quarantined + written.expired,
             stored=status.stored + written.stored,
             duplicate=status.duplicate + written.duplicate,
             expired=status.expired + written.expired,
             quarantined=status.quarantined + written.quarantined,
-            bytes=status.bytes + tally.bytes,
+            bytes=status.bytes + size,
             last=_now(),
         )
 
@@ -298,8 +298,8 @@ class Follow:
         group = _Group(self._tasks(chain([first], chunks)), self, gathering)
         written = self._store.write_all(group) if self._refusals < _REFUSALS else self._write_apart(group)
         self._careful = False
-        for (source, tally), done in zip(group.parts, written, strict=True):
-            source.count(tally, done)
+        for (source, size), done in zip(group.parts, written, strict=True):
+            source.count(size, done)
         for source, position in gathering.positions.values():
             if source.feed is not None:
                 source.feed.committed(position)
@@ -315,21 +315,18 @@ class Follow:
                 if group.task is None or not _is_refusal(error):
                     raise
                 _log.error("a record can not be stored", source=part[1].source, **without_values(error))
-                tally, done = self._write_taken(group.task, part[1].position)
-                group.parts[-1] = group.parts[-1][0], tally
-                written.append(done)
+                written.append(self._write_taken(group.task, part[1].position))
         return written
 
-    def _write_taken(self, task: Task, position: Position | None) -> tuple[Tally, Written]:
+    def _write_taken(self, task: Task, position: Position | None) -> Written:
         """Commit what the store takes of a task, then what it refuses as pieces in quarantine, with the position.
 
         Whoever is ended in between finds what is committed by then to be known.
         """
-        done: list[tuple[Tally, Written]] = []
+        done: list[Written] = []
 
         def take(encoded: Encoded) -> None:
-            [written] = self._store.write_all([(encoded.payload, encoded.tally)])
-            done.append((msgspec.structs.replace(encoded.tally, unreadable=()), written))
+            done.extend(self._store.write_all([(encoded.payload, encoded.tally)]))
 
         def is_taken(part: Task) -> bool:
             self.beat()
@@ -345,10 +342,7 @@ class Follow:
         _, refused = told_apart(task, is_taken, "not_stored")
         last = Tally(task.source, task.sensor, 0, 0, 0, unreadable=tuple(refused), position=position)
         take(Encoded(task.encoder.encode([], sensor=task.sensor), last))
-        tallies, written = zip(*done, strict=True)
-        events, size = sum(tally.events for tally in tallies), sum(tally.bytes for tally in tallies)
-        sums = Written(*map(sum, zip(*map(msgspec.structs.astuple, written), strict=True)))
-        return Tally(task.source, task.sensor, events, 0, size), sums
+        return Written(*map(sum, zip(*map(msgspec.structs.astuple, done), strict=True)))
 
     def _tasks(self, chunks: Iterator[tuple[_Followed, Chunk]]) -> Iterator[tuple[_Followed, Task, list[Position]]]:
         """Put chunks together that belong to the same source, as long as they are small."""
@@ -475,7 +469,8 @@ class _Group:
         self._tasks = tasks
         self._follow = follow
         self._gathering = gathering
-        self.parts: list[tuple[_Followed, Tally]] = []
+        self.parts: list[tuple[_Followed, int]] = []
+        """The source of each part, and its bytes."""
         self.task: Task | None = None
         """What the part that was given last is of; None where that holds a position alone."""
 
@@ -500,7 +495,7 @@ class _Group:
             if number:
                 empty = empty if empty is not None else task.encoder.encode([], sensor=task.sensor)
                 payload, tally = empty, Tally(tally.source, tally.sensor, 0, 0, 0, position=position)
-            self.parts.append((source, msgspec.structs.replace(tally, unreadable=())))
+            self.parts.append((source, tally.bytes))
             self.task = None if number else task
             yield payload, tally
 
