@@ -39,8 +39,10 @@ INSTALLED = Path("/etc/wafscope/wafscope.toml")
 Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
 """Up to a hundred years, each date of which can still be told."""
 Events = Annotated[int, msgspec.Meta(ge=0, le=10**9)]
-Bytes = Annotated[int, msgspec.Meta(ge=1 << 10, le=1 << 31)]
-"""What one record may take: from the smallest that engines write to half of what a value in the store can hold."""
+MOST_BYTES = 1 << 31
+"""Half of what a value in the store can hold."""
+Bytes = Annotated[int, msgspec.Meta(ge=1 << 10, le=MOST_BYTES)]
+"""What one record may take, from the smallest that engines write on."""
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,9 +9,8 @@ from wafscope.doctor.case import Arrived, Case
 from wafscope.doctor.diagnosis import Change, Diagnosis
 from wafscope.i18n.text import Text, ntext, text
 from wafscope.rules.seclang.nodes import Place
+from wafscope.settings import MOST_BYTES
 
-_MOST = 2 << 30
-"""No record may be larger, whatever is set."""
 _RELOAD = text("It stands under [ingest] in the settings; reload the service then (SIGHUP).")
 _RELOAD_SPOOL = text(
     "It stands in the settings of this source; half of it is the limit. Reload the service then (SIGHUP)."
@@ -47,7 +46,7 @@ def _larger(arrived: Arrived, *, is_line: bool) -> tuple[int, Change | None, Tex
     spool, largest = arrived.spool_limit, arrived.largest
     if not is_line and spool // 2 < largest:
         return spool // 2, Change(f"spool_limit = {spool}", f"spool_limit = {2 * spool}"), _RELOAD_SPOOL
-    if largest >= _MOST:
+    if largest >= MOST_BYTES:
         return largest, None, _NO_MORE
-    more = min(2 * largest, _MOST)
+    more = min(2 * largest, MOST_BYTES)
     return largest, Change(f"largest_record = {largest}", f"largest_record = {more}"), _RELOAD
